@@ -1,0 +1,110 @@
+// The test command: dotnet run test.cs
+// Finds out which packages the feed serves, builds what can be built, runs every suite, and says what it did.
+#:property PublishAot=false
+#:property GenerateDocumentationFile=false
+#:property TreatWarningsAsErrors=false
+
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+var root = Directory.GetCurrentDirectory();
+if (!File.Exists(Path.Combine(root, "KlingFunctions.sln")))
+{
+    Console.Error.WriteLine("Run this from the top of the repository: dotnet run test.cs");
+    return 64;
+}
+
+var forwarded = string.Join(' ', args);
+var suites = Directory.GetFiles("tests", "*.csproj", SearchOption.AllDirectories)
+    .Select(Suite.Read).Where(s => s.IsTestProject).OrderBy(s => s.Name, StringComparer.Ordinal).ToList();
+var azureProjects = Directory.GetFiles(".", "*.csproj", SearchOption.AllDirectories)
+    .Select(Suite.Read).Where(s => s.NeedsAzurePackages).ToList();
+
+var azure = true;
+var leftOut = "";
+foreach (var project in azureProjects)
+{
+    var (code, output) = Run("dotnet", $"restore \"{project.Path}\"", echo: false);
+    if (code == 0) continue;
+    var missing = Regex.Matches(output, @"NU110[1-3]: Unable to find (?:a stable )?package ([\w.]+)")
+        .Select(m => m.Groups[1].Value).Distinct().ToList();
+    if (missing.Count == 0)
+    {
+        Console.Error.WriteLine(output);
+        Console.Error.WriteLine($"{project.Name} could not be restored, and not because the feed lacks a package: see above.");
+        return 1;
+    }
+    azure = false;
+    leftOut = $"this feed does not serve {string.Join(", ", missing)}";
+    break;
+}
+
+var property = $"-p:AzurePackages={(azure ? "true" : "false")}";
+Say($"Building KlingFunctions.sln ({(azure ? "all projects" : "without the Azure Functions projects: " + leftOut)})");
+if (Run("dotnet", $"build KlingFunctions.sln -c Release {property} -v quiet -nologo", echo: true).Code != 0) return 1;
+
+Say("Checking the format");
+if (Run("dotnet", "format KlingFunctions.sln --verify-no-changes --no-restore", echo: true).Code != 0)
+{
+    Console.Error.WriteLine("The code is not formatted: run 'dotnet format KlingFunctions.sln' and commit the result.");
+    return 1;
+}
+
+int passed = 0, failed = 0, skipped = 0;
+var report = new List<string>();
+foreach (var suite in suites)
+{
+    if (suite.NeedsAzurePackages && !azure)
+    {
+        report.Add($"  left out  {suite.Name}: {leftOut}");
+        continue;
+    }
+    Say(suite.Name);
+    var (code, output) = Run("dotnet", $"test --project \"{suite.Path}\" -c Release --no-build {property} {forwarded}", echo: true);
+    int Count(string word) => Regex.Match(output, $@"^\s*{word}: (\d+)", RegexOptions.Multiline) is { Success: true } m ? int.Parse(m.Groups[1].Value) : 0;
+    int ok = Count("succeeded"), bad = Count("failed"), skip = Count("skipped");
+    if (code != 0 && bad == 0) bad = 1;
+    passed += ok;
+    failed += bad;
+    skipped += skip;
+    report.Add($"  {(bad == 0 ? "ran     " : "FAILED  ")}  {suite.Name}: {ok} passed, {bad} failed, {skip} skipped");
+}
+
+Say("Suites");
+report.ForEach(Console.WriteLine);
+if (azureProjects.Count > 0 && azure) Console.WriteLine("  The feed serves the Azure Functions and Durable packages: nothing was left out.");
+Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
+return failed == 0 && passed > 0 ? 0 : 1;
+
+static void Say(string text) => Console.WriteLine($"\n== {text}");
+
+static (int Code, string Output) Run(string command, string arguments, bool echo)
+{
+    var start = new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+    using var process = Process.Start(start) ?? throw new InvalidOperationException($"{command} did not start.");
+    var output = new System.Text.StringBuilder();
+    void Take(string? line)
+    {
+        if (line is null) return;
+        lock (output) output.AppendLine(line);
+        if (echo) Console.WriteLine(line);
+    }
+    process.OutputDataReceived += (_, e) => Take(e.Data);
+    process.ErrorDataReceived += (_, e) => Take(e.Data);
+    process.BeginOutputReadLine();
+    process.BeginErrorReadLine();
+    process.WaitForExit();
+    return (process.ExitCode, output.ToString());
+}
+
+internal sealed record Suite(string Name, string Path, bool IsTestProject, bool NeedsAzurePackages)
+{
+    public static Suite Read(string path)
+    {
+        var project = XDocument.Load(path);
+        bool Is(string name, string value) => project.Descendants(name).Any(e => e.Value == value);
+        return new(System.IO.Path.GetFileNameWithoutExtension(path), path,
+            path.Replace('\\', '/').Contains("tests/") && !Is("IsTestProject", "false"), Is("NeedsAzurePackages", "true"));
+    }
+}
