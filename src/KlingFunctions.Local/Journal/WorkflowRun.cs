@@ -1,0 +1,201 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using KlingFunctions.Pipeline.Telemetry;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Local.Journal;
+
+/// <summary>
+/// One workflow instance while it has something to do. It replays what is written down, runs the steps it then asks for, writes each
+/// outcome down before the workflow sees it, and leaves memory when all it does is wait.
+/// </summary>
+internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, InstanceStore store, TimeProvider time, ILogger logger)
+{
+    private readonly Channel<Happening> _finished = Channel.CreateUnbounded<Happening>(new() { SingleReader = true });
+    private readonly HashSet<int> _started = [];
+    private readonly WorkflowThread _thread = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // What came into the inbox while the instance rested is looked for at the start; after that, there is a poke.
+    private volatile bool _inboxUnread = true;
+
+    private static readonly Happening Nudge = new(HappeningKind.EventRaised, -1, "", null, default);
+
+    /// <summary>Completes when the engine has let go of this run.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>Completes <see cref="Ended"/>.</summary>
+    public void SetEnded() => _ended.TrySetResult();
+
+    /// <summary>Says that an event has come into the inbox.</summary>
+    public void Poke()
+    {
+        _inboxUnread = true;
+        _finished.Writer.TryWrite(Nudge);
+    }
+
+    /// <summary>Runs until the instance rests, has ended, or is to begin anew.</summary>
+    /// <param name="stopping">The host stops: no further step is begun; what is under way may finish.</param>
+    /// <param name="abort">The host's patience is over: steps under way are broken off, to be run again after the next start.</param>
+    public async Task RunAsync(CancellationToken stopping, CancellationToken abort)
+    {
+        if (store.Load(id) is not { } recorded) return;
+        var instance = recorded.Instance;
+        using var scope = logger.BeginScope(new Dictionary<string, object> { ["InstanceId"] = id, ["Workflow"] = instance.Workflow });
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(abort);
+        var context = new ReplayContext(id, instance.StartedAt, catalog.Json);
+        Task<string>? workflow = null;
+        try
+        {
+            _thread.Run(() => workflow = catalog.Workflow(instance.Workflow).RunAsync(context, instance.Input));
+            foreach (var happening in recorded.History) _thread.Run(() => context.Feed(happening));
+            context.IsReplaying = false;
+
+            var place = recorded.History.Count;
+            var shown = instance.Status;
+            while (!workflow!.IsCompleted)
+            {
+                if (stopping.IsCancellationRequested && _started.Count == 0) return;
+                if (context.Status != shown && context.Pending.Any(p => p is PendingStep && !_started.Contains(p.Number)))
+                {
+                    // Not awaited: the writer keeps the order, and a status is not worth waiting for.
+                    _ = store.ShowAsync(id, shown = context.Status);
+                }
+                StartSteps(context, instance.Trace, stopping, ended.Token);
+
+                var (happened, children, inboxTaken) = Happened(context);
+                if (happened.Count == 0)
+                {
+                    if (_started.Count == 0)
+                    {
+                        if (await store.RestAsync(id, NextTimer(context), context.Status)) return;
+                        _inboxUnread = true;
+                        continue;
+                    }
+                    await WaitAsync(context, abort);
+                    continue;
+                }
+                place = await store.AppendAsync(id, place, happened, children, inboxTaken, context.Status, instance.Trace, time.GetUtcNow());
+                shown = context.Status;
+                foreach (var happening in happened) _thread.Run(() => context.Feed(happening));
+            }
+        }
+        catch (NotDeterministicException e)
+        {
+            LogNotDeterministic(logger, e);
+            await store.EndAsync(id, "failed", e.Message, context.Status);
+            return;
+        }
+        finally
+        {
+            // Whatever the workflow no longer waits for need not finish.
+            await ended.CancelAsync();
+        }
+
+        if (context.NextInput is { } next)
+        {
+            await store.BeginAnewAsync(id, next, [.. context.UnseenEvents], context.Status, time.GetUtcNow());
+        }
+        else if (workflow.IsCompletedSuccessfully)
+        {
+            await store.EndAsync(id, "completed", await workflow, context.Status);
+        }
+        else
+        {
+            var reason = workflow.Exception?.GetBaseException() ?? new OperationCanceledException("The workflow cancelled itself.");
+            LogWorkflowFailed(logger, reason);
+            await store.EndAsync(id, "failed", reason.Message, context.Status);
+        }
+    }
+
+    /// <summary>What has happened since the last look, in the order in which the workflow is to see it.</summary>
+    private (List<Happening> Happened, List<PendingChild> Children, long InboxTaken) Happened(ReplayContext context)
+    {
+        var now = time.GetUtcNow();
+        var happened = new List<Happening>();
+        while (_finished.Reader.TryRead(out var finished))
+        {
+            if (ReferenceEquals(finished, Nudge)) continue;
+            _started.Remove(finished.Task);
+            happened.Add(finished with { At = now });
+        }
+        var inboxTaken = 0L;
+        if (_inboxUnread)
+        {
+            _inboxUnread = false;
+            foreach (var (place, name) in store.Inbox(id))
+            {
+                happened.Add(new(HappeningKind.EventRaised, 0, name, null, now));
+                inboxTaken = place;
+            }
+        }
+        var children = context.Pending.OfType<PendingChild>().ToList();
+        happened.AddRange(children.Select(c => new Happening(HappeningKind.ChildStarted, c.Number, c.Name, null, now)));
+        happened.AddRange(context.Pending.OfType<PendingTimer>().Where(t => t.Due <= now).OrderBy(t => t.Due)
+            .Select(t => new Happening(HappeningKind.TimerFired, t.Number, t.Name, null, now)));
+        return (happened, children, inboxTaken);
+    }
+
+    private void StartSteps(ReplayContext context, string? trace, CancellationToken stopping, CancellationToken abort)
+    {
+        if (stopping.IsCancellationRequested) return;
+        foreach (var step in context.Pending.OfType<PendingStep>())
+        {
+            if (!_started.Add(step.Number)) continue;
+            _ = RunStepAsync(step, trace, abort);
+        }
+    }
+
+    private async Task RunStepAsync(PendingStep step, string? trace, CancellationToken abort)
+    {
+        await Task.Yield();
+        using var activity = KlingTelemetry.Source.StartActivity(step.Name, ActivityKind.Internal, trace);
+        activity?.SetTag("kling.instance_id", id);
+        Happening happening;
+        try
+        {
+            var output = await catalog.Step(step.Name).RunAsync(step.Input(), abort);
+            happening = new(HappeningKind.StepCompleted, step.Number, step.Name, output, default);
+        }
+        catch (OperationCanceledException) when (abort.IsCancellationRequested)
+        {
+            // Not an outcome: the step runs again after the next start, if it is still wanted.
+            return;
+        }
+        catch (Exception e)
+        {
+            LogStepFailed(logger, e, step.Name);
+            activity?.SetStatus(ActivityStatusCode.Error, e.Message);
+            happening = new(HappeningKind.StepFailed, step.Number, step.Name, e.Message, default);
+        }
+        _finished.Writer.TryWrite(happening);
+    }
+
+    /// <summary>Waits until a step has finished, an event has come, or the next timer is due.</summary>
+    private async Task WaitAsync(ReplayContext context, CancellationToken abort)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(abort);
+        var finished = _finished.Reader.WaitToReadAsync(enough.Token).AsTask();
+        if (NextTimer(context) is not { } due)
+        {
+            await finished;
+            return;
+        }
+        var left = due - time.GetUtcNow();
+        await Task.WhenAny(finished, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, enough.Token));
+        await enough.CancelAsync();
+        abort.ThrowIfCancellationRequested();
+    }
+
+    private static DateTimeOffset? NextTimer(ReplayContext context) =>
+        context.Pending.OfType<PendingTimer>().Min(t => (DateTimeOffset?)t.Due);
+
+    [LoggerMessage(LogLevel.Warning, "The step {Step} failed.")]
+    private static partial void LogStepFailed(ILogger logger, Exception e, string step);
+
+    [LoggerMessage(LogLevel.Error, "The workflow failed.")]
+    private static partial void LogWorkflowFailed(ILogger logger, Exception e);
+
+    [LoggerMessage(LogLevel.Error, "The workflow was ended, for its history does not fit its code.")]
+    private static partial void LogNotDeterministic(ILogger logger, Exception e);
+}

@@ -1,0 +1,37 @@
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Notifying;
+
+/// <summary>The input of the workflow <see cref="Notify"/>: one ended job, told to one receiver.</summary>
+/// <param name="MessageId">The <c>webhook-id</c>: the same in every try and for every receiver of the same happening.</param>
+/// <param name="Receiver">Who is told.</param>
+/// <param name="Job">The job.</param>
+/// <param name="State">The state in which it ended.</param>
+/// <param name="EndedAt">When it ended (UTC): the body's <c>timestamp</c>.</param>
+public sealed record Notification(string MessageId, Receiver Receiver, VideoJob Job, JobState State, DateTimeOffset EndedAt);
+
+/// <summary>How the delivery to one receiver stands.</summary>
+public enum DeliveryState
+{
+    /// <summary>Not delivered yet; it goes on.</summary>
+    Pending,
+
+    /// <summary>The receiver answered 2xx.</summary>
+    Delivered,
+
+    /// <summary>The receiver answered 410, or its subscription was deleted: it is not told any more.</summary>
+    Gone,
+
+    /// <summary>Given up, and kept as a dead letter: <c>redeliver</c> tries again.</summary>
+    DeadLetter,
+}
+
+/// <summary>The status of the workflow <see cref="Notify"/>.</summary>
+/// <param name="Id">Its instance id.</param>
+/// <param name="Receiver">The receiver's host.</param>
+/// <param name="State">How the delivery stands.</param>
+/// <param name="Attempts">How many tries were made.</param>
+/// <param name="NextAttemptAt">When the next is due (UTC); null if there is none.</param>
+/// <param name="Reason">Why the last try failed, without secrets.</param>
+public sealed record NotificationState(
+    string Id, string Receiver, DeliveryState State, int Attempts, DateTimeOffset? NextAttemptAt = null, string? Reason = null);

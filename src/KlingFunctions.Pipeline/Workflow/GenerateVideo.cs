@@ -1,0 +1,336 @@
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests;
+
+namespace KlingFunctions.Pipeline.Workflow;
+
+/// <summary>
+/// The workflow of a job, from its acceptance to its end, station by station. Deterministic: see <see cref="IWorkflowContext"/>.
+/// </summary>
+public sealed class GenerateVideo
+{
+    /// <summary>The orchestrator's name.</summary>
+    public const string Name = "GenerateVideo";
+
+    /// <summary>The event that asks it to cancel.</summary>
+    public const string CancelEvent = "cancel";
+
+    // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
+    private const int WaitsPerRun = 40;
+
+    private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
+
+    // A broken result link often heals by itself: it is fetched anew each time.
+    private static readonly TimeSpan[] StoreAgainAfter =
+        [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30)];
+
+    private readonly IWorkflowContext _context;
+    private readonly VideoJob _job;
+    private JobState _state;
+    private Task _cancelRequested;
+    private int _waits;
+    private int _faults;
+    private DateTimeOffset? _submitUntil;
+
+    private enum Next
+    {
+        /// <summary>On to the next station.</summary>
+        GoOn,
+
+        /// <summary>The job has ended: the state says how.</summary>
+        End,
+
+        /// <summary>This run is over and another goes on from the state.</summary>
+        Anew,
+    }
+
+    private GenerateVideo(IWorkflowContext context, VideoJob job)
+    {
+        _context = context;
+        _job = job;
+        _faults = job.Faults;
+        _submitUntil = job.SubmitUntil;
+        _state = job.State ?? new JobState { Status = JobStatus.Accepted, UpdatedAt = job.CreatedAt, Warnings = job.Warnings };
+        _cancelRequested = context.WaitForEventAsync(CancelEvent, CancellationToken.None);
+    }
+
+    /// <summary>Runs the workflow.</summary>
+    public static Task<JobState> RunAsync(IWorkflowContext context, VideoJob job) => new GenerateVideo(context, job).RunAsync();
+
+    private async Task<JobState> RunAsync()
+    {
+        for (var station = _job.From; station <= Station.Store; station++)
+        {
+            Next next;
+            try
+            {
+                next = await VisitAsync(station);
+            }
+            catch (StepFailedException failure)
+            {
+                var code = station is Station.Store ? ErrorCodes.StorageFailed : ErrorCodes.InternalError;
+                next = Fail(code, $"{failure.Message} The log says more; resume the job when the cause is gone.");
+            }
+            if (next is Next.Anew)
+            {
+                _context.ContinueAsNew(_job with { From = station, State = _state, Faults = _faults, SubmitUntil = _submitUntil });
+                return _state;
+            }
+            if (next is Next.End) break;
+        }
+        await TellAsync();
+        _context.ReportStatus(_state);
+        return _state;
+    }
+
+    private Task<Next> VisitAsync(Station station) => station switch
+    {
+        Station.Queue => WaitForATurnAsync(),
+        Station.Validate => ValidateAsync(),
+        Station.Submit => SubmitAsync(),
+        Station.Watch => WatchAsync(),
+        Station.Store => StoreAsync(),
+        _ => throw new ArgumentOutOfRangeException(nameof(station)),
+    };
+
+    private async Task<Next> WaitForATurnAsync()
+    {
+        Report(JobStatus.Accepted);
+        while (_job.Capped)
+        {
+            var turn = await _context.CallAsync(Steps.Enter, _job.Id);
+            if (turn.Granted) break;
+            if (await CancelledWithinAsync(turn.Delay)) return CancelUnpaid();
+            if (HistoryIsLong()) return Next.Anew;
+        }
+        return Next.GoOn;
+    }
+
+    private async Task<Next> ValidateAsync()
+    {
+        Report(JobStatus.Validating);
+        var check = _context.CallAsync(Steps.Validate, _job.Request);
+        if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
+        var faults = (await check).Faults;
+        if (faults.Count > 0)
+        {
+            var more = faults.Count > 1 ? $" {faults.Count - 1} more: see the details." : "";
+            return Fail(new JobError(faults[0].Code, $"{faults[0].Message}{more}", faults));
+        }
+        return Next.GoOn;
+    }
+
+    private async Task<Next> SubmitAsync()
+    {
+        Report(JobStatus.Submitting);
+        while (true)
+        {
+            if (_cancelRequested.IsCompleted) return CancelUnpaid();
+            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request));
+            switch (outcome.Result)
+            {
+                case SubmitResult.Accepted:
+                    Change(s => s with
+                    {
+                        Status = JobStatus.InQueue,
+                        Provider = new(outcome.RequestId!),
+                        SubmittedAt = outcome.SubmittedAt,
+                        Deadline = outcome.Until,
+                        Attention = null,
+                    });
+                    return Next.GoOn;
+                case SubmitResult.Failed:
+                    return Fail(outcome.Error!);
+                case SubmitResult.NotYet:
+                    _submitUntil ??= outcome.Until;
+                    if (_context.Now >= _submitUntil)
+                        return Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
+                    Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
+                    if (await CancelledWithinAsync(outcome.Delay!.Value)) return CancelUnpaid();
+                    if (HistoryIsLong()) return Next.Anew;
+                    break;
+                default:
+                    throw new InvalidOperationException($"Submit ended in {outcome.Result}.");
+            }
+        }
+    }
+
+    private async Task<Next> WatchAsync()
+    {
+        while (true)
+        {
+            var (requestId, extend) = (_state.Provider!.RequestId, _state.Deadline is null);
+            PollOutcome poll;
+            try
+            {
+                poll = await _context.CallAsync(
+                    Steps.Poll, new PollInput(_job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _faults, extend));
+            }
+            catch (StepFailedException failure)
+            {
+                poll = new(PollResult.Unknown, AfterABrokenPoll, Attention: new("", ErrorCodes.InternalError, failure.Message));
+            }
+            _faults = poll.Result is PollResult.Unknown ? _faults + 1 : 0;
+            Take(poll);
+            switch (poll.Result)
+            {
+                case PollResult.Succeeded:
+                    return Next.GoOn;
+                case PollResult.Failed:
+                    return Fail(poll.Error!);
+                case PollResult.Cancelled:
+                    return EndCancelled();
+                default:
+                    break;
+            }
+
+            if (_cancelRequested.IsCompleted && await CancelAtProviderAsync(requestId)) return EndCancelled();
+            if (_context.Now >= _state.Deadline) return await GiveUpAsync(requestId);
+            var wait = _state.Deadline - _context.Now is { } left && left < poll.Delay ? left : poll.Delay;
+            await CancelledWithinAsync(wait);
+            if (HistoryIsLong()) return Next.Anew;
+        }
+    }
+
+    private async Task<Next> StoreAsync()
+    {
+        Report(JobStatus.Storing);
+        for (var attempt = 0; ; attempt++)
+        {
+            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
+            if (outcome.Files is { } files)
+            {
+                Change(s => s with { Status = JobStatus.Succeeded, Outputs = files, Attention = null, Error = null });
+                return Next.End;
+            }
+            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(outcome.Error!);
+            Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
+            await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
+        }
+    }
+
+    /// <summary>Starts one notification for each receiver, and cleans up. The job's end is reported after this, at once with its return.</summary>
+    private async Task TellAsync()
+    {
+        if (_job.Capped) await _context.CallAsync(Steps.Leave, _job.Id);
+        if (_job.Upload is { } upload && _state.Error is { } error) await _context.CallAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        var receivers = await _context.CallAsync(
+            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, _job.Request.WebhookUrl, EventTypes.Of(_state.Status)));
+        Change(s => s with { Receivers = receivers });
+        foreach (var receiver in receivers)
+        {
+            var notification = new Notification($"msg_{_job.Id}_{_job.Run}", receiver, _job with { State = null }, _state, _context.Now);
+            await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
+        }
+    }
+
+    private void Take(PollOutcome poll)
+    {
+        Change(s => s with
+        {
+            Status = poll.Result switch
+            {
+                PollResult.Queued => JobStatus.InQueue,
+                PollResult.Running => JobStatus.InProgress,
+                _ => s.Status,
+            },
+            Provider = poll.Result is PollResult.Unknown ? s.Provider : s.Provider! with { Status = poll.Word, QueuePosition = poll.QueuePosition },
+            Attention = poll.Attention,
+            Deadline = s.Deadline ?? poll.Deadline,
+        });
+    }
+
+    private async Task<bool> CancelAtProviderAsync(string requestId)
+    {
+        switch (await AskToCancelAsync(requestId))
+        {
+            case CancelOutcome.Cancelled:
+                return true;
+            case CancelOutcome.Refused:
+                Warn("cancel_refused", "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
+                _cancelRequested = _context.WaitForEventAsync(CancelEvent, CancellationToken.None);
+                return false;
+            case CancelOutcome.NotAsked:
+            default:
+                return false;
+        }
+    }
+
+    private async Task<Next> GiveUpAsync(string requestId)
+    {
+        if (_state.Status is JobStatus.InQueue && await AskToCancelAsync(requestId) is CancelOutcome.Cancelled)
+            return Fail(ErrorCodes.ProviderTimeout, "The request was still in RunComfy's queue at the deadline, and was cancelled there.");
+        return Fail(
+            ErrorCodes.ProviderTimeout,
+            "RunComfy had not finished at the deadline. The request is kept, and may be finished yet: resume the job to go on watching it.");
+    }
+
+    private async Task<CancelOutcome> AskToCancelAsync(string requestId)
+    {
+        try
+        {
+            return await _context.CallAsync(Steps.Cancel, requestId);
+        }
+        catch (StepFailedException)
+        {
+            return CancelOutcome.NotAsked;
+        }
+    }
+
+    /// <summary>Sleeps on a durable timer; true if a wish to cancel came first, or is there already and was not yet heard.</summary>
+    private async Task<bool> CancelledWithinAsync(TimeSpan delay)
+    {
+        _waits++;
+        using var stop = new CancellationTokenSource();
+        var timer = _context.WaitUntilAsync(_context.Now + delay, stop.Token);
+        // A wish that RunComfy could not be told of yet must not turn the loop into a spin: then only the timer counts.
+        if (_cancelRequested.IsCompleted && _state.Provider is not null)
+        {
+            await timer;
+            return true;
+        }
+        var cancelled = await Task.WhenAny(timer, _cancelRequested) == _cancelRequested;
+        if (cancelled) stop.Cancel();
+        return cancelled;
+    }
+
+    private bool HistoryIsLong() => _waits >= WaitsPerRun && !_cancelRequested.IsCompleted;
+
+    private Next CancelUnpaid()
+    {
+        Change(s => s with { Status = JobStatus.Cancelled, Attention = null });
+        return Next.End;
+    }
+
+    private Next EndCancelled()
+    {
+        Change(s => s with { Status = JobStatus.Cancelled, Provider = s.Provider! with { Status = "cancelled", QueuePosition = null }, Attention = null });
+        return Next.End;
+    }
+
+    private Next Fail(string code, string message) => Fail(new JobError(code, message));
+
+    private Next Fail(JobError error)
+    {
+        Change(s => s with { Status = JobStatus.Failed, Error = error, Attention = null });
+        return Next.End;
+    }
+
+    private void Warn(string code, string message)
+    {
+        if (_state.Warnings.All(w => w.Code != code)) Change(s => s with { Warnings = [.. s.Warnings, new Fault("", code, message)] });
+    }
+
+    private void Report(JobStatus status)
+    {
+        Change(s => s with { Status = status });
+        _context.ReportStatus(_state);
+    }
+
+    private void Change(Func<JobState, JobState> change)
+    {
+        var changed = change(_state);
+        if (changed == _state) return;
+        _state = changed with { UpdatedAt = _context.Now };
+        if (!_state.HasEnded()) _context.ReportStatus(_state);
+    }
+}

@@ -1,0 +1,67 @@
+using KlingFunctions.Pipeline.Requests;
+
+namespace KlingFunctions.Pipeline.Workflow;
+
+/// <summary>The stations of a job's way, in order. A resumed job starts at one of them.</summary>
+public enum Station
+{
+    /// <summary>Waiting for a place among those in flight.</summary>
+    Queue,
+
+    /// <summary>Checking the images.</summary>
+    Validate,
+
+    /// <summary>Submitting.</summary>
+    Submit,
+
+    /// <summary>Watching RunComfy.</summary>
+    Watch,
+
+    /// <summary>Copying the video into the store.</summary>
+    Store,
+}
+
+/// <summary>
+/// The input of the workflow <see cref="GenerateVideo"/>: all it needs to run, or to go on from where a former run of it stopped.
+/// </summary>
+public sealed record VideoJob
+{
+    /// <summary>The job's id, which is the instance id of its workflow.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>When it was accepted (UTC); the same over resumes.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>What is to be made.</summary>
+    public required VideoRequest Request { get; init; }
+
+    /// <summary>What the reader of the request warned of.</summary>
+    public IReadOnlyList<Fault> Warnings { get; init; } = [];
+
+    /// <summary>Scheme, host and path base under which the job's links are built, without a slash at the end.</summary>
+    public required string BaseUrl { get; init; }
+
+    /// <summary>The path of the upload that started it; null if it came by HTTP.</summary>
+    public string? Upload { get; init; }
+
+    /// <summary>True if <c>Pipeline:MaxInFlight</c> was set when it was accepted: it then waits for a place.</summary>
+    public bool Capped { get; init; }
+
+    /// <summary>How often it was resumed; 0 for the first run.</summary>
+    public int Run { get; init; }
+
+    /// <summary>Under which key the ledger keeps its submission. A resubmission on purpose takes a new one.</summary>
+    public required string SubmissionKey { get; init; }
+
+    /// <summary>Where this run starts.</summary>
+    public Station From { get; init; }
+
+    /// <summary>The state to go on from; null for a new job.</summary>
+    public JobState? State { get; init; }
+
+    /// <summary>How many polls in a row have failed, carried over when the history is cut.</summary>
+    public int Faults { get; init; }
+
+    /// <summary>When trying to submit ends (UTC), carried over when the history is cut; null before the first try that came to nothing.</summary>
+    public DateTimeOffset? SubmitUntil { get; init; }
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace KlingFunctions.Pipeline.Workflow;
+
+/// <summary>A workflow as the journal sees it: a name, and JSON in and out.</summary>
+/// <param name="Name">The orchestrator's name: part of the history, so it never changes once released.</param>
+/// <param name="RunAsync">Runs the workflow over its input's JSON, and gives its output's.</param>
+public sealed record CataloguedWorkflow(string Name, Func<IWorkflowContext, string, Task<string>> RunAsync);
+
+/// <summary>A step as the journal sees it: a name, and JSON in and out.</summary>
+/// <param name="Name">The activity's name.</param>
+/// <param name="RunAsync">Runs the step over its input's JSON, and gives its output's.</param>
+public sealed record CataloguedStep(string Name, Func<string, CancellationToken, Task<string>> RunAsync);
+
+/// <summary>Which workflows and steps there are, by name: what an engine needs to run them.</summary>
+/// <param name="json">How inputs and outputs are written down; it must know every type that is added.</param>
+public sealed class WorkflowCatalog(JsonSerializerOptions json)
+{
+    private readonly Dictionary<string, CataloguedWorkflow> _workflows = [];
+    private readonly Dictionary<string, CataloguedStep> _steps = [];
+
+    /// <summary>How inputs, outputs and statuses are written down.</summary>
+    public JsonSerializerOptions Json => json;
+
+    /// <summary>All workflows.</summary>
+    public IReadOnlyCollection<CataloguedWorkflow> Workflows => _workflows.Values;
+
+    /// <summary>All steps.</summary>
+    public IReadOnlyCollection<CataloguedStep> Steps => _steps.Values;
+
+    /// <summary>Adds a workflow.</summary>
+    public WorkflowCatalog Add<TIn, TOut>(string name, Func<IWorkflowContext, TIn, Task<TOut>> run)
+    {
+        // No ConfigureAwait(false): the continuation belongs to the engine's own scheduler.
+        _workflows.Add(name, new(name, async (context, input) => Write(await run(context, Read<TIn>(input)))));
+        return this;
+    }
+
+    /// <summary>Adds the code of a step.</summary>
+    public WorkflowCatalog Add<TIn, TOut>(Step<TIn, TOut> step, Func<TIn, CancellationToken, Task<TOut>> run)
+    {
+        _steps.Add(step.Name, new(step.Name, async (input, cancel) => Write(await run(Read<TIn>(input), cancel))));
+        return this;
+    }
+
+    /// <summary>The workflow of this name.</summary>
+    /// <exception cref="KeyNotFoundException">There is none: the journal was written by another version.</exception>
+    public CataloguedWorkflow Workflow(string name) =>
+        _workflows.TryGetValue(name, out var found) ? found : throw new KeyNotFoundException($"No workflow is named '{name}'.");
+
+    /// <summary>The step of this name.</summary>
+    /// <exception cref="KeyNotFoundException">There is none: the journal was written by another version.</exception>
+    public CataloguedStep Step(string name) =>
+        _steps.TryGetValue(name, out var found) ? found : throw new KeyNotFoundException($"No step is named '{name}'.");
+
+    private string Write<T>(T value) => JsonSerializer.Serialize(value, json);
+
+    private T Read<T>(string text) => JsonSerializer.Deserialize<T>(text, json)!;
+}
