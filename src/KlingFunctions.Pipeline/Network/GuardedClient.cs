@@ -1,0 +1,150 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Network;
+
+/// <summary>
+/// The one way out to addresses that callers give. A name is resolved once for a connection, refused if any of its
+/// addresses is not public, and the connection goes to one of the addresses that were checked, so that a second answer of
+/// the name server cannot change where it leads. No proxy, no cookies, no credentials, no decompression.
+/// </summary>
+/// <remarks>
+/// There is no time limit but that of connecting (<see cref="ConnectTimeout"/>), and no limit to a body: the caller passes
+/// a token and stops reading. Disposing a response that was not read to its end closes its connection at once.
+/// </remarks>
+public sealed class GuardedClient : IDisposable
+{
+    /// <summary>How long resolving, connecting and the TLS handshake may take together.</summary>
+    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    // What another host needs to answer well. All others (credentials above all) are for the host the caller chose.
+    private static readonly HashSet<string> ResentToAnotherHost =
+        new(StringComparer.OrdinalIgnoreCase) { "Accept", "Accept-Encoding", "If-Range", "Range", "User-Agent" };
+
+    private readonly bool _allowLoopback;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
+    private readonly HttpMessageInvoker _http;
+
+    /// <param name="options">Whether loopback is let through.</param>
+    /// <param name="resolve">Turns a host name into its addresses; the system's resolver if <see langword="null"/>.</param>
+    public GuardedClient(IOptions<NetworkOptions> options, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _allowLoopback = options.Value.AllowLoopback;
+        _resolve = resolve ?? Dns.GetHostAddressesAsync;
+        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectCallback = Connect,
+            ConnectTimeout = ConnectTimeout,
+            MaxResponseDrainSize = 0,
+            MaxResponseHeadersLength = 32,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+            UseCookies = false,
+            UseProxy = false,
+        });
+    }
+
+    /// <summary>Sends <paramref name="request"/> and answers as soon as the headers of the response are there.</summary>
+    /// <param name="request">The request, with an absolute URL that <see cref="UrlRule"/> takes.</param>
+    /// <param name="redirects">
+    /// How many redirects may be followed. With 0 a 3xx is returned as it is; so is one to a request that is neither GET nor
+    /// HEAD, and one without a usable <c>Location</c>.
+    /// </param>
+    /// <param name="mayFollow">
+    /// Asked about the target of every redirect, not about the first address; <see langword="null"/> follows to any public host.
+    /// </param>
+    /// <param name="ct">Ends the sending; the body of the response is read with the caller's own token.</param>
+    /// <exception cref="UrlRefusedException">The address or the target of a redirect is refused, or there are too many redirects.</exception>
+    /// <exception cref="HttpRequestException">The host cannot be found or reached, or does not speak HTTP.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int redirects, Func<Uri, bool>? mayFollow, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentOutOfRangeException.ThrowIfNegative(redirects);
+        var current = request;
+        Check(current.RequestUri?.OriginalString);
+        for (var followed = 0; ; followed++)
+        {
+            var response = await Send(current, ct);
+            if (redirects == 0 || Target(current, response) is not { } target) return response;
+            response.Dispose();
+            if (followed == redirects)
+                throw new UrlRefusedException($"{UrlRule.Redact(request.RequestUri!.OriginalString)} redirects more than {redirects} times.");
+            Check(target.AbsoluteUri, redirected: true);
+            if (mayFollow is not null && !mayFollow(target))
+                throw new UrlRefusedException($"The URL redirects to {target.Host}, which is not one of the hosts that may be fetched from.");
+            current = Follow(current, target);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private void Check(string? url, bool redirected = false)
+    {
+        if (UrlRule.Fault(url, _allowLoopback) is { } fault)
+            throw new UrlRefusedException(redirected ? $"The URL redirects to an address that is refused. {fault}" : fault);
+    }
+
+    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)
+    {
+        try
+        {
+            return await _http.SendAsync(request, ct);
+        }
+        catch (HttpRequestException e) when (e.InnerException is UrlRefusedException refused)
+        {
+            throw new UrlRefusedException(refused.Message);
+        }
+    }
+
+    private static Uri? Target(HttpRequestMessage request, HttpResponseMessage response)
+    {
+        var redirect = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
+            or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
+        if (!redirect || (request.Method != HttpMethod.Get && request.Method != HttpMethod.Head)) return null;
+        return response.Headers.Location is { } location && Uri.TryCreate(request.RequestUri, location, out var target) ? target : null;
+    }
+
+    private static HttpRequestMessage Follow(HttpRequestMessage request, Uri target)
+    {
+        var sameOrigin = Uri.Compare(request.RequestUri, target, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0;
+        var next = new HttpRequestMessage(request.Method, target) { Version = request.Version, VersionPolicy = request.VersionPolicy };
+        foreach (var (name, values) in request.Headers.NonValidated)
+        {
+            if (name.Equals("Host", StringComparison.OrdinalIgnoreCase)) continue;
+            if (sameOrigin || ResentToAnotherHost.Contains(name)) next.Headers.TryAddWithoutValidation(name, values);
+        }
+        return next;
+    }
+
+    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken ct)
+    {
+        var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, ct);
+        if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
+        if (!addresses.All(MayDial))
+            throw new UrlRefusedException($"{host} leads to an address that is not public: it must be reachable from the internet.");
+
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, port, ct);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private bool MayDial(IPAddress address)
+    {
+        // ::ffff:127.0.0.1 is loopback to the operating system, whatever its spelling.
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return PublicAddress.IsPublic(plain) || (_allowLoopback && IPAddress.IsLoopback(plain));
+    }
+}

@@ -1,0 +1,68 @@
+using System.Net;
+
+namespace KlingFunctions.Pipeline.Network;
+
+/// <summary>What an address that a caller gives must look like, before anything is resolved or sent.</summary>
+public static class UrlRule
+{
+    /// <summary>The longest address taken, in characters.</summary>
+    public const int MaxLength = 4_096;
+
+    /// <summary>
+    /// One sentence that says why <paramref name="url"/> is refused and how to put it right, or <see langword="null"/> when it
+    /// is taken: absolute, https, with a host and without user info, of at most <see cref="MaxLength"/> characters, and not a
+    /// literal address that is not public. Any port is taken: presigned and self-hosted storage often has its own.
+    /// </summary>
+    /// <param name="url">The address as the caller wrote it.</param>
+    /// <param name="allowLoopback">Takes loopback hosts too, over http as well: <see cref="NetworkOptions.AllowLoopback"/>.</param>
+    public static string? Fault(string? url, bool allowLoopback)
+    {
+        if (string.IsNullOrWhiteSpace(url)) return "The URL is empty: give an absolute https URL.";
+        if (url.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
+            return "A data: URI is not taken: store the file where it can be fetched over https, and give that URL.";
+        if (url.Length > MaxLength) return $"The URL has {url.Length:N0} characters: at most {MaxLength:N0} are taken.";
+
+        // Uri would quietly repair all of these; whoever fetches the URL after us may repair them differently.
+        if (url.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c == '\\'))
+            return "The URL holds a space, a control character or a backslash: percent-encode it.";
+        if (!url.Contains("://", StringComparison.Ordinal) || !Uri.TryCreate(url, UriKind.Absolute, out var uri))
+            return "The URL is not absolute: it must look like https://host/path.";
+        if (uri.Scheme != Uri.UriSchemeHttps && uri.Scheme != Uri.UriSchemeHttp)
+            return $"The URL starts with {uri.Scheme}: but must start with https:.";
+        var authority = Authority(url);
+        if (uri.Host.Length == 0 || authority.Length == 0) return "The URL has no host: it must look like https://host/path.";
+        if (authority.Contains('@'))
+            return "The URL carries a user name or password: leave that out, and use a presigned URL if the file is private.";
+
+        var loopback = IsLoopback(uri);
+        if (loopback && allowLoopback) return null;
+        if (uri.Scheme == Uri.UriSchemeHttp) return "The URL starts with http: but must start with https:.";
+        if (loopback || (IPAddress.TryParse(uri.DnsSafeHost, out var address) && !PublicAddress.IsPublic(address)))
+            return "The URL names an address that is not public: it must be reachable from the internet.";
+        return null;
+    }
+
+    /// <summary>
+    /// <paramref name="url"/> as it may be shown and logged: scheme, host, port and path; <c>?redacted</c> in place of a query,
+    /// and neither user info nor fragment. What is no http(s) URL is not shown at all.
+    /// </summary>
+    public static string Redact(string url)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttps && uri.Scheme != Uri.UriSchemeHttp))
+            return "(not an https URL)";
+        var shown = uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+        return uri.Query.Length > 0 ? shown + "?redacted" : shown;
+    }
+
+    // RFC 6761 keeps every name under localhost for loopback.
+    private static bool IsLoopback(Uri uri) =>
+        uri.IsLoopback || uri.IdnHost.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
+
+    // Uri.UserInfo is empty for "https://@host" and "https://:@host" alike, so the text itself is asked.
+    private static string Authority(string url)
+    {
+        var start = url.IndexOf("://", StringComparison.Ordinal) + 3;
+        var end = url.IndexOfAny(['/', '?', '#'], start);
+        return end < 0 ? url[start..] : url[start..end];
+    }
+}

@@ -1,0 +1,210 @@
+using System.Text;
+using System.Text.Json;
+
+namespace KlingFunctions.Pipeline.RunComfy;
+
+/// <summary>
+/// One answer of the provider's, as it came: any status, any bytes. Its properties find what is there under every name and in
+/// every shape that RunComfy documents or that a known client of it has met, and are null for the rest. None of them throws.
+/// </summary>
+internal sealed class ProviderReply
+{
+    private static readonly string[] SentenceKeys =
+        ["error_message", "message", "msg", "error", "detail", "details", "errors", "failure_reason", "reason", "title", "debugInfo"];
+
+    private static readonly string[] CodeKeys = ["error_code", "errorCode", "code"];
+    private static readonly string[] NestingKeys = ["error", "detail", "errors"];
+
+    /// <summary>Error codes have five digits or more (docs.runcomfy.com/model-apis/error-codes); what is smaller repeats the HTTP status, or says "no error" as 0.</summary>
+    private const int SmallestCode = 10_000;
+
+    private readonly JsonElement _json;
+    private readonly byte[] _body;
+    private readonly string _token;
+
+    public ProviderReply(int httpStatus, byte[] body, TimeSpan? retryAfter, string token)
+    {
+        HttpStatus = httpStatus;
+        RetryAfter = retryAfter;
+        _body = body;
+        _token = token;
+        _json = Parse(body);
+    }
+
+    public int HttpStatus { get; }
+
+    public TimeSpan? RetryAfter { get; }
+
+    public bool IsSuccess => HttpStatus is >= 200 and <= 299;
+
+    /// <summary>The provider's numeric error code, also where it stands within an error object or inside an HTTP 200.</summary>
+    public int? Code => FindCode(_json, depth: 0);
+
+    /// <summary>The provider's word for the state, whether known or not.</summary>
+    public string? Word => Text(_json, "status");
+
+    public string? Outcome => Text(_json, "outcome");
+
+    public int? QueuePosition =>
+        Property(_json, "queue_position") is { ValueKind: JsonValueKind.Number } p && p.TryGetInt32(out int position) && position >= 0 ? position : null;
+
+    /// <summary>The request id (or <c>id</c>, which some clients have met in its place), if it has the form of one; also out of a body that was cut off after it.</summary>
+    public string? RequestId
+    {
+        get
+        {
+            string? id = Text(_json, "request_id") ?? Text(_json, "id") ?? (_json.ValueKind == JsonValueKind.Undefined ? SalvageRequestId(_body) : null);
+            return id is not null && IsRequestId(id) ? id : null;
+        }
+    }
+
+    /// <summary>The provider's own sentence about what went wrong, cleaned for people; null when it gave none.</summary>
+    public string? Sentence =>
+        ProviderText.Clean(_json.ValueKind == JsonValueKind.Undefined ? ProviderText.Decode(_body) : FindSentence(_json, depth: 0), _token);
+
+    /// <summary>Every file that the output names, videos first, the same URL once.</summary>
+    public IReadOnlyList<OutputFile> Files
+    {
+        get
+        {
+            if (Property(_json, "output") is not { ValueKind: JsonValueKind.Object } output)
+                return [];
+            HashSet<string> seen = [];
+            return
+            [
+                .. Urls(output, "video", OutputKind.Video)
+                    .Concat(Urls(output, "videos", OutputKind.Video))
+                    .Concat(Urls(output, "image", OutputKind.Image))
+                    .Concat(Urls(output, "images", OutputKind.Image))
+                    .Where(file => seen.Add(file.Url)),
+            ];
+        }
+    }
+
+    /// <summary>RunComfy's own nodes accept 1 to 128 of A-Z, a-z, 0-9, _ and - (comfyui-runcomfy-partner-nodes, client.py); the format is not documented.</summary>
+    public static bool IsRequestId(string id) =>
+        id.Length is >= 1 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+
+    private static IEnumerable<OutputFile> Urls(JsonElement output, string key, OutputKind kind)
+    {
+        if (Property(output, key) is not { } value)
+            yield break;
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            if (Url(value) is { } single)
+                yield return new OutputFile(key.EndsWith('s') ? key + "-1" : key, kind, single);
+            yield break;
+        }
+
+        var place = 0;
+        foreach (var item in value.EnumerateArray())
+        {
+            place++;
+            if (Url(item) is { } url)
+                yield return new OutputFile($"{key}-{place}", kind, url);
+        }
+    }
+
+    /// <summary>A string, as documented, or an object with a <c>url</c>, as fal's schema, which RunComfy's is drawn from, has it.</summary>
+    private static string? Url(JsonElement value) =>
+        (value.ValueKind == JsonValueKind.Object ? Text(value, "url") : Text(value))?.Trim() is { Length: > 0 } url ? url : null;
+
+    private static int? FindCode(JsonElement json, int depth)
+    {
+        if (json.ValueKind == JsonValueKind.Array)
+            return depth < 4 ? json.EnumerateArray().Take(8).Select(item => FindCode(item, depth + 1)).FirstOrDefault(code => code is not null) : null;
+        if (json.ValueKind != JsonValueKind.Object)
+            return null;
+        foreach (string key in CodeKeys)
+        {
+            if (Text(json, key) is { } text && int.TryParse(text, out int code) && code >= SmallestCode)
+                return code;
+        }
+
+        return depth < 4 ? NestingKeys.Select(key => Property(json, key) is { } inner ? FindCode(inner, depth + 1) : null).FirstOrDefault(code => code is not null) : null;
+    }
+
+    private static string? FindSentence(JsonElement json, int depth)
+    {
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.String:
+                return Text(json) is { } text && !string.IsNullOrWhiteSpace(text) ? text : null;
+            case JsonValueKind.Array when depth < 4:
+                var joined = string.Join("; ", json.EnumerateArray().Take(3).Select(item => FindSentence(item, depth + 1)).OfType<string>());
+                return joined.Length > 0 ? joined : null;
+            case JsonValueKind.Object when depth < 4:
+                string? found = SentenceKeys
+                    .Select(key => Property(json, key) is { } inner ? FindSentence(inner, depth + 1) : null)
+                    .FirstOrDefault(sentence => sentence is not null);
+                return found is not null && Property(json, "loc") is { ValueKind: JsonValueKind.Array } loc
+                    ? $"{string.Join('.', loc.EnumerateArray().Take(8).Select(Text))}: {found}"
+                    : found;
+            default:
+                return null;
+        }
+    }
+
+    private static JsonElement? Property(JsonElement json, string name)
+    {
+        try
+        {
+            return json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // a name somewhere in the object is not valid Unicode
+        }
+    }
+
+    private static string? Text(JsonElement json, string name) => Property(json, name) is { } value ? Text(value) : null;
+
+    private static string? Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind switch
+            {
+                JsonValueKind.String => value.GetString(),
+                JsonValueKind.Number => value.GetRawText(),
+                _ => null,
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // a lone surrogate or broken UTF-8
+        }
+    }
+
+    private static JsonElement Parse(byte[] body)
+    {
+        try
+        {
+            ReadOnlySpan<byte> json = body;
+            return JsonElement.Parse(json.StartsWith(Encoding.UTF8.Preamble) ? json[3..] : json);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+
+    /// <summary>The id out of an answer that broke off behind it: the job it names is paid for.</summary>
+    private static string? SalvageRequestId(byte[] body)
+    {
+        var reader = new Utf8JsonReader(body, isFinalBlock: false, state: default);
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1 && reader.ValueTextEquals("request_id"u8))
+                    return reader.Read() && reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,181 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using KlingFunctions.Pipeline.Polling;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.RunComfy;
+
+/// <summary>
+/// RunComfy's Model API (docs.runcomfy.com/model-apis/async-queue-endpoints): submit, status, result, cancel. Every outcome is a value, network failures and
+/// nonsense included; only the caller's own cancellation throws. Nothing is retried here. A call takes at most 60 seconds.
+/// </summary>
+public sealed partial class RunComfyClient
+{
+    private const int LongestBody = 256 * 1024;
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(60);
+
+    private readonly HttpClient _http;
+    private readonly TimeProvider _time;
+    private readonly ILogger<RunComfyClient> _logger;
+    private readonly string _token;
+    private readonly Uri _submit;
+    private readonly string _requests;
+
+    /// <summary>Makes a client.</summary>
+    /// <param name="http">A client on a handler from <see cref="CreateHandler"/>.</param>
+    /// <param name="options">Where, as whom, and which model.</param>
+    /// <param name="time">Limits calls and reads <c>Retry-After</c> dates.</param>
+    /// <param name="logger">Told of every call that failed; never of the token or the input.</param>
+    public RunComfyClient(HttpClient http, IOptions<RunComfyOptions> options, TimeProvider time, ILogger<RunComfyClient> logger)
+    {
+        _http = http;
+        _time = time;
+        _logger = logger;
+        _token = options.Value.ApiToken;
+        var root = options.Value.BaseUrl.TrimEnd('/');
+        if (!root.EndsWith("/v1", StringComparison.Ordinal))
+            root += "/v1";
+        _submit = new Uri($"{root}/models/{string.Join('/', options.Value.Model.Split('/').Select(Uri.EscapeDataString))}");
+        _requests = root + "/requests/";
+    }
+
+    /// <summary>
+    /// The handler to put under this client. No redirects: .NET would repeat a POST at another address (307, 308), and take the token's owner there. No cookies: calls share nothing.
+    /// </summary>
+    public static SocketsHttpHandler CreateHandler() => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+    };
+
+    /// <summary>
+    /// Sends the paid POST, once. <see cref="SubmitAnswer.NotSent"/> and <see cref="SubmitAnswer.Refused"/> mean that nothing was accepted;
+    /// cancelling the call, like <see cref="SubmitAnswer.InDoubt"/>, leaves that open.
+    /// </summary>
+    /// <param name="input">The model's input object, sent as it is.</param>
+    /// <param name="ct">Gives up waiting for the answer.</param>
+    public async Task<SubmitAnswer> SubmitAsync(JsonElement input, CancellationToken ct)
+    {
+        using var content = new OnceOnlyContent(JsonMarshal.GetRawUtf8Value(input).ToArray());
+        // Exactly 1.1: what OnceOnlyContent proves, it proves of this version.
+        using var request = Request(HttpMethod.Post, _submit);
+        request.Version = HttpVersion.Version11;
+        request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        request.Content = content;
+
+        var (reply, trouble) = await CallAsync("submit", "", request, ct);
+        var answer = reply is not null ? ReplyReading.Submit(reply)
+            : content.WasAskedFor ? new SubmitAnswer.InDoubt($"{trouble} It may or may not have taken the job.")
+            : new SubmitAnswer.NotSent($"{trouble} Nothing was sent.");
+        switch (answer)
+        {
+            case SubmitAnswer.Refused { Fault: var fault }:
+                LogFault("submit", "", fault.Class, fault.HttpStatus, fault.ProviderCode, fault.Message);
+                break;
+            case SubmitAnswer.InDoubt { Message: var message }:
+                LogFault("submit", "", FaultClass.InDoubt, reply?.HttpStatus, reply?.Code, message);
+                break;
+        }
+
+        return answer;
+    }
+
+    /// <summary>Asks where a request stands.</summary>
+    /// <param name="requestId">The id that the submission was answered with.</param>
+    /// <param name="ct">Gives up the call.</param>
+    /// <exception cref="ArgumentException">The text can't be a request id.</exception>
+    public async Task<StatusAnswer> GetStatusAsync(string requestId, CancellationToken ct) =>
+        await AskAsync("status", HttpMethod.Get, requestId, ReplyReading.Status, fault => new StatusAnswer.Faulted(fault), a => (a as StatusAnswer.Faulted)?.Fault, ct);
+
+    /// <summary>Fetches the result of a request that is over, or the state of one that is not.</summary>
+    /// <inheritdoc cref="GetStatusAsync"/>
+    public async Task<ResultAnswer> GetResultAsync(string requestId, CancellationToken ct) =>
+        await AskAsync("result", HttpMethod.Get, requestId, ReplyReading.Result, fault => new ResultAnswer.Faulted(fault), a => (a as ResultAnswer.Faulted)?.Fault, ct);
+
+    /// <summary>Asks to cancel a request; RunComfy does so only while it is queued.</summary>
+    /// <inheritdoc cref="GetStatusAsync"/>
+    public async Task<CancelAnswer> CancelAsync(string requestId, CancellationToken ct) =>
+        await AskAsync("cancel", HttpMethod.Post, requestId, ReplyReading.Cancel, fault => new CancelAnswer.Faulted(fault), a => (a as CancelAnswer.Faulted)?.Fault, ct);
+
+    private async Task<T> AskAsync<T>(
+        string call, HttpMethod method, string requestId, Func<ProviderReply, T> read, Func<ProviderFault, T> faulted, Func<T, ProviderFault?> faultOf, CancellationToken ct)
+    {
+        if (!ProviderReply.IsRequestId(requestId))
+            throw new ArgumentException("A request id is 1 to 128 of the characters A-Z, a-z, 0-9, _ and -.", nameof(requestId));
+        // Built here, not taken from the links in the answer: those are the provider's word for where the token should go.
+        using var request = Request(method, new Uri($"{_requests}{requestId}/{call}"));
+        var (reply, trouble) = await CallAsync(call, requestId, request, ct);
+        var answer = reply is not null ? read(reply) : faulted(new ProviderFault(FaultClass.Transient, null, null, trouble, null));
+        if (reply is not null && faultOf(answer) is { } fault)
+            LogFault(call, requestId, fault.Class, fault.HttpStatus, fault.ProviderCode, fault.Message);
+        return answer;
+    }
+
+    private HttpRequestMessage Request(HttpMethod method, Uri url)
+    {
+        var request = new HttpRequestMessage(method, url);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
+        request.Headers.Accept.ParseAdd("application/json");
+        request.Headers.CacheControl = new CacheControlHeaderValue { NoCache = true };
+        return request;
+    }
+
+    /// <summary>Either a reply, or what kept it away.</summary>
+    private async Task<(ProviderReply? Reply, string Trouble)> CallAsync(string call, string requestId, HttpRequestMessage request, CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(CallLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        try
+        {
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            var body = await ReadBodyAsync(response, call, requestId, either.Token, ct);
+            return (new ProviderReply((int)response.StatusCode, body, RetryAfter.Read(response.Headers, _time), _token), "");
+        }
+        // Whatever it was that went wrong, and whichever handler threw it: the caller must learn whether the body left, not see an exception that says nothing of it.
+        catch (Exception e)
+        {
+            ct.ThrowIfCancellationRequested();
+            LogNoAnswer(call, requestId, e);
+            var trouble = limit.IsCancellationRequested ? "RunComfy did not answer within 60 seconds." : (e as HttpRequestException)?.HttpRequestError switch
+            {
+                HttpRequestError.NameResolutionError => "RunComfy's host name could not be resolved.",
+                HttpRequestError.ConnectionError => "RunComfy could not be connected to.",
+                HttpRequestError.SecureConnectionError => "A secure connection to RunComfy could not be made.",
+                _ => "The connection to RunComfy failed before an answer came.",
+            };
+            return (null, trouble);
+        }
+    }
+
+    /// <summary>As much of the body as came, up to 256 KiB. What a broken one still tells is for the reading to find out.</summary>
+    private async Task<byte[]> ReadBodyAsync(HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken ct)
+    {
+        using var body = new MemoryStream();
+        try
+        {
+            await using var stream = await response.Content.ReadAsStreamAsync(either);
+            var buffer = new byte[8192];
+            int read;
+            while (body.Length < LongestBody && (read = await stream.ReadAsync(buffer, either)) > 0)
+                body.Write(buffer, 0, (int)Math.Min(read, LongestBody - body.Length));
+        }
+        catch (Exception e)
+        {
+            ct.ThrowIfCancellationRequested();
+            LogNoAnswer(call, requestId, e);
+        }
+
+        return body.ToArray();
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "RunComfy {Call} {RequestId}: no answer, or only part of one")]
+    private partial void LogNoAnswer(string call, string requestId, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Warning, "RunComfy {Call} {RequestId}: {FaultClass}, HTTP {HttpStatus}, code {ProviderCode}: {Reason}")]
+    private partial void LogFault(string call, string requestId, FaultClass faultClass, int? httpStatus, int? providerCode, string reason);
+}
