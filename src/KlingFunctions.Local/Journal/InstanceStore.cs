@@ -1,4 +1,3 @@
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Data.Sqlite;
 
 namespace KlingFunctions.Local.Journal;

@@ -65,7 +65,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
     public Task<T> WriteAsync<T>(Func<Statements, T> write)
     {
         var item = new Write<T>(write);
-        if (!_writes.Writer.TryWrite(item)) throw new ObjectDisposedException(nameof(JournalDatabase));
+        ObjectDisposedException.ThrowIf(!_writes.Writer.TryWrite(item), this);
         return item.Task;
     }
 

@@ -14,6 +14,9 @@ public sealed class GenerateVideo
     /// <summary>The event that asks it to cancel.</summary>
     public const string CancelEvent = "cancel";
 
+    /// <summary>The code of the warning that RunComfy refused to cancel.</summary>
+    internal const string CancelRefused = "cancel_refused";
+
     // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
     private const int WaitsPerRun = 40;
 
@@ -49,7 +52,7 @@ public sealed class GenerateVideo
         _job = job;
         _faults = job.Faults;
         _submitUntil = job.SubmitUntil;
-        _state = job.State ?? new JobState { Status = JobStatus.Accepted, UpdatedAt = job.CreatedAt, Warnings = job.Warnings };
+        _state = JobState.Initial(job);
         _cancelRequested = context.WaitForEventAsync(CancelEvent, CancellationToken.None);
     }
 
@@ -246,7 +249,7 @@ public sealed class GenerateVideo
             case CancelOutcome.Cancelled:
                 return true;
             case CancelOutcome.Refused:
-                Warn("cancel_refused", "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
+                Warn(CancelRefused, "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
                 _cancelRequested = _context.WaitForEventAsync(CancelEvent, CancellationToken.None);
                 return false;
             case CancelOutcome.NotAsked:

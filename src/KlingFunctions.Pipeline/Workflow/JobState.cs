@@ -87,6 +87,10 @@ public sealed record JobState
     /// <summary>Who was told, or is being told, that the job ended.</summary>
     public IReadOnlyList<Receiver> Receivers { get; init; } = [];
 
+    /// <summary>The state of a job of which nothing has been reported yet.</summary>
+    public static JobState Initial(VideoJob job) =>
+        job.State ?? new() { Status = JobStatus.Accepted, UpdatedAt = job.CreatedAt, Warnings = job.Warnings };
+
     /// <summary>True for the three statuses in which a job ends.</summary>
     public bool HasEnded() => Status is JobStatus.Succeeded or JobStatus.Failed or JobStatus.Cancelled;
 }

@@ -1,5 +1,4 @@
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.Pipeline.Workflow;

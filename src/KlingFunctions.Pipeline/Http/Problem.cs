@@ -1,0 +1,47 @@
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.AspNetCore.Http;
+
+namespace KlingFunctions.Pipeline.Http;
+
+/// <summary>An error as a client sees it: RFC 9457, with a code to branch on and one entry for each fault.</summary>
+/// <param name="Type">A URI for the kind of problem.</param>
+/// <param name="Title">The kind of problem in a few words.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Detail">What is wrong here and how to put it right.</param>
+/// <param name="Code">The code to branch on.</param>
+/// <param name="Errors">The single faults.</param>
+/// <param name="Id">The job's id, where there is one.</param>
+public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<Fault>? Errors = null, string? Id = null)
+{
+    /// <summary>An answer with this problem.</summary>
+    public static IResult Result(int status, string code, string detail, IReadOnlyList<Fault>? errors = null, string? id = null) =>
+        Results.Json(
+            new Problem($"urn:klingfunctions:problem:{code}", TitleOf(status), status, detail, code, errors, id),
+            PipelineJson.Default.Problem, "application/problem+json", status);
+
+    /// <summary>400 with one entry for each fault.</summary>
+    internal static IResult Faults(IReadOnlyList<Fault> faults)
+    {
+        var code = faults.All(f => f.Code.StartsWith("image_", StringComparison.Ordinal)) ? faults[0].Code : Workflow.ErrorCodes.InvalidRequest;
+        var detail = faults.Count == 1 ? faults[0].Message : $"The request has {faults.Count} faults: see 'errors'. The first: {faults[0].Message}";
+        return Result(StatusCodes.Status400BadRequest, code, detail, faults);
+    }
+
+    internal static IResult NotFound(string id) => Result(
+        StatusCodes.Status404NotFound, "not_found", $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
+
+    private static string TitleOf(int status) => status switch
+    {
+        400 => "The request is not valid",
+        401 => "A key is needed",
+        403 => "Not allowed",
+        404 => "Not found",
+        405 => "Method not allowed",
+        409 => "Not possible now",
+        413 => "The body is too large",
+        415 => "The body is not JSON",
+        422 => "The video could not be made",
+        429 => "Too many requests",
+        _ => "The host failed",
+    };
+}

@@ -1,0 +1,23 @@
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Notifying;
+
+/// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
+public sealed class FindReceiversStep(ISubscriptions subscriptions)
+{
+    internal const string OwnWebhook = "webhook";
+
+    /// <summary>The receivers, by host: their URLs stay where they are.</summary>
+    public async Task<IReadOnlyList<Receiver>> RunAsync(ReceiversInput input, CancellationToken cancel)
+    {
+        var receivers = new List<Receiver>();
+        if (input.WebhookUrl is { } own) receivers.Add(To(OwnWebhook, own));
+        foreach (var subscription in await subscriptions.ListAsync(cancel))
+        {
+            if (subscription.Events.Count == 0 || subscription.Events.Contains(input.Type)) receivers.Add(To(subscription.Id, subscription.Url));
+        }
+        return receivers;
+
+        Receiver To(string id, string url) => new(id, new Uri(url).Authority, $"ntf_{input.JobId}_{input.Run}_{id}");
+    }
+}

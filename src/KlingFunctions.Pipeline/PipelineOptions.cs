@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline;
+
+/// <summary>How jobs are paced. Section <c>Pipeline</c>.</summary>
+public sealed class PipelineOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string Section = "Pipeline";
+
+    /// <summary>How long RunComfy has for a job, from its submission; positive.</summary>
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromHours(2);
+
+    /// <summary>The shortest wait between two polls; positive.</summary>
+    public TimeSpan PollMin { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The longest wait between two polls; at least <see cref="PollMin"/>.</summary>
+    public TimeSpan PollMax { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>At most so many jobs are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap.</summary>
+    public int MaxInFlight { get; set; }
+
+    /// <summary>At most so many jobs are accepted in a day (UTC). 0: no cap.</summary>
+    public int MaxJobsPerDay { get; set; }
+}
+
+/// <summary>What to do with a submission that is in doubt. Section <c>Submission</c>.</summary>
+public sealed class SubmissionOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string Section = "Submission";
+
+    /// <summary><c>fail</c>: fail the job and let a person decide. <c>resubmit</c>: submit again, at the risk of paying twice.</summary>
+    public string WhenInDoubt { get; set; } = "fail";
+}
+
+/// <summary>Checks both at the start.</summary>
+internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOptions>, IValidateOptions<SubmissionOptions>
+{
+    public ValidateOptionsResult Validate(string? name, PipelineOptions options)
+    {
+        if (options.Deadline <= TimeSpan.Zero) return Fail("Pipeline:Deadline must be longer than nothing, for example 02:00:00.");
+        if (options.PollMin <= TimeSpan.Zero) return Fail("Pipeline:PollMin must be longer than nothing, for example 00:00:02.");
+        if (options.PollMax < options.PollMin) return Fail("Pipeline:PollMax must not be shorter than Pipeline:PollMin.");
+        if (options.MaxInFlight < 0) return Fail("Pipeline:MaxInFlight must be 0 (no cap) or more.");
+        if (options.MaxJobsPerDay < 0) return Fail("Pipeline:MaxJobsPerDay must be 0 (no cap) or more.");
+        return ValidateOptionsResult.Success;
+    }
+
+    public ValidateOptionsResult Validate(string? name, SubmissionOptions options) => options.WhenInDoubt is "fail" or "resubmit"
+        ? ValidateOptionsResult.Success
+        : Fail($"Submission:WhenInDoubt must be 'fail' or 'resubmit', not '{options.WhenInDoubt}'.");
+
+    private static ValidateOptionsResult Fail(string sentence) => ValidateOptionsResult.Fail(sentence);
+}

@@ -1,0 +1,15 @@
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Requests;
+
+/// <summary>Leaves <c>name.error.json</c> beside an upload whose job failed: who uploads looks there, and perhaps nowhere else.</summary>
+public sealed class ReportUploadStep(IUploadReports reports)
+{
+    /// <summary>Writes the report.</summary>
+    public async Task<bool> RunAsync(UploadFailure failure, CancellationToken cancel)
+    {
+        var faults = failure.Error.Details ?? [new Fault("", failure.Error.Code, failure.Error.Message)];
+        await reports.WriteAsync(Uploads.ErrorReportPath(failure.Path), Uploads.ErrorReport(failure.Path, faults), cancel);
+        return true;
+    }
+}

@@ -1,0 +1,35 @@
+using KlingFunctions.Pipeline.RunComfy;
+using KlingFunctions.Pipeline.Telemetry;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Storing;
+
+/// <summary>
+/// Fetches the result and keeps every file that it names. Run again, it finds what is kept already; the result is fetched anew each time,
+/// for its links may be short-lived.
+/// </summary>
+public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
+{
+    /// <summary>The kept files, or why there are none.</summary>
+    public async Task<StoreOutcome> RunAsync(StoreInput input, CancellationToken cancel)
+    {
+        switch (await client.GetResultAsync(input.RequestId, cancel))
+        {
+            case ResultAnswer.Succeeded { Files: var files }:
+                var kept = await keeper.KeepAsync(input.JobId, files, cancel);
+                if (kept.Files is null) return new(null, new(kept.Code!, kept.Message!), kept.MayRetry);
+                KlingTelemetry.StoredBytes.Add(kept.Files.Sum(f => f.SizeBytes));
+                return new(kept.Files);
+            case ResultAnswer.Failed { Message: var message }:
+                return new(null, new(ErrorCodes.ProviderFailed, $"RunComfy says that the generation failed: {message}"));
+            case ResultAnswer.Cancelled:
+                return new(null, new(ErrorCodes.ProviderFailed, "RunComfy says that the request was cancelled."));
+            case ResultAnswer.Faulted { Fault: { Class: FaultClass.NotFound } fault }:
+                return new(null, new(ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}. {fault.Message}"), MayRetry: true);
+            case ResultAnswer.Faulted { Fault: var fault }:
+                return new(null, new(ErrorCodes.VideoUnreachable, $"RunComfy's result could not be fetched. {fault.Message}"), MayRetry: true);
+            default:
+                return new(null, new(ErrorCodes.VideoUnreachable, "RunComfy had said that it was finished, and now has no result."), MayRetry: true);
+        }
+    }
+}

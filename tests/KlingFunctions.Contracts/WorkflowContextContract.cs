@@ -1,0 +1,536 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Contracts;
+
+/// <summary>
+/// What a workflow may rely on, whatever engine runs it. Each engine derives from this class and so runs every test unchanged.
+/// </summary>
+public abstract class WorkflowContextContract
+{
+    private static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
+    private static readonly Step<string, string> Echo = new("Echo");
+    private static readonly Step<int, int> Count = new("Count");
+
+    protected abstract Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog);
+
+    [Fact]
+    public async Task A_workflow_gets_its_id_and_its_input_and_returns_its_output()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, string>("W", (context, input) => Task.FromResult($"{context.Id}:{input + 1}")));
+        await host.StartAsync("W", "a", "41");
+        Assert.Equal("\"a:42\"", (await host.RunToEndAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Starting_an_id_that_is_there_does_nothing()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", (_, input) => Task.FromResult(input)));
+        Assert.True(await host.StartAsync("W", "a", "1"));
+        Assert.False(await host.StartAsync("W", "a", "2"));
+        Assert.Equal("1", (await host.RunToEndAsync("a")).Output);
+        Assert.False(await host.StartAsync("W", "a", "3"));
+        Assert.Equal("1", (await host.FindAsync("a"))!.Output);
+    }
+
+    [Fact]
+    public async Task A_step_gets_its_input_and_its_output_comes_back()
+    {
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (text, _) => Task.FromResult($"<{text}>"))
+            .Add<string, string>("W", async (context, input) => await context.CallAsync(Echo, input) + await context.CallAsync(Echo, "b")));
+        await host.StartAsync("W", "a", "\"a\"");
+        Assert.Equal("<a><b>", Output<string>(await host.RunToEndAsync("a")));
+    }
+
+    [Fact]
+    public async Task Steps_called_side_by_side_run_side_by_side()
+    {
+        var both = new Barrier(2);
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, cancel) => Task.Run(() => both.SignalAndWait(TimeSpan.FromSeconds(30), cancel) ? n : -1, cancel))
+            .Add<int, int[]>("W", (context, _) => Task.WhenAll(context.CallAsync(Count, 1), context.CallAsync(Count, 2))));
+        await host.StartAsync("W", "a", "0");
+        var outputs = Output<int[]>(await host.RunToEndAsync("a"));
+        Assert.Equal([1, 2], outputs);
+    }
+
+    [Fact]
+    public async Task A_step_whose_outcome_is_written_down_never_runs_again()
+    {
+        var runs = new ConcurrentBag<int>();
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, _) =>
+            {
+                runs.Add(n);
+                return Task.FromResult(n);
+            })
+            .Add<int, int>("W", async (context, _) =>
+            {
+                var sum = 0;
+                for (var i = 1; i <= 5; i++)
+                {
+                    sum += await context.CallAsync(Count, i);
+                    await context.WaitForEventAsync("next", CancellationToken.None);
+                }
+                return sum;
+            }));
+        await host.StartAsync("W", "a", "0");
+        for (var i = 1; i <= 5; i++)
+        {
+            await host.RunToRestAsync("a");
+            await host.KillAsync();
+            await host.RunToRestAsync("a");
+            await host.RaiseAsync("a", "next");
+        }
+        Assert.Equal("15", (await host.RunToEndAsync("a")).Output);
+        Assert.Equal([1, 2, 3, 4, 5], runs.Order());
+    }
+
+    [Fact]
+    public async Task A_step_that_died_in_the_middle_runs_again()
+    {
+        var entered = new TaskCompletionSource();
+        var runs = 0;
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, async (n, cancel) =>
+            {
+                if (Interlocked.Increment(ref runs) == 1)
+                {
+                    entered.SetResult();
+                    await Task.Delay(Timeout.Infinite, cancel);
+                }
+                return n;
+            })
+            .Add<int, int>("W", (context, n) => context.CallAsync(Count, n)));
+        await host.StartAsync("W", "a", "7");
+        await entered.Task;
+        await host.KillAsync();
+        Assert.Equal("7", (await host.RunToEndAsync("a")).Output);
+        Assert.Equal(2, runs);
+    }
+
+    [Fact]
+    public async Task A_step_that_throws_fails_once_with_its_name_and_its_reason_and_can_be_caught()
+    {
+        var runs = 0;
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (_, _) =>
+            {
+                Interlocked.Increment(ref runs);
+                return Task.FromException<string>(new InvalidOperationException("no luck"));
+            })
+            .Add<string, string>("W", async (context, input) =>
+            {
+                try
+                {
+                    return await context.CallAsync(Echo, input);
+                }
+                catch (StepFailedException e)
+                {
+                    return $"{e.Step}|{e.Reason}";
+                }
+            }));
+        await host.StartAsync("W", "a", "\"x\"");
+        Assert.Equal("Echo|no luck", Output<string>(await host.RunToEndAsync("a")));
+        Assert.Equal(1, runs);
+    }
+
+    [Fact]
+    public async Task A_failure_that_nobody_catches_fails_the_workflow_and_says_why()
+    {
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (_, _) => Task.FromException<string>(new InvalidOperationException("no luck")))
+            .Add<string, string>("W", (context, input) => context.CallAsync(Echo, input)));
+        await host.StartAsync("W", "a", "\"x\"");
+        var ended = await host.RunToEndAsync("a");
+        Assert.True(ended.HasEnded);
+        Assert.Null(ended.Output);
+        Assert.Contains("no luck", ended.Failure, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_step_with_a_retry_policy_runs_until_it_succeeds()
+    {
+        var runs = 0;
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (text, _) => Interlocked.Increment(ref runs) < 3
+                ? Task.FromException<string>(new InvalidOperationException("not yet"))
+                : Task.FromResult(text))
+            .Add<string, string>("W", (context, input) => context.CallAsync(Echo with { Retry = Retry(5) }, input)));
+        await host.StartAsync("W", "a", "\"x\"");
+        Assert.Equal("x", Output<string>(await host.RunToEndAsync("a")));
+        Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task A_retry_policy_ends_after_its_last_attempt()
+    {
+        var runs = 0;
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (_, _) => Task.FromException<string>(new InvalidOperationException($"try {Interlocked.Increment(ref runs)}")))
+            .Add<string, string>("W", async (context, input) =>
+            {
+                try
+                {
+                    return await context.CallAsync(Echo with { Retry = Retry(3) }, input);
+                }
+                catch (StepFailedException e)
+                {
+                    return e.Reason;
+                }
+            }));
+        await host.StartAsync("W", "a", "\"x\"");
+        Assert.Equal("try 3", Output<string>(await host.RunToEndAsync("a")));
+        Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task A_durable_timer_fires_when_its_time_has_come_and_survives_a_restart()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<double, bool>("W", async (context, seconds) =>
+        {
+            var due = context.Now.AddSeconds(seconds);
+            await context.WaitUntilAsync(due, CancellationToken.None);
+            return context.Now >= due;
+        }));
+        var wait = host.ShortWait * 4;
+        await host.StartAsync("W", "a", JsonSerializer.Serialize(wait.TotalSeconds));
+        await host.RunToRestAsync("a");
+        await host.PassAsync(wait / 4);
+        Assert.False((await host.FindAsync("a"))!.HasEnded);
+        await host.KillAsync();
+        Assert.Equal("true", (await host.RunToEndAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task A_time_that_has_passed_is_no_wait()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, bool>("W", async (context, _) =>
+        {
+            var before = context.Now;
+            await context.WaitUntilAsync(before.AddSeconds(-1), CancellationToken.None);
+            return context.Now - before < TimeSpan.FromSeconds(1);
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RunToRestAsync("a");
+        Assert.Equal("true", (await host.FindAsync("a"))!.Output);
+    }
+
+    [Fact]
+    public async Task A_timer_that_was_cancelled_holds_nobody_up()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, string>("W", async (context, _) =>
+        {
+            using var stop = new CancellationTokenSource();
+            var timer = context.WaitUntilAsync(context.Now.AddDays(300), stop.Token);
+            await context.WaitForEventAsync("go", CancellationToken.None);
+            stop.Cancel();
+            return timer.IsCanceled ? "cancelled" : "waiting";
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RunToRestAsync("a");
+        await host.RaiseAsync("a", "go");
+        await host.RunToRestAsync("a");
+        Assert.Equal("cancelled", Output<string>((await host.FindAsync("a"))!));
+    }
+
+    [Fact]
+    public async Task An_event_wakes_its_waiter_and_survives_a_restart()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, string>("W", async (context, _) =>
+        {
+            await context.WaitForEventAsync("one", CancellationToken.None);
+            await context.WaitForEventAsync("two", CancellationToken.None);
+            return "both";
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RunToRestAsync("a");
+        Assert.True(await host.RaiseAsync("a", "one"));
+        await host.KillAsync();
+        await host.RunToRestAsync("a");
+        Assert.False((await host.FindAsync("a"))!.HasEnded);
+        Assert.True(await host.RaiseAsync("a", "two"));
+        Assert.Equal("both", Output<string>(await host.RunToEndAsync("a")));
+    }
+
+    [Fact]
+    public async Task An_event_that_came_before_its_waiter_is_kept()
+    {
+        var gate = new TaskCompletionSource();
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, async (text, cancel) =>
+            {
+                await gate.Task.WaitAsync(cancel);
+                return text;
+            })
+            .Add<string, string>("W", async (context, input) =>
+            {
+                var text = await context.CallAsync(Echo, input);
+                await context.WaitForEventAsync("early", CancellationToken.None);
+                return text;
+            }));
+        await host.StartAsync("W", "a", "\"x\"");
+        await host.RaiseAsync("a", "early");
+        gate.SetResult();
+        Assert.Equal("x", Output<string>(await host.RunToEndAsync("a")));
+    }
+
+    [Fact]
+    public async Task Each_event_wakes_one_waiter()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, _) =>
+        {
+            var waiters = Enumerable.Range(0, 3).Select(_ => context.WaitForEventAsync("e", CancellationToken.None)).ToList();
+            await Task.WhenAny(waiters);
+            await context.WaitForEventAsync("end", CancellationToken.None);
+            return waiters.Count(w => w.IsCompleted);
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RaiseAsync("a", "e");
+        await host.RaiseAsync("a", "e");
+        await host.RunToRestAsync("a");
+        await host.RaiseAsync("a", "end");
+        Assert.Equal("2", (await host.RunToEndAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Raising_an_event_on_what_has_ended_or_never_was_is_told()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", (_, input) => Task.FromResult(input)));
+        await host.StartAsync("W", "a", "1");
+        await host.RunToEndAsync("a");
+        Assert.False(await host.RaiseAsync("a", "e"));
+        Assert.False(await host.RaiseAsync("nobody", "e"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_race_of_a_timer_and_an_event_ends_the_same_way_in_every_replay(bool raise)
+    {
+        await using var host = await StartHostAsync(Catalog().Add<double, string>("W", async (context, seconds) =>
+        {
+            using var stop = new CancellationTokenSource();
+            var timer = context.WaitUntilAsync(context.Now.AddSeconds(seconds), stop.Token);
+            var raised = context.WaitForEventAsync("e", stop.Token);
+            var winner = await Task.WhenAny(timer, raised) == timer ? "timer" : "event";
+            stop.Cancel();
+            await context.WaitForEventAsync("end", CancellationToken.None);
+            return winner;
+        }));
+        await host.StartAsync("W", "a", JsonSerializer.Serialize(host.ShortWait.TotalSeconds));
+        await host.RunToRestAsync("a");
+        if (raise) await host.RaiseAsync("a", "e");
+        await host.RunToRestAsync("a");
+        await host.PassAsync(host.ShortWait * 2);
+        await host.RunToRestAsync("a");
+        // The loser happens too, and must not win the replay.
+        if (!raise) await host.RaiseAsync("a", "e");
+        await host.RunToRestAsync("a");
+        await host.KillAsync();
+        await host.RaiseAsync("a", "end");
+        Assert.Equal(raise ? "event" : "timer", Output<string>(await host.RunToEndAsync("a")));
+    }
+
+    [Fact]
+    public async Task The_clock_says_the_same_in_every_replay()
+    {
+        var seen = new ConcurrentDictionary<int, ConcurrentBag<DateTimeOffset>>();
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, _) => Task.FromResult(n))
+            .Add<double, bool>("W", async (context, seconds) =>
+            {
+                for (var i = 0; i < 4; i++)
+                {
+                    seen.GetOrAdd(i, _ => []).Add(context.Now);
+                    await context.CallAsync(Count, i);
+                    await context.WaitUntilAsync(context.Now.AddSeconds(seconds), CancellationToken.None);
+                }
+                return true;
+            }));
+        var before = host.Now;
+        await host.StartAsync("W", "a", JsonSerializer.Serialize(host.ShortWait.TotalSeconds));
+        await host.RunToEndAsync("a");
+        Assert.All(seen.Values, times => Assert.Single(times.Distinct()));
+        var clock = seen.OrderBy(s => s.Key).Select(s => s.Value.First()).ToList();
+        Assert.Equal(clock.Order(), clock);
+        Assert.InRange(clock[^1], before, host.Now);
+    }
+
+    [Fact]
+    public async Task Replaying_is_told_apart_from_running()
+    {
+        var first = new ConcurrentBag<bool>();
+        var last = new ConcurrentBag<bool>();
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>
+        {
+            first.Add(context.IsReplaying);
+            await context.WaitForEventAsync("e", CancellationToken.None);
+            last.Add(context.IsReplaying);
+            return n;
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RunToRestAsync("a");
+        await host.RaiseAsync("a", "e");
+        await host.RunToEndAsync("a");
+        Assert.Equal([false], last);
+        Assert.Contains(true, first);
+    }
+
+    [Fact]
+    public async Task A_status_is_seen_while_the_workflow_waits_and_when_it_has_ended()
+    {
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>
+        {
+            context.ReportStatus("waiting");
+            await context.WaitForEventAsync("e", CancellationToken.None);
+            context.ReportStatus("done");
+            return n;
+        }));
+        await host.StartAsync("W", "a", "0");
+        await host.RunToRestAsync("a");
+        Assert.Equal("\"waiting\"", (await host.FindAsync("a"))!.Status);
+        await host.RaiseAsync("a", "e");
+        Assert.Equal("\"done\"", (await host.RunToEndAsync("a")).Status);
+    }
+
+    [Fact]
+    public async Task A_status_is_seen_while_a_step_runs()
+    {
+        var entered = new TaskCompletionSource();
+        var gate = new TaskCompletionSource();
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, async (n, cancel) =>
+            {
+                entered.SetResult();
+                await gate.Task.WaitAsync(cancel);
+                return n;
+            })
+            .Add<int, int>("W", (context, n) =>
+            {
+                context.ReportStatus("working");
+                return context.CallAsync(Count, n);
+            }));
+        await host.StartAsync("W", "a", "0");
+        await entered.Task;
+        string? status = null;
+        while (status is null)
+        {
+            status = (await host.FindAsync("a"))!.Status;
+            await Task.Yield();
+        }
+        Assert.Equal("\"working\"", status);
+        gate.SetResult();
+        await host.RunToEndAsync("a");
+    }
+
+    [Fact]
+    public async Task A_child_outlives_its_parent_and_is_started_once()
+    {
+        var children = new ConcurrentBag<string>();
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Echo, (text, _) =>
+            {
+                children.Add(text);
+                return Task.FromResult(text);
+            })
+            .Add<string, string>("Child", async (context, text) =>
+            {
+                await context.WaitForEventAsync("go", CancellationToken.None);
+                return await context.CallAsync(Echo, text);
+            })
+            .Add<int, string>("W", async (context, _) =>
+            {
+                await context.StartChildAsync("Child", "child", "first");
+                await context.StartChildAsync("Child", "child", "second");
+                return "parent is done";
+            }));
+        await host.StartAsync("W", "a", "0");
+        Assert.Equal("parent is done", Output<string>(await host.RunToEndAsync("a")));
+        await host.KillAsync();
+        await host.RunToRestAsync("child");
+        Assert.False((await host.FindAsync("child"))!.HasEnded);
+        await host.RaiseAsync("child", "go");
+        Assert.Equal("first", Output<string>(await host.RunToEndAsync("child")));
+        Assert.Equal(["first"], children);
+    }
+
+    [Fact]
+    public async Task Continuing_as_new_keeps_the_id_and_the_events_and_forgets_the_rest()
+    {
+        var runs = 0;
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, _) =>
+            {
+                Interlocked.Increment(ref runs);
+                return Task.FromResult(n + 1);
+            })
+            .Add<int, string>("W", async (context, n) =>
+            {
+                n = await context.CallAsync(Count, n);
+                if (n < 3)
+                {
+                    context.ContinueAsNew(n);
+                    return "ignored";
+                }
+                await context.WaitForEventAsync("e", CancellationToken.None);
+                await context.WaitForEventAsync("e", CancellationToken.None);
+                return $"{context.Id}:{n}";
+            }));
+        await host.StartAsync("W", "a", "0");
+        await host.RaiseAsync("a", "e");
+        await host.RunToRestAsync("a");
+        await host.KillAsync();
+        await host.RaiseAsync("a", "e");
+        Assert.Equal("a:3", Output<string>(await host.RunToEndAsync("a")));
+        Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task A_workflow_that_only_waits_can_be_killed_over_and_over()
+    {
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, _) => Task.FromResult(n * 2))
+            .Add<double, int>("W", async (context, seconds) =>
+            {
+                var n = 1;
+                for (var i = 0; i < 5; i++)
+                {
+                    n = await context.CallAsync(Count, n);
+                    await context.WaitUntilAsync(context.Now.AddSeconds(seconds), CancellationToken.None);
+                }
+                return n;
+            }));
+        await host.StartAsync("W", "a", JsonSerializer.Serialize(host.ShortWait.TotalSeconds));
+        for (var i = 0; i < 5; i++)
+        {
+            await host.RunToRestAsync("a");
+            await host.KillAsync();
+            await host.PassAsync(host.ShortWait);
+        }
+        Assert.Equal("32", (await host.RunToEndAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Many_workflows_run_side_by_side_and_none_is_forgotten()
+    {
+        await using var host = await StartHostAsync(Catalog()
+            .Add(Count, (n, _) => Task.FromResult(n * n))
+            .Add<int, int>("W", async (context, n) =>
+            {
+                await context.WaitUntilAsync(context.Now + TimeSpan.FromMilliseconds(n), CancellationToken.None);
+                return await context.CallAsync(Count, n);
+            }));
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => host.StartAsync("W", $"w{i}", i.ToString(System.Globalization.CultureInfo.InvariantCulture))));
+        for (var i = 0; i < 100; i++)
+            Assert.Equal(i * i, Output<int>(await host.RunToEndAsync($"w{i}")));
+    }
+
+    private static WorkflowCatalog Catalog() => new(Json);
+
+    private static RetryPolicy Retry(int attempts) => new(attempts, TimeSpan.FromMilliseconds(50), 2, TimeSpan.FromSeconds(1));
+
+    private static T Output<T>(InstanceView view) => JsonSerializer.Deserialize<T>(view.Output ?? throw new InvalidOperationException(view.Failure ?? "It has not ended."), Json)!;
+}

@@ -1,0 +1,94 @@
+using KlingFunctions.Contracts;
+using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Local.Tests.Journal;
+
+/// <summary>Local's engine over a journal in a folder of its own, with a clock that moves only when all rests.</summary>
+internal sealed class JournalHost : IWorkflowHost
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-journal-");
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly WorkflowCatalog _catalog;
+    private JournalDatabase _database = null!;
+    private InstanceStore _store = null!;
+    private WorkflowEngine _engine = null!;
+
+    private JournalHost(WorkflowCatalog catalog) => _catalog = catalog;
+
+    public TimeSpan ShortWait => TimeSpan.FromMinutes(1);
+
+    public DateTimeOffset Now => _time.GetUtcNow();
+
+    public static async Task<JournalHost> StartAsync(WorkflowCatalog catalog)
+    {
+        var host = new JournalHost(catalog);
+        await host.OpenAsync();
+        return host;
+    }
+
+    public Task<bool> StartAsync(string workflow, string id, string input) => _engine.StartAsync(workflow, id, input);
+
+    public Task<bool> RaiseAsync(string id, string name) => _engine.RaiseAsync(id, name);
+
+    public Task<InstanceView?> FindAsync(string id) => Task.FromResult(_store.Find(id) is not { } found ? null : new InstanceView(
+        found.Outcome is not null, found.Status, found.Outcome is "completed" ? found.Output : null, found.Outcome is "failed" ? found.Output : null));
+
+    public async Task<InstanceView> RunToEndAsync(string id)
+    {
+        while (true)
+        {
+            await RunToRestAsync(id);
+            if (await FindAsync(id) is { HasEnded: true } ended) return ended;
+            var due = _engine.NextDue ?? throw new InvalidOperationException($"{id} waits for an event that nobody raises.");
+            _time.SetUtcNow(due);
+        }
+    }
+
+    public async Task RunToRestAsync(string id)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (!_engine.IsIdle) await Task.Delay(1, limit.Token);
+    }
+
+    public async Task PassAsync(TimeSpan time)
+    {
+        _time.Advance(time);
+        await RunToRestAsync("");
+    }
+
+    public async Task KillAsync()
+    {
+        await CloseAsync();
+        await OpenAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task OpenAsync()
+    {
+        _database = new JournalDatabase(_folder.FullName);
+        _store = new InstanceStore(_database);
+        _engine = new WorkflowEngine(_catalog, _store, _time, NullLogger<WorkflowEngine>.Instance);
+        await _engine.StartAsync(CancellationToken.None);
+    }
+
+    private async Task CloseAsync()
+    {
+        // A token that is cancelled already: no patience with what is under way.
+        await _engine.StopAsync(new CancellationToken(canceled: true));
+        _engine.Dispose();
+        await _database.DisposeAsync();
+    }
+}
+
+public sealed class JournalContract : WorkflowContextContract
+{
+    protected override async Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog) => await JournalHost.StartAsync(catalog);
+}
