@@ -43,7 +43,8 @@ public sealed class PollPlan(TimeSpan shortest, TimeSpan longest)
         delay = Math.Min(delay, _longest);
 
         // Spread within the bounds, not beyond and then cut off: at a bound, cutting off would put half of all jobs back in step.
-        var low = Math.Max(_shortest, delay * (1 - Spread)), high = Math.Min(_longest, delay * (1 + Spread));
+        var low = Math.Max(_shortest, delay * (1 - Spread));
+        var high = Math.Min(_longest, delay * (1 + Spread));
         var place = Place(jobId);
         delay = low + (place * (high - low));
 
