@@ -70,7 +70,7 @@ public sealed partial class ResultKeeper
 
     private async Task<StoredFile> KeepAsync(string jobId, OutputFile file, CancellationToken ct)
     {
-        if (await StoreFault.WrapAsync(() => _store.FindAsync(jobId, file.Name, ct)) is { } there)
+        if (await StoreFault.WrapAsync(() => _store.FindAsync(jobId, file.Name, ct), ct) is { } there)
             return there;
 
         var url = Check(file);

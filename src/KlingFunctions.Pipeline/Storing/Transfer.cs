@@ -78,7 +78,7 @@ internal sealed class Transfer(
         var format = _format!;
         var stored = new StoredFile(
             file.Name, format.Kind == OutputKind.Video ? "video" : "image", format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()));
-        return await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct));
+        return await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
     }
 
     public async ValueTask DisposeAsync()
@@ -93,7 +93,7 @@ internal sealed class Transfer(
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
-        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct));
+        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct), ct);
         _hash.GetHashAndReset();
         (_length, _total, _validator, _format) = (0, null, null, null);
     }
@@ -116,7 +116,9 @@ internal sealed class Transfer(
         var status = (int)response.StatusCode;
         switch (response.StatusCode)
         {
-            case HttpStatusCode.PartialContent when _length > 0 && response.Content.Headers.ContentRange is { } range && range.From == _length && (range.Length ?? _total) == _total:
+            case HttpStatusCode.PartialContent when _length > 0 && response.Content.Headers.ContentRange is { } range && range.From == _length
+                && (_total is null || range.Length is null || range.Length == _total):
+                _total ??= range.Length;
                 return null;
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
                 await StartOverAsync(ct);
@@ -225,7 +227,7 @@ internal sealed class Transfer(
             {
                 await _sink!.Stream.WriteAsync(chunk, ct);
                 return true;
-            });
+            }, ct);
         }
         finally
         {
