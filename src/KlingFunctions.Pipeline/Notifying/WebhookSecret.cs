@@ -1,0 +1,43 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+
+namespace KlingFunctions.Pipeline.Notifying;
+
+/// <summary>
+/// A symmetric secret of Standard Webhooks 1.0 (standardwebhooks.com): <c>whsec_</c> and the base64 of 24 to 64 bytes. It shows
+/// itself to nobody.
+/// </summary>
+public sealed class WebhookSecret
+{
+    private const string Prefix = "whsec_";
+
+    private readonly byte[] _key;
+
+    private WebhookSecret(byte[] key) => _key = key;
+
+    /// <summary>Reads a secret in its written form.</summary>
+    /// <param name="text">For example from the configuration.</param>
+    /// <param name="secret">The secret, when the text has the form of one.</param>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out WebhookSecret? secret)
+    {
+        secret = null;
+        if (text is null || !text.StartsWith(Prefix, StringComparison.Ordinal))
+            return false;
+        var key = new byte[text.Length];
+        if (!Convert.TryFromBase64String(text[Prefix.Length..], key, out var length) || length is < 24 or > 64)
+            return false;
+        secret = new WebhookSecret(key[..length]);
+        return true;
+    }
+
+    /// <summary>A new secret of 32 random bytes, in its written form.</summary>
+    public static string Create() => Prefix + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+
+    internal byte[] Sign(ReadOnlySpan<byte> preamble, ReadOnlySpan<byte> body)
+    {
+        using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
+        hmac.AppendData(preamble);
+        hmac.AppendData(body);
+        return hmac.GetHashAndReset();
+    }
+}

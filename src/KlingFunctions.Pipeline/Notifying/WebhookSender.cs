@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Polling;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Notifying;
+
+/// <summary>
+/// Makes single attempts to deliver webhooks as Standard Webhooks 1.0 has them (standardwebhooks.com). The answer counts by its status; its body is not read. Redirects are
+/// not followed: a receiver that moved should say so to its owner, not be followed with a signed message.
+/// </summary>
+public sealed partial class WebhookSender
+{
+    /// <summary>How long an attempt may take, connecting included.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
+
+    private readonly GuardedClient _client;
+    private readonly TimeProvider _time;
+    private readonly ILogger<WebhookSender> _logger;
+    private readonly List<WebhookSecret> _secrets = [];
+
+    /// <summary>Makes a sender.</summary>
+    /// <param name="client">Keeps attempts away from addresses that are not public.</param>
+    /// <param name="options">The secrets. Without any, webhooks carry no <c>webhook-signature</c>.</param>
+    /// <param name="time">Stamps and limits attempts.</param>
+    /// <param name="logger">Told of attempts that failed, with neither the query of the URL nor the body.</param>
+    public WebhookSender(GuardedClient client, IOptions<WebhookOptions> options, TimeProvider time, ILogger<WebhookSender> logger)
+    {
+        _client = client;
+        _time = time;
+        _logger = logger;
+        foreach (var text in new[] { options.Value.Secret, options.Value.PreviousSecret })
+        {
+            if (WebhookSecret.TryParse(text, out var secret))
+                _secrets.Add(secret);
+        }
+    }
+
+    /// <summary>Sends one webhook once. Only the caller's own cancellation throws.</summary>
+    /// <param name="url">The receiver.</param>
+    /// <param name="webhookId">The same for every attempt at one message, so that the receiver can tell a repeat; visible ASCII without a full stop.</param>
+    /// <param name="body">The JSON to send, byte for byte.</param>
+    /// <param name="ct">Gives up the attempt.</param>
+    /// <exception cref="ArgumentException">The id can't be one.</exception>
+    public async Task<DeliveryAttempt> SendAsync(Uri url, string webhookId, ReadOnlyMemory<byte> body, CancellationToken ct)
+    {
+        if (webhookId.Length == 0 || webhookId.Any(c => c is <= ' ' or > '~' or '.'))
+            throw new ArgumentException("A webhook id is visible ASCII without a full stop.", nameof(webhookId));
+
+        using var limit = new CancellationTokenSource(Limit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        using var request = Request(url, webhookId, body);
+        DeliveryAttempt attempt;
+        try
+        {
+            using var response = await _client.SendAsync(request, redirects: 0, mayFollow: null, either.Token);
+            attempt = Read(response);
+        }
+        catch (UrlRefusedException e)
+        {
+            attempt = new DeliveryAttempt.Failed(e.Message, null, null);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        {
+            ct.ThrowIfCancellationRequested();
+            attempt = new DeliveryAttempt.Failed(
+                limit.IsCancellationRequested ? $"The receiver did not answer within {Limit.TotalSeconds:0} seconds." : "The connection to the receiver failed.", null, null);
+        }
+
+        if (attempt is DeliveryAttempt.Failed failed)
+            LogFailed(webhookId, UrlRule.Redact(url.OriginalString), failed.Reason);
+        return attempt;
+    }
+
+    private HttpRequestMessage Request(Uri url, string id, ReadOnlyMemory<byte> body)
+    {
+        var now = _time.GetUtcNow();
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ReadOnlyMemoryContent(body) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        request.Headers.UserAgent.ParseAdd("KlingFunctions");
+        request.Headers.Add("webhook-id", id);
+        request.Headers.Add("webhook-timestamp", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
+        if (_secrets.Count > 0)
+            request.Headers.TryAddWithoutValidation("webhook-signature", WebhookSignature.Sign(_secrets, id, now, body));
+        return request;
+    }
+
+    private DeliveryAttempt Read(HttpResponseMessage response)
+    {
+        var status = (int)response.StatusCode;
+        return response.StatusCode switch
+        {
+            _ when response.IsSuccessStatusCode => new DeliveryAttempt.Delivered(status),
+            HttpStatusCode.Gone => new DeliveryAttempt.Gone(),
+            _ => new DeliveryAttempt.Failed(
+                status is >= 300 and <= 399
+                    ? $"The receiver answered HTTP {status}, a redirect; webhooks do not follow redirects, so give the address that it leads to."
+                    : $"The receiver answered HTTP {status}.",
+                status,
+                RetryAfter.Read(response.Headers, _time)),
+        };
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Webhook {WebhookId} was not delivered to {Url}: {Reason}")]
+    private partial void LogFailed(string webhookId, string url, string reason);
+}

@@ -1,0 +1,47 @@
+using KlingFunctions.Pipeline.RunComfy;
+
+namespace KlingFunctions.Pipeline.Storing;
+
+/// <summary>A kind of file that is kept, told by its own first bytes: what a server says of it counts for less.</summary>
+/// <param name="Kind">A video or an image.</param>
+/// <param name="ContentType">Its media type.</param>
+/// <param name="Extension">The usual file extension, with the dot.</param>
+public sealed record MediaFormat(OutputKind Kind, string ContentType, string Extension)
+{
+    /// <summary>So many bytes are enough for <see cref="Recognise"/>.</summary>
+    public const int HeadLength = 64;
+
+    private static readonly MediaFormat Mp4 = new(OutputKind.Video, "video/mp4", ".mp4");
+    private static readonly MediaFormat QuickTime = new(OutputKind.Video, "video/quicktime", ".mov");
+    private static readonly MediaFormat WebM = new(OutputKind.Video, "video/webm", ".webm");
+    private static readonly MediaFormat Jpeg = new(OutputKind.Image, "image/jpeg", ".jpg");
+    private static readonly MediaFormat Png = new(OutputKind.Image, "image/png", ".png");
+    private static readonly MediaFormat WebP = new(OutputKind.Image, "image/webp", ".webp");
+    private static readonly MediaFormat Gif = new(OutputKind.Image, "image/gif", ".gif");
+
+    private static readonly MediaFormat[] All = [Mp4, QuickTime, WebM, Jpeg, Png, WebP, Gif];
+
+    /// <summary>The format of a file that begins so; null when it is none that is kept.</summary>
+    /// <param name="head">The first <see cref="HeadLength"/> bytes, or the whole of a shorter file.</param>
+    public static MediaFormat? Recognise(ReadOnlySpan<byte> head) => head switch
+    {
+        // ISO/IEC 14496-12, 4.3: a size, "ftyp", the major brand. HEIF and AVIF images begin in the same way.
+        [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', .. var brand] when brand.Length >= 4 => brand[..4] switch
+        {
+            var b when b.SequenceEqual("qt  "u8) => QuickTime,
+            var b when b.StartsWith("avi"u8) || b.StartsWith("hei"u8) || b.StartsWith("hev"u8) || b.SequenceEqual("mif1"u8) || b.SequenceEqual("msf1"u8) => null,
+            _ => Mp4,
+        },
+        // EBML (RFC 8794), whose document type stands within the first few dozen bytes.
+        [0x1A, 0x45, 0xDF, 0xA3, .. var rest] when rest.IndexOf("webm"u8) >= 0 => WebM,
+        [0xFF, 0xD8, 0xFF, ..] => Jpeg,
+        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png,
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => WebP,
+        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => Gif,
+        _ => null,
+    };
+
+    /// <summary>The file extension for a media type, with the dot; <c>.bin</c> for one that is not kept.</summary>
+    /// <param name="contentType">Such as <c>video/mp4</c>.</param>
+    public static string ExtensionOf(string contentType) => Array.Find(All, format => format.ContentType == contentType)?.Extension ?? ".bin";
+}

@@ -1,0 +1,112 @@
+using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.RunComfy;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Storing;
+
+/// <summary>
+/// Brings every file of a result into the owner's store: from the allowed hosts only, no larger than allowed, really a video or an image, complete, once. A transfer that breaks goes on where it was, as
+/// long as it gets anywhere; a file that is there is not fetched again.
+/// </summary>
+public sealed partial class ResultKeeper
+{
+    private const int MostTriesWithoutProgress = 4;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    private readonly GuardedClient _client;
+    private readonly IVideoStore _store;
+    private readonly ResultHosts _hosts;
+    private readonly long _mostBytes;
+    private readonly bool _allowLoopback;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ResultKeeper> _logger;
+
+    /// <summary>Makes a keeper.</summary>
+    /// <param name="client">Fetches; keeps away from addresses that are not public.</param>
+    /// <param name="store">Keeps.</param>
+    /// <param name="runComfy">The hosts that results may come from.</param>
+    /// <param name="storage">The size that a file may have.</param>
+    /// <param name="network">Whether loopback hosts, and http to them, count as allowed.</param>
+    /// <param name="time">Times silences and pauses.</param>
+    /// <param name="logger">Told of what broke, without query strings.</param>
+    /// <exception cref="OptionsValidationException">RunComfy:ResultHosts can't be read; the options' validator says so at the start.</exception>
+    public ResultKeeper(
+        GuardedClient client, IVideoStore store, IOptions<RunComfyOptions> runComfy, IOptions<StorageOptions> storage, IOptions<NetworkOptions> network, TimeProvider time, ILogger<ResultKeeper> logger)
+    {
+        if (!ResultHosts.TryParse(runComfy.Value.ResultHosts, out var hosts, out var fault))
+            throw new OptionsValidationException(RunComfyOptions.Section, typeof(RunComfyOptions), [$"RunComfy:ResultHosts {fault}."]);
+        _client = client;
+        _store = store;
+        _hosts = hosts;
+        _mostBytes = storage.Value.MaxVideoBytes;
+        _allowLoopback = network.Value.AllowLoopback;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>Keeps the files. Safe to run again, after success too, and by two at once. Only cancellation throws.</summary>
+    /// <param name="jobId">1 to 128 of A-Z, a-z, 0-9, _ and -.</param>
+    /// <param name="files">What a successful result names.</param>
+    /// <param name="ct">Gives up; what was not complete is gone.</param>
+    public async Task<KeepOutcome> KeepAsync(string jobId, IReadOnlyList<OutputFile> files, CancellationToken ct)
+    {
+        if (!files.Any(file => file.Kind == OutputKind.Video))
+            return new KeepOutcome.NotKept("video_missing", "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
+        var kept = new List<StoredFile>(files.Count);
+        try
+        {
+            foreach (var file in files)
+                kept.Add(await KeepAsync(jobId, file, ct));
+            return new KeepOutcome.Kept(kept);
+        }
+        catch (KeepingFailedException e)
+        {
+            LogNotKept(jobId, e.Outcome.Code, e.Outcome.Message, e.InnerException);
+            return e.Outcome;
+        }
+    }
+
+    private async Task<StoredFile> KeepAsync(string jobId, OutputFile file, CancellationToken ct)
+    {
+        if (await StoreFault.WrapAsync(() => _store.FindAsync(jobId, file.Name, ct), ct) is { } there)
+            return there;
+
+        var url = Check(file);
+        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _time);
+        for (var fruitless = 0; ;)
+        {
+            var reached = transfer.Furthest;
+            if (await transfer.TryAsync(ct) is not { } broken)
+                return await transfer.CommitAsync(ct);
+
+            LogBroken(jobId, file.Name, url.Host, broken.Reason, transfer.Furthest);
+            fruitless = transfer.Furthest > reached ? 0 : fruitless + 1;
+            if (fruitless == MostTriesWithoutProgress)
+                throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
+            var pause = FirstPause * Math.Pow(2, fruitless);
+            if (broken.RetryAfter > pause)
+                pause = broken.RetryAfter.Value < LongestPause ? broken.RetryAfter.Value : LongestPause;
+            await Task.Delay(pause, _time, ct);
+        }
+    }
+
+    private Uri Check(OutputFile file)
+    {
+        if (UrlRule.Fault(file.Url, _allowLoopback) is { } fault)
+            throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
+        var url = new Uri(file.Url);
+        if (!MayFetch(url))
+            throw new KeepingFailedException("video_host_refused", $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
+        return url;
+    }
+
+    private bool MayFetch(Uri url) => _hosts.Include(url.IdnHost) || (_allowLoopback && url.IsLoopback);
+
+    [LoggerMessage(1, LogLevel.Information, "Job {JobId}: {Host} {Reason} while {Name} was fetched, {Bytes} bytes in")]
+    private partial void LogBroken(string jobId, string name, string host, string reason, long bytes);
+
+    [LoggerMessage(2, LogLevel.Warning, "Job {JobId}: {Code}: {Reason}")]
+    private partial void LogNotKept(string jobId, string code, string reason, Exception? exception);
+}

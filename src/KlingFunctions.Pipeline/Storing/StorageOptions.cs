@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Storing;
+
+/// <summary>Where and how much is kept. Section <c>Storage</c>.</summary>
+public sealed class StorageOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string Section = "Storage";
+
+    /// <summary>The largest file that is kept, in bytes. The default is 2 GiB, the limit of RunComfy's own command line.</summary>
+    public long MaxVideoBytes { get; set; } = 2_147_483_648;
+
+    /// <summary>Blob Storage to keep videos in: a connection string, or the service's URI to use with an identity. Null for the host's own way.</summary>
+    public string? Blobs { get; set; }
+}
+
+/// <summary>Stops the start with one sentence for each wrong setting, naming its key.</summary>
+public sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, StorageOptions options) => options.MaxVideoBytes > 0
+        ? ValidateOptionsResult.Success
+        : ValidateOptionsResult.Fail($"Storage:MaxVideoBytes is {options.MaxVideoBytes}: it should be a number of bytes above 0, such as 2147483648.");
+}

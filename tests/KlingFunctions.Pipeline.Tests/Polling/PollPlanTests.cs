@@ -1,0 +1,87 @@
+using FsCheck;
+using FsCheck.Fluent;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.RunComfy;
+
+namespace KlingFunctions.Pipeline.Tests.Polling;
+
+public class PollPlanTests
+{
+    private static readonly TimeSpan Min = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Max = TimeSpan.FromSeconds(30);
+    private static readonly PollPlan Plan = new(Min, Max);
+
+    private static readonly Gen<PollMoment> Moments =
+        from elapsed in Gen.Choose(0, 20_000)
+        from state in Gen.Elements<RequestState?>(null, RequestState.Queued, RequestState.Running, RequestState.Finished)
+        from position in Gen.Elements<int?>(null, 0, 1, 7, 500, -3)
+        from faults in Gen.Choose(0, 2000)
+        from asked in Gen.Elements<int?>(null, null, 0, 1, 45, 600, 86_400)
+        select new PollMoment(TimeSpan.FromSeconds(elapsed), state, position, faults, asked is { } s ? TimeSpan.FromSeconds(s) : null);
+
+    [Fact]
+    public void The_bounds_hold_whatever_happens_unless_the_provider_asks_for_more() =>
+        Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
+        {
+            var (moment, job) = given;
+            var delay = Plan.DelayAfter(moment, job);
+            var most = moment.RetryAfter > Max ? PollPlan.LongestRetryAfter * 1.1 : Max;
+            return delay >= Min && delay <= most && Plan.DelayAfter(moment, job) == delay;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void What_the_provider_asks_for_is_kept_to_up_to_ten_minutes() =>
+        Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
+            given.Item1.RetryAfter is not { } asked
+            || Plan.DelayAfter(given.Item1, given.Item2) >= (asked < PollPlan.LongestRetryAfter ? asked : PollPlan.LongestRetryAfter)).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Age_place_in_the_queue_faults_and_the_providers_wish_never_shorten_a_delay() =>
+        Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
+        {
+            var (moment, job) = given;
+            var delay = Plan.DelayAfter(moment, job);
+            return Plan.DelayAfter(moment with { Elapsed = moment.Elapsed + TimeSpan.FromMinutes(1) }, job) >= delay
+                && Plan.DelayAfter(moment with { ConsecutiveFaults = moment.ConsecutiveFaults + 1 }, job) >= delay
+                && Plan.DelayAfter(moment with { QueuePosition = Math.Max(moment.QueuePosition ?? 0, 0) + 1 }, job) >= delay
+                && Plan.DelayAfter(moment with { RetryAfter = (moment.RetryAfter ?? TimeSpan.Zero) + TimeSpan.FromSeconds(9) }, job) >= delay;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void A_young_job_is_asked_about_quickly_and_an_old_one_in_proportion_to_its_age()
+    {
+        var young = Plan.DelayAfter(new PollMoment(TimeSpan.Zero, RequestState.Running), "job");
+        var older = Plan.DelayAfter(new PollMoment(TimeSpan.FromSeconds(200), RequestState.Running), "job");
+        Assert.InRange(young.TotalSeconds, 2, 2.2);
+        Assert.InRange(older.TotalSeconds, 16 * 0.9, 16 * 1.1);
+    }
+
+    [Fact]
+    public void Faults_in_a_row_back_off_to_the_upper_bound()
+    {
+        var delays = Enumerable.Range(0, 6).Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.Zero, ConsecutiveFaults: n), "job").TotalSeconds).ToList();
+        Assert.All(delays.Zip(delays.Skip(1)).Take(3), pair => Assert.True(pair.Second > pair.First * 1.5));
+        Assert.InRange(delays[^1], 27, 30);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(200)]
+    [InlineData(7000)]
+    public void A_thousand_jobs_of_one_age_do_not_ask_in_step(int elapsedSeconds)
+    {
+        var delays = Enumerable.Range(0, 1000)
+            .Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.FromSeconds(elapsedSeconds)), $"job-{n}").TotalSeconds)
+            .ToList();
+        var (least, most) = (delays.Min(), delays.Max());
+        Assert.True(most - least > 0.09 * least);
+        // No tenth of the span holds more than twice its share.
+        Assert.All(delays.GroupBy(d => (int)((d - least) / (most - least) * 9.999)), tenth => Assert.InRange(tenth.Count(), 1, 200));
+    }
+
+    [Fact]
+    public void A_wait_that_is_asked_of_everyone_does_not_bring_everyone_back_at_once() =>
+        Assert.True(Enumerable.Range(0, 100).Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.Zero, RetryAfter: TimeSpan.FromMinutes(1)), $"job-{n}")).Distinct().Count() > 90);
+
+    private static Gen<string> Jobs => Gen.Choose(0, 10_000).Select(n => $"job-{n}");
+}

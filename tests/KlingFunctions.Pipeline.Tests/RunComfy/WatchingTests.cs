@@ -1,0 +1,201 @@
+using FsCheck;
+using FsCheck.Fluent;
+using KlingFunctions.Pipeline.RunComfy;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Pipeline.Tests.RunComfy;
+
+public class WatchingTests
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private static ProviderReply Reply(int status, string body) => new(status, System.Text.Encoding.UTF8.GetBytes(body), null, Clients.Token);
+
+    [Fact]
+    public async Task Calls_go_to_the_requests_own_addresses_and_not_to_links_in_answers()
+    {
+        var handler = StubHandler.Answering(200, """{"status":"in_queue","result_url":"https://elsewhere.example/"}""");
+        var client = Clients.On(handler);
+        await client.GetStatusAsync("req_1", Ct);
+        await client.GetResultAsync("req_1", Ct);
+        await client.CancelAsync("req_1", Ct);
+        Assert.Equal(
+            [
+                (HttpMethod.Get, "https://model-api.runcomfy.net/v1/requests/req_1/status"),
+                (HttpMethod.Get, "https://model-api.runcomfy.net/v1/requests/req_1/result"),
+                (HttpMethod.Post, "https://model-api.runcomfy.net/v1/requests/req_1/cancel"),
+            ],
+            handler.Seen.Select(s => (s.Method, s.Url.AbsoluteUri)));
+        Assert.All(handler.Seen, s => Assert.Equal(("Bearer " + Clients.Token, ""), (s.Authorization, s.Body)));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("../models")]
+    [InlineData("a b")]
+    public async Task What_cannot_be_a_request_id_is_never_sent(string id) =>
+        await Assert.ThrowsAsync<ArgumentException>(() => Clients.On(StubHandler.Answering(200, "{}")).GetStatusAsync(id, Ct));
+
+    [Theory]
+    [InlineData("in_queue", RequestState.Queued)]
+    [InlineData("queued", RequestState.Queued)]
+    [InlineData("pending", RequestState.Queued)]
+    [InlineData("waiting", RequestState.Queued)]
+    [InlineData("starting", RequestState.Running)]
+    [InlineData("processing", RequestState.Running)]
+    [InlineData("in_progress", RequestState.Running)]
+    [InlineData("IN-PROGRESS", RequestState.Running)]
+    [InlineData("completed", RequestState.Finished)]
+    [InlineData("succeeded", RequestState.Finished)]
+    [InlineData("success", RequestState.Finished)]
+    [InlineData("failed", RequestState.Failed)]
+    [InlineData("error", RequestState.Failed)]
+    [InlineData("cancelled", RequestState.Cancelled)]
+    [InlineData("canceled", RequestState.Cancelled)]
+    public void Every_word_that_any_client_knows_is_understood(string word, RequestState state) =>
+        Assert.Equal(new StatusAnswer.Known(state, word, null), ReplyReading.Status(Reply(200, $$"""{"status":"{{word}}"}""")));
+
+    [Theory]
+    [InlineData("3", 3)]
+    [InlineData("0", 0)]
+    [InlineData("-1", null)]
+    [InlineData("null", null)]
+    [InlineData("\"soon\"", null)]
+    public void The_queue_position_is_optional(string position, int? expected) =>
+        Assert.Equal(
+            new StatusAnswer.Known(RequestState.Queued, "in_queue", expected),
+            ReplyReading.Status(Reply(200, $$"""{"status":"in_queue","queue_position":{{position}}}""")));
+
+    [Fact]
+    public void A_word_that_nobody_knows_is_reported_as_such() =>
+        Assert.Equal(new StatusAnswer.UnknownWord("marinating"), ReplyReading.Status(Reply(200, """{"status":"marinating"}""")));
+
+    [Theory]
+    [InlineData(400, """{"error_code":400004,"message":"expired"}""", FaultClass.Auth)]
+    [InlineData(401, "", FaultClass.Auth)]
+    [InlineData(403, """{"error_code":403001}""", FaultClass.Auth)]
+    [InlineData(400, """{"error_code":400002}""", FaultClass.Balance)]
+    [InlineData(402, "", FaultClass.Balance)]
+    [InlineData(404, """{"error_code":404001}""", FaultClass.NotFound)]
+    [InlineData(200, """{"error_code":404001,"status":"failed"}""", FaultClass.NotFound)]
+    [InlineData(200, """{"status":"error","error_code":400004}""", FaultClass.Auth)]
+    [InlineData(404, "<html>no such route</html>", FaultClass.Transient)]
+    [InlineData(400, """{"message":"?"}""", FaultClass.Transient)]
+    [InlineData(429, "", FaultClass.Transient)]
+    [InlineData(302, "", FaultClass.Transient)]
+    [InlineData(502, "<html>Bad gateway</html>", FaultClass.Transient)]
+    [InlineData(500, """{"status":"failed"}""", FaultClass.Transient)]
+    [InlineData(200, """{"error":"internal"}""", FaultClass.Transient)]
+    [InlineData(200, "<html></html>", FaultClass.Transient)]
+    [InlineData(200, """{"status":""", FaultClass.Transient)]
+    [InlineData(200, """{"status":7}""", null)]
+    public void A_paid_job_is_given_up_only_for_what_is_certain(int status, string body, FaultClass? expected)
+    {
+        Assert.Equal(expected, (ReplyReading.Status(Reply(status, body)) as StatusAnswer.Faulted)?.Fault.Class);
+        Assert.Equal(expected, (ReplyReading.Result(Reply(status, body)) as ResultAnswer.Faulted)?.Fault.Class);
+    }
+
+    [Fact]
+    public void Every_file_is_named_after_its_place_in_the_output_and_listed_once_with_the_primary_video_first()
+    {
+        var answer = ReplyReading.Result(Reply(200, """
+            {"status":"succeeded","output":{
+              "images":["https://h/i1"," https://h/i2 ",""],"image":"https://h/i1",
+              "videos":["https://h/v1","https://h/v2",{"url":"https://h/v3"},null],"video":"https://h/v1"}}
+            """));
+        Assert.Equal(
+            [
+                new OutputFile("video", OutputKind.Video, "https://h/v1"),
+                new OutputFile("videos-2", OutputKind.Video, "https://h/v2"),
+                new OutputFile("videos-3", OutputKind.Video, "https://h/v3"),
+                new OutputFile("image", OutputKind.Image, "https://h/i1"),
+                new OutputFile("images-2", OutputKind.Image, "https://h/i2"),
+            ],
+            Assert.IsType<ResultAnswer.Succeeded>(answer).Files);
+    }
+
+    [Theory]
+    [InlineData("""{"status":"completed","output":{"video":"https://h/v"}}""", 1)]
+    [InlineData("""{"status":"succeeded","output":{"videos":"https://h/v"}}""", 1)]
+    [InlineData("""{"output":{"video":{"url":"https://h/v","file_size":9}}}""", 1)]
+    [InlineData("""{"status":"hooray","output":{"video":"https://h/v"}}""", 1)]
+    [InlineData("""{"status":"succeeded"}""", 0)]
+    [InlineData("""{"status":"succeeded","output":null}""", 0)]
+    public void Success_is_told_by_either_vocabulary_or_by_the_output(string body, int files) =>
+        Assert.Equal(files, Assert.IsType<ResultAnswer.Succeeded>(ReplyReading.Result(Reply(200, body))).Files.Count);
+
+    [Theory]
+    [InlineData("\"NSFW content\"", "NSFW content")]
+    [InlineData("""{"type":"policy","message":"NSFW content"}""", "NSFW content")]
+    [InlineData("""[{"errorCode":1,"error":"NSFW content","debugInfo":"stack"}]""", "NSFW content")]
+    [InlineData("null", "RunComfy says that the job failed, and gives no reason.")]
+    [InlineData("[]", "RunComfy says that the job failed, and gives no reason.")]
+    public void A_failure_is_quoted_from_any_shape_of_error(string error, string sentence) =>
+        Assert.Equal(new ResultAnswer.Failed(sentence), ReplyReading.Result(Reply(200, $$"""{"status":"failed","error":{{error}}}""")));
+
+    [Fact]
+    public void A_failure_may_name_its_reason_beside_the_error() =>
+        Assert.Equal(new ResultAnswer.Failed("too dark"), ReplyReading.Result(Reply(200, """{"status":"failed","failure_reason":"too dark","error_code":777777}""")));
+
+    [Theory]
+    [InlineData(200, """{"status":"in_progress"}""", RequestState.Running)]
+    [InlineData(200, """{"status":"in_queue"}""", RequestState.Queued)]
+    [InlineData(400, """{"error_code":400005,"error_message":"not ready"}""", null)]
+    [InlineData(400, """{"error_code":400005,"status":"in_progress"}""", RequestState.Running)]
+    [InlineData(200, """{"status":"marinating"}""", null)]
+    public void A_result_may_not_be_ready_in_more_than_one_way(int status, string body, RequestState? state) =>
+        Assert.Equal(state, Assert.IsType<ResultAnswer.NotReady>(ReplyReading.Result(Reply(status, body))).State?.State);
+
+    [Fact]
+    public void A_cancelled_job_has_no_result() =>
+        Assert.IsType<ResultAnswer.Cancelled>(ReplyReading.Result(Reply(200, """{"status":"canceled"}""")));
+
+    [Theory]
+    [InlineData(202, """{"status":"completed","outcome":"cancelled"}""", typeof(CancelAnswer.Cancelled))]
+    [InlineData(200, """{"status":"cancelled"}""", typeof(CancelAnswer.Cancelled))]
+    [InlineData(202, """{"status":"cancelled","outcome":"not_cancellable"}""", typeof(CancelAnswer.NotCancellable))]
+    [InlineData(409, """{"outcome":"not_cancellable"}""", typeof(CancelAnswer.NotCancellable))]
+    [InlineData(200, """{"status":"not_cancellable"}""", typeof(CancelAnswer.NotCancellable))]
+    [InlineData(200, "{}", typeof(CancelAnswer.Faulted))]
+    [InlineData(202, """{"status":"cancellation_requested"}""", typeof(CancelAnswer.Faulted))]
+    [InlineData(500, """{"outcome":"cancelled"}""", typeof(CancelAnswer.Faulted))]
+    public void Cancelling_goes_by_the_outcome(int status, string body, Type expected) =>
+        Assert.IsType(expected, ReplyReading.Cancel(Reply(status, body)));
+
+    [Theory]
+    [InlineData("120", 120)]
+    [InlineData("Thu, 01 Jan 2026 00:00:30 GMT", 30)]
+    [InlineData("Wed, 31 Dec 2025 23:00:00 GMT", 0)]
+    [InlineData("Fri, 01 Jan 2027 00:00:00 GMT", 86400)]
+    [InlineData("soon", null)]
+    [InlineData("-5", null)]
+    public async Task The_wait_that_is_asked_for_may_be_seconds_or_a_date(string header, int? seconds)
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        var handler = StubHandler.Answering(503, "", also: r => r.Headers.TryAddWithoutValidation("Retry-After", header));
+        var fault = Assert.IsType<StatusAnswer.Faulted>(await Clients.On(handler, time).GetStatusAsync("r", Ct)).Fault;
+        Assert.Equal(seconds, (int?)fault.RetryAfter?.TotalSeconds);
+    }
+
+    [Fact]
+    public async Task A_network_failure_is_transient_and_an_answer()
+    {
+        var client = Clients.On(new StubHandler(_ => throw new HttpRequestException(HttpRequestError.NameResolutionError)));
+        var fault = Assert.IsType<StatusAnswer.Faulted>(await client.GetStatusAsync("r", Ct)).Fault;
+        Assert.Equal(new ProviderFault(FaultClass.Transient, null, null, "RunComfy's host name could not be resolved.", null), fault);
+    }
+
+    [Fact]
+    public void Whatever_comes_back_has_one_meaning_and_nothing_throws()
+    {
+        var anything = from status in Gen.Choose(100, 599) from body in Bodies.Any select (status, body);
+        Prop.ForAll(anything.ToArbitrary(), given =>
+        {
+            var reply = new ProviderReply(given.status, given.body, null, Clients.Token);
+            var result = ReplyReading.Result(reply);
+            return ReplyReading.Status(reply) is not null
+                && ReplyReading.Cancel(reply) is not null
+                && (result is not (ResultAnswer.Succeeded or ResultAnswer.Failed or ResultAnswer.Cancelled) || reply.IsSuccess);
+        }).QuickCheckThrowOnFailure();
+    }
+}
