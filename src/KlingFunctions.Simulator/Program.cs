@@ -1,1 +1,37 @@
-var app = Microsoft.AspNetCore.Builder.WebApplication.Create(args); app.Run();
+using System.Runtime.InteropServices;
+using KlingFunctions.Simulator;
+
+// dotnet run --project src/KlingFunctions.Simulator -- --urls http://127.0.0.1:5080 --Simulator:RunTime 00:00:20 --Simulator:Words:Completed succeeded
+var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build();
+Behaviour behaviour;
+try
+{
+    behaviour = configuration.GetSection("Simulator").Get<Behaviour>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new();
+}
+catch (InvalidOperationException problem)
+{
+    Console.Error.WriteLine($"A setting under Simulator is wrong: {problem.Message}");
+    return 64;
+}
+
+var stopped = new TaskCompletionSource();
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stopped.TrySetResult();
+}
+
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+try
+{
+    await using var simulator = await SimulatorHost.StartAsync(behaviour, url: configuration["urls"] ?? "http://127.0.0.1:5080");
+    Console.WriteLine($"RunComfy's Model API, simulated, at {simulator.BaseUrl}. What it can do: {new Uri(simulator.BaseUrl, "simulator")}. Ctrl-C ends it.");
+    await stopped.Task;
+    return 0;
+}
+catch (IOException problem)
+{
+    Console.Error.WriteLine(problem.Message);
+    return 69;
+}

@@ -1,0 +1,247 @@
+namespace KlingFunctions.Simulator;
+
+/// <summary>
+/// How the simulated provider behaves. Without a change it is RunComfy's API as documented; each knob turns one point that the
+/// documentation leaves open, or one trouble that a client has to live with. Read anew for every call.
+/// </summary>
+public sealed record Behaviour
+{
+    /// <summary>How long a request waits at least before it runs, even if a slot is free.</summary>
+    public TimeSpan QueueTime { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a generation runs.</summary>
+    public TimeSpan RunTime { get; init; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>How many generations run at once; the rest wait in order. At 0 nothing ever leaves the queue.</summary>
+    public int Slots { get; init; } = 2;
+
+    /// <summary>While true, whatever runs goes on running.</summary>
+    public bool NeverFinishes { get; init; }
+
+    /// <summary>The bearer tokens that are good. Empty: any token that is not empty.</summary>
+    public IReadOnlyList<string> Tokens { get; init; } = [];
+
+    /// <summary>The money that the account started with, in US dollars. Raise it to top up.</summary>
+    public decimal BalanceUsd { get; init; } = 1000;
+
+    /// <summary>Whether a request that is cancelled in the queue stays paid. Undocumented.</summary>
+    public bool ChargesCancelled { get; init; }
+
+    /// <summary>Whether a generation that fails stays paid. Undocumented.</summary>
+    public bool ChargesFailed { get; init; } = true;
+
+    /// <summary>What the body of an error looks like. Undocumented for this API.</summary>
+    public ErrorShape ErrorShape { get; init; }
+
+    /// <summary>Errors come with HTTP 200, so that only the body tells.</summary>
+    public bool ErrorsAsOk { get; init; }
+
+    /// <summary>The HTTP status for a missing or wrong token: 400 with code 400004 is documented; otherwise the code is 401001.</summary>
+    public int BadTokenStatusCode { get; init; } = 400;
+
+    /// <summary>The HTTP status for an empty balance: 400 with code 400002 is documented; otherwise the code is 10001.</summary>
+    public int NoBalanceStatusCode { get; init; } = 400;
+
+    /// <summary>The Retry-After of a 429 or 503. Null: no such header.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Retry-After is an HTTP date, not a number of seconds.</summary>
+    public bool RetryAfterIsDate { get; init; }
+
+    /// <summary>What becomes of an input that breaks the model's schema. Undocumented.</summary>
+    public BadInput BadInput { get; init; }
+
+    /// <summary>The HTTP status of an accepted submission. 200 is documented; clients' own tests also show 202.</summary>
+    public int SubmitStatusCode { get; init; } = 200;
+
+    /// <summary>The name of the submit answer's field with the request id. Some clients also look for <c>id</c>.</summary>
+    public string RequestIdField { get; init; } = "request_id";
+
+    /// <summary>The words for the states.</summary>
+    public StatusWords Words { get; init; } = new();
+
+    /// <summary>/status never tells the position in the queue.</summary>
+    public bool OmitsQueuePosition { get; init; }
+
+    /// <summary>/status says that a generation failed. Otherwise it says <c>completed</c>, and only /result tells.</summary>
+    public bool FailureOnStatus { get; init; }
+
+    /// <summary>/result answers 400 with code 400005 until the request is finished, in place of 200 with the state.</summary>
+    public bool NotReadyIsError { get; init; }
+
+    /// <summary>Which keys the output of a success has.</summary>
+    public OutputKeys Outputs { get; init; } = OutputKeys.Video;
+
+    /// <summary>How many files <c>videos</c> and <c>images</c> list.</summary>
+    public int OutputCount { get; init; } = 1;
+
+    /// <summary>A request submitted while this is set fails with it at the end of its run.</summary>
+    public string? FailsWith { get; init; }
+
+    /// <summary>The shape of a failed result's <c>error</c>. Undocumented.</summary>
+    public FailureShape FailureShape { get; init; }
+
+    /// <summary>The HTTP status of a cancel answer, whatever its outcome. 202 is documented.</summary>
+    public int CancelStatusCode { get; init; } = 202;
+
+    /// <summary>The cancel race: /status says that the request is queued, and cancel says <c>not_cancellable</c>.</summary>
+    public bool RefusesCancel { get; init; }
+
+    /// <summary>Cancel answers the status <c>completed</c> beside the outcome <c>cancelled</c>, as the documentation's own example does.</summary>
+    public bool OddCancelStatus { get; init; }
+
+    /// <summary>The age, counted from submission, at which a request is forgotten (404001). Null: never.</summary>
+    public TimeSpan? RequestLifetime { get; init; }
+
+    /// <summary>The age, counted from the end of the run, at which result files are gone. Null: never.</summary>
+    public TimeSpan? FileLifetime { get; init; }
+
+    /// <summary>The HTTP status of a result file that is gone: 403 as from a pre-signed URL, or 404.</summary>
+    public int ExpiredFileStatusCode { get; init; } = 403;
+
+    /// <summary>Where the links to result files point, such as <c>http://files.runcomfy.net</c> through a proxy. Null: here.</summary>
+    public Uri? FilesBase { get; init; }
+
+    /// <summary>Result files answer 302 to this with their own path behind it: <c>/moved</c> on this host serves them, or name another host.</summary>
+    public string? RedirectsFilesTo { get; init; }
+
+    /// <summary>Result files come whole, whatever Range asks for.</summary>
+    public bool IgnoresRange { get; init; }
+
+    /// <summary>The Content-Type of result videos.</summary>
+    public string FileContentType { get; init; } = "video/mp4";
+
+    /// <summary>What the Content-Length of result files says.</summary>
+    public FileLength FileLength { get; init; }
+
+    /// <summary>What a result video really is.</summary>
+    public FileContent FileContent { get; init; }
+
+    /// <summary>Result videos are made this many bytes long, by an MP4 box of free space at their end. Null: as they are.</summary>
+    public long? PadsFilesTo { get; init; }
+
+    /// <summary>How many bytes a download gets through before <see cref="FaultKind.Truncated"/> ends it. At least 1.</summary>
+    public int TruncatesAfter { get; init; } = 4096;
+
+    /// <summary>The faults that wait for the next calls, first come first. Each is used up as it strikes.</summary>
+    public IReadOnlyList<Fault> Faults { get; init; } = [];
+}
+
+/// <summary>The words for the states. The defaults are the documented ones.</summary>
+public sealed record StatusWords
+{
+    /// <summary>Waiting.</summary>
+    public string Queued { get; init; } = "in_queue";
+
+    /// <summary>Running.</summary>
+    public string Running { get; init; } = "in_progress";
+
+    /// <summary>Finished, well or not: /status only.</summary>
+    public string Completed { get; init; } = "completed";
+
+    /// <summary>Finished well: /result only.</summary>
+    public string Succeeded { get; init; } = "succeeded";
+
+    /// <summary>Finished without an output.</summary>
+    public string Failed { get; init; } = "failed";
+
+    /// <summary>Cancelled in the queue. Some clients also know <c>canceled</c>.</summary>
+    public string Cancelled { get; init; } = "cancelled";
+}
+
+/// <summary>The shapes of an error's body.</summary>
+public enum ErrorShape
+{
+    /// <summary><c>error_code</c>, <c>message</c> and, where there is more to say, <c>detail</c>: as documented for RunComfy's deployments.</summary>
+    Documented,
+
+    /// <summary><c>error_code</c> and <c>error_message</c>.</summary>
+    ErrorMessage,
+
+    /// <summary><c>code</c> and <c>message</c>.</summary>
+    CodeMessage,
+
+    /// <summary>Only a <c>detail</c> array of objects with <c>loc</c>, <c>msg</c> and <c>type</c>.</summary>
+    DetailArray,
+
+    /// <summary>One line of plain text.</summary>
+    PlainText,
+
+    /// <summary>An HTML page.</summary>
+    Html,
+}
+
+/// <summary>What becomes of an input that breaks the model's schema.</summary>
+public enum BadInput
+{
+    /// <summary>422 at once.</summary>
+    RejectedWith422,
+
+    /// <summary>400 at once.</summary>
+    RejectedWith400,
+
+    /// <summary>Accepted and paid; the generation fails.</summary>
+    FailsLater,
+}
+
+/// <summary>The keys of an output.</summary>
+[Flags]
+public enum OutputKeys
+{
+    /// <summary>None: a success without any URL.</summary>
+    None = 0,
+
+    /// <summary><c>video</c>, one URL.</summary>
+    Video = 1,
+
+    /// <summary><c>videos</c>, a list.</summary>
+    Videos = 2,
+
+    /// <summary><c>image</c>, one URL.</summary>
+    Image = 4,
+
+    /// <summary><c>images</c>, a list.</summary>
+    Images = 8,
+}
+
+/// <summary>The shapes of a failed result's <c>error</c>.</summary>
+public enum FailureShape
+{
+    /// <summary>The message.</summary>
+    Text,
+
+    /// <summary>An object with <c>type</c> and <c>message</c>.</summary>
+    Fields,
+
+    /// <summary>A list of objects with <c>errorCode</c>, <c>error</c> and <c>debugInfo</c>.</summary>
+    List,
+}
+
+/// <summary>What the Content-Length of a result file says.</summary>
+public enum FileLength
+{
+    /// <summary>The truth.</summary>
+    Right,
+
+    /// <summary>Nothing: the file comes in chunks.</summary>
+    Missing,
+
+    /// <summary>1,000 bytes more than come.</summary>
+    TooLong,
+
+    /// <summary>Half of the file, and only that half comes: the loss shows in the file alone.</summary>
+    Half,
+}
+
+/// <summary>What a result video really is.</summary>
+public enum FileContent
+{
+    /// <summary>A playable clip of the wanted aspect ratio and duration.</summary>
+    Clip,
+
+    /// <summary>An HTML page under the video's name and type.</summary>
+    Html,
+
+    /// <summary>Nothing: no bytes.</summary>
+    Empty,
+}

@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using Microsoft.Net.Http.Headers;
+
+namespace KlingFunctions.Simulator;
+
+/// <summary>The result files: public, without a token, as from an object store.</summary>
+internal static class Downloads
+{
+    private const string Suffix = "_output";
+    private const int FreeBoxHeader = 16;
+
+    /// <summary>The path of one of a request's files. The last segment tells requests apart, because clients name their copies by it.</summary>
+    public static string PathOf(Request request, int number, string extension) =>
+        $"/files/{request.Id}/{request.Id[..8]}{number.ToString("x2", CultureInfo.InvariantCulture)}{Suffix}{extension}";
+
+    public static IResult Find(Simulation simulation, string id, string name, bool redirects = true)
+    {
+        var behaviour = simulation.Behaviour;
+        var request = simulation.FindEvenExpired(id);
+        var isVideo = name.EndsWith($"{Suffix}.mp4", StringComparison.Ordinal);
+        var isFile = (isVideo || name.EndsWith($"{Suffix}.png", StringComparison.Ordinal)) && name.StartsWith(id[..Math.Min(8, id.Length)], StringComparison.Ordinal);
+        if (!isFile || request is not { State: RequestState.Succeeded, FinishedAt: { } finishedAt })
+            return Results.Text("NoSuchKey", "text/plain", Encoding.UTF8, 404);
+        if (simulation.FilesAreGone(request)) return Results.Text("AccessDenied: the URL has expired", "text/plain", Encoding.UTF8, behaviour.ExpiredFileStatusCode);
+        if (redirects && behaviour.RedirectsFilesTo is { } elsewhere) return Results.Redirect($"{elsewhere.TrimEnd('/')}/files/{id}/{name}");
+        return isVideo
+            ? Video(request, behaviour, finishedAt)
+            : new FileAnswer(Embedded.Get("images/robot-front.png"), 0, "image/png", finishedAt, behaviour);
+    }
+
+    private static FileAnswer Video(Request request, Behaviour behaviour, DateTimeOffset finishedAt)
+    {
+        byte[] content = behaviour.FileContent switch
+        {
+            FileContent.Html => Encoding.UTF8.GetBytes(ApiError.Page("Please sign in")),
+            FileContent.Empty => [],
+            _ => Embedded.Get(request.Clip),
+        };
+        var length = behaviour.FileContent == FileContent.Clip ? behaviour.PadsFilesTo ?? 0 : 0;
+        if (length - content.Length >= FreeBoxHeader) content = [.. content, .. FreeBox(length - content.Length)];
+        else length = content.Length;
+        return new FileAnswer(content, length, behaviour.FileContentType, finishedAt, behaviour);
+    }
+
+    /// <summary>The header of a 'free' box with a 64-bit size (ISO/IEC 14496-12, 8.1.2); its zeros are made while sending.</summary>
+    private static byte[] FreeBox(long size)
+    {
+        var header = new byte[FreeBoxHeader];
+        BinaryPrimitives.WriteUInt32BigEndian(header, 1);
+        "free"u8.CopyTo(header.AsSpan(4));
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(8), size);
+        return header;
+    }
+}
+
+/// <summary>
+/// Sends a file, or the part that Range asks for, with the flaws that the behaviour asks for. The file is its start, and zeros up to
+/// the length that it is padded to.
+/// </summary>
+internal sealed record FileAnswer(byte[] Start, long PaddedTo, string ContentType, DateTimeOffset ModifiedAt, Behaviour Behaviour) : IResult
+{
+    private static readonly byte[] Zeros = new byte[64 * 1024];
+
+    /// <summary>How many bytes come before the connection closes; null for all of them.</summary>
+    public int? BreaksOffAfter { get; init; }
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        var whole = Math.Max(Start.Length, PaddedTo);
+        var total = Behaviour.FileLength == FileLength.Half ? whole / 2 : whole;
+        var tag = $"\"{ModifiedAt.UtcTicks:x}-{total:x}\"";
+        response.ContentType = ContentType;
+        response.Headers.ETag = tag;
+        response.Headers.LastModified = ModifiedAt.ToString("R", CultureInfo.InvariantCulture);
+        if (!Behaviour.IgnoresRange) response.Headers.AcceptRanges = "bytes";
+
+        var (from, to) = (0L, total);
+        if (!Behaviour.IgnoresRange && WantedRange(httpContext.Request, tag, ModifiedAt) is { } range)
+        {
+            (from, to) = range.From is { } first
+                ? (first, Math.Min(total, range.To + 1 ?? total))
+                : (Math.Max(0, total - range.To ?? 0), total);
+            if (from >= to)
+            {
+                response.StatusCode = 416;
+                response.Headers.ContentRange = $"bytes */{total}";
+                return;
+            }
+            response.StatusCode = 206;
+            response.Headers.ContentRange = $"bytes {from}-{to - 1}/{total}";
+        }
+
+        response.ContentLength = Behaviour.FileLength switch
+        {
+            FileLength.Missing => null,
+            FileLength.TooLong => to - from + 1000,
+            _ => to - from,
+        };
+        if (HttpMethods.IsHead(httpContext.Request.Method)) return;
+        await Send(response.Body, from, Math.Min(to, from + BreaksOffAfter ?? to), httpContext.RequestAborted);
+        if (BreaksOffAfter < to - from && response.ContentLength is null)
+        {
+            await response.Body.FlushAsync(httpContext.RequestAborted);
+            httpContext.Abort();
+        }
+        // Otherwise the server itself closes the connection, since fewer bytes came than were announced.
+    }
+
+    private async Task Send(Stream body, long from, long to, CancellationToken cancelled)
+    {
+        if (from < Start.Length) await body.WriteAsync(Start.AsMemory((int)from..(int)Math.Min(to, Start.Length)), cancelled);
+        for (from = Math.Max(from, Start.Length); from < to; from += Zeros.Length)
+            await body.WriteAsync(Zeros.AsMemory(..(int)Math.Min(Zeros.Length, to - from)), cancelled);
+    }
+
+    private static RangeItemHeaderValue? WantedRange(HttpRequest request, string tag, DateTimeOffset modifiedAt)
+    {
+        var headers = request.GetTypedHeaders();
+        if (headers.Range is not { Ranges.Count: 1 } range || range.Unit != "bytes") return null;
+        var same = headers.IfRange is not { } condition
+            || (condition.EntityTag is { } wanted ? wanted.Tag == tag : condition.LastModified >= modifiedAt.AddSeconds(-1));
+        return same ? range.Ranges.First() : null;
+    }
+}

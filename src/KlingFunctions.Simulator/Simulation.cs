@@ -1,0 +1,168 @@
+using System.Text.Json;
+
+namespace KlingFunctions.Simulator;
+
+/// <summary>
+/// The provider's state: the queue, the slots, the clock. Nothing runs in the background: each look first lets everything happen
+/// that was due until now, in the order in which it was due, so that a test's clock alone drives it.
+/// </summary>
+internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
+{
+    private readonly Behaviour _initial = behaviour;
+    private readonly Lock _lock = new();
+    private readonly List<Request> _requests = [];
+    private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
+    private readonly Queue<int> _running = [];
+    private readonly List<int> _cancelledInQueue = [];
+    private Behaviour _behaviour = behaviour;
+    private int _head;
+    private DateTimeOffset _now = time.GetUtcNow();
+
+    public Account Account { get; } = new();
+
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    public Behaviour Behaviour
+    {
+        get { lock (_lock) return _behaviour; }
+        set => Change(_ => value);
+    }
+
+    public void Change(Func<Behaviour, Behaviour> change)
+    {
+        lock (_lock)
+        {
+            Advance();
+            _behaviour = change(_behaviour);
+        }
+    }
+
+    public Fault? TakeFault(ApiCall call)
+    {
+        lock (_lock)
+        {
+            var faults = _behaviour.Faults.Where(fault => fault.Times > 0).ToList();
+            var index = faults.FindIndex(fault => fault.Call == call);
+            if (index < 0) return null;
+            var fault = faults[index];
+            if (fault.Times == 1) faults.RemoveAt(index);
+            else if (fault.Times < int.MaxValue) faults[index] = fault with { Times = fault.Times - 1 };
+            _behaviour = _behaviour with { Faults = faults };
+            return fault;
+        }
+    }
+
+    /// <summary>Accepts a request, or returns null if the balance does not suffice.</summary>
+    public Request? Submit(JsonElement input, string? failure)
+    {
+        lock (_lock)
+        {
+            Advance();
+            var request = new Request(Guid.NewGuid().ToString(), _requests.Count, _now, input, ModelInput.PriceUsd(input), failure ?? _behaviour.FailsWith);
+            if (!Account.TryCharge(new(request.Id, _now, request.PriceUsd, input), _behaviour.BalanceUsd)) return null;
+            _numbers[request.Id] = request.Number;
+            _requests.Add(request);
+            return request;
+        }
+    }
+
+    /// <summary>The request as it stands now; null if it is unknown or has expired.</summary>
+    public Request? Find(string id)
+    {
+        lock (_lock)
+        {
+            var request = FindEvenExpired(id);
+            return request is not null && _now - request.SubmittedAt >= _behaviour.RequestLifetime ? null : request;
+        }
+    }
+
+    /// <summary>The request whose files are asked for: they have a lifetime of their own.</summary>
+    public Request? FindEvenExpired(string id)
+    {
+        lock (_lock)
+        {
+            Advance();
+            if (!_numbers.TryGetValue(id, out var number)) return null;
+            var request = _requests[number];
+            return request.State == RequestState.InQueue ? request with { QueuePosition = Position(number) } : request;
+        }
+    }
+
+    public bool FilesAreGone(Request request) => Now - request.FinishedAt >= Behaviour.FileLifetime;
+
+    /// <summary>Cancels a request that still waits. The request as it stands after that, or null if it is unknown or has expired.</summary>
+    public Request? Cancel(string id)
+    {
+        lock (_lock)
+        {
+            if (Find(id) is not { } request) return null;
+            if (request.State == RequestState.InQueue && !_behaviour.RefusesCancel)
+            {
+                request = _requests[request.Number] = request with { State = RequestState.Cancelled, FinishedAt = _now, QueuePosition = null };
+                _cancelledInQueue.Add(request.Number);
+                if (!_behaviour.ChargesCancelled) Account.GiveBack(request.PriceUsd);
+            }
+            Account.Cancelled(new(id, _now, request.State == RequestState.Cancelled ? "cancelled" : "not_cancellable"));
+            return request;
+        }
+    }
+
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            _requests.Clear();
+            _numbers.Clear();
+            _running.Clear();
+            _cancelledInQueue.Clear();
+            _head = 0;
+            _behaviour = _initial;
+            Account.Clear();
+        }
+    }
+
+    private void Advance()
+    {
+        var until = Now;
+        while (true)
+        {
+            SkipCancelled();
+            var finish = _running.TryPeek(out var oldest) && !_behaviour.NeverFinishes
+                ? Due(_requests[oldest].StartedAt, _behaviour.RunTime) : DateTimeOffset.MaxValue;
+            var start = _head < _requests.Count && _running.Count < _behaviour.Slots
+                ? Due(_requests[_head].SubmittedAt, _behaviour.QueueTime) : DateTimeOffset.MaxValue;
+            if (finish <= until && finish <= start) Finish(_running.Dequeue(), _now = finish);
+            else if (start <= until) Start(_now = start);
+            else break;
+        }
+        _now = until;
+    }
+
+    /// <summary>When something is due: never before what has already happened, and never past the end of time.</summary>
+    private DateTimeOffset Due(DateTimeOffset since, TimeSpan delay)
+    {
+        var due = delay < DateTimeOffset.MaxValue - since ? since + delay : DateTimeOffset.MaxValue;
+        return due > _now ? due : _now;
+    }
+
+    private void Start(DateTimeOffset at)
+    {
+        _requests[_head] = _requests[_head] with { State = RequestState.InProgress, StartedAt = at };
+        _running.Enqueue(_head++);
+    }
+
+    private void Finish(int number, DateTimeOffset at)
+    {
+        var request = _requests[number];
+        var state = request.Failure is null ? RequestState.Succeeded : RequestState.Failed;
+        _requests[number] = request with { State = state, FinishedAt = at };
+        if (state == RequestState.Failed && !_behaviour.ChargesFailed) Account.GiveBack(request.PriceUsd);
+    }
+
+    private void SkipCancelled()
+    {
+        while (_head < _requests.Count && _requests[_head].State == RequestState.Cancelled) _cancelledInQueue.Remove(_head++);
+    }
+
+    private int Position(int number) => number - _head + 1 - _cancelledInQueue.Count(cancelled => cancelled > _head && cancelled < number);
+}
