@@ -30,7 +30,8 @@ public static class PipelineServices
         services.AddSingleton(s => new GuardedClient(s.GetRequiredService<IOptions<NetworkOptions>>()));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(s, new HttpClient(RunComfyClient.CreateHandler())));
         services.AddSingleton<RequestReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
-        services.AddSingleton<WebhookSender>().AddSingleton<DeliverySchedule>();
+        services.AddSingleton<WebhookSender>();
+        services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
         services.AddSingleton<JobIntake>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();
         services.AddSingleton<StoreStep>().AddSingleton<FindReceiversStep>().AddSingleton<DeliverStep>().AddSingleton<ReportUploadStep>();

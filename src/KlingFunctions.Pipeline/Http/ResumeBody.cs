@@ -15,7 +15,7 @@ internal static class ResumeBody
         try
         {
             var wish = JsonSerializer.Deserialize(body.Span, PipelineJson.Default.ResumeWish) ?? new();
-            if (wish.RequestId is { } id && !RequestIds.AreWellFormed(id))
+            if (wish.RequestId is { } id && !ProviderReply.IsRequestId(id))
                 return (new(), new("/request_id", "not_allowed_value", "A request id of RunComfy has 1 to 128 letters, digits, '_' or '-': copy it from RunComfy's site."));
             return (wish, null);
         }

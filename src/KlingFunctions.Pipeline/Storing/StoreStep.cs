@@ -16,10 +16,7 @@ public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
         switch (await client.GetResultAsync(input.RequestId, cancel))
         {
             case ResultAnswer.Succeeded { Files: var files }:
-                var kept = await keeper.KeepAsync(input.JobId, files, cancel);
-                if (kept.Files is null) return new(null, new(kept.Code!, kept.Message!), kept.MayRetry);
-                KlingTelemetry.StoredBytes.Add(kept.Files.Sum(f => f.SizeBytes));
-                return new(kept.Files);
+                return Outcome(await keeper.KeepAsync(input.JobId, files, cancel));
             case ResultAnswer.Failed { Message: var message }:
                 return new(null, new(ErrorCodes.ProviderFailed, $"RunComfy says that the generation failed: {message}"));
             case ResultAnswer.Cancelled:
@@ -30,6 +27,20 @@ public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
                 return new(null, new(ErrorCodes.VideoUnreachable, $"RunComfy's result could not be fetched. {fault.Message}"), MayRetry: true);
             default:
                 return new(null, new(ErrorCodes.VideoUnreachable, "RunComfy had said that it was finished, and now has no result."), MayRetry: true);
+        }
+    }
+
+    private static StoreOutcome Outcome(KeepOutcome outcome)
+    {
+        switch (outcome)
+        {
+            case KeepOutcome.Kept { Files: var files }:
+                KlingTelemetry.StoredBytes.Add(files.Sum(f => f.SizeBytes));
+                return new(files);
+            case KeepOutcome.NotKept failure:
+                return new(null, new(failure.Code, failure.Message), failure.MayRetry);
+            default:
+                throw new InvalidOperationException("An outcome of the keeper is not handled.");
         }
     }
 }

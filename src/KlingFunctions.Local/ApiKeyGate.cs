@@ -1,0 +1,36 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using KlingFunctions.Pipeline.Http;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Local;
+
+/// <summary>
+/// Keeps strangers out. With <c>Local:ApiKey</c> set, every call but health needs it, in the header that Azure Functions uses too. Without
+/// one only this machine may call, and not a web page that a browser on this machine happens to show.
+/// </summary>
+internal sealed class ApiKeyGate(RequestDelegate next, IOptions<LocalOptions> options)
+{
+    private readonly byte[]? _key = options.Value.ApiKey is { Length: > 0 } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
+
+    public Task InvokeAsync(HttpContext http)
+    {
+        // Links to assets carry their own signature.
+        if (http.Request.Path == RouteTable.Health || http.Request.Path.StartsWithSegments(Uploads.SignedAssetLinks.Route)) return next(http);
+        if (_key is not null)
+        {
+            var given = http.Request.Headers["x-functions-key"].ToString();
+            if (given.Length > 0 && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given)), _key)) return next(http);
+            return Problem.Result(401, "unauthorized", "This host has a key (Local:ApiKey): send it in the header 'x-functions-key'.").ExecuteAsync(http);
+        }
+        if (!IsLoopback(http.Request.Host.Host))
+            return Problem.Result(403, "forbidden_host", "Without Local:ApiKey this host answers only to loopback names, such as 127.0.0.1 or localhost.").ExecuteAsync(http);
+        if (http.Request.Headers["Sec-Fetch-Site"].ToString() is "cross-site")
+            return Problem.Result(403, "cross_site", "Without Local:ApiKey this host does not answer pages of other sites.").ExecuteAsync(http);
+        return next(http);
+    }
+
+    internal static bool IsLoopback(string host) =>
+        host is "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+}

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Local;
+
+/// <summary>Settings of the one-machine host. Section <c>Local</c>.</summary>
+public sealed class LocalOptions
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string Section = "Local";
+
+    /// <summary>Where the journal, the videos and the inbox live.</summary>
+    public string DataDirectory { get; set; } = "./data";
+
+    /// <summary>With a key set, every call but health needs it in the header <c>x-functions-key</c>.</summary>
+    public string? ApiKey { get; set; }
+
+    internal string Inbox => Path.Combine(DataDirectory, "inbox");
+
+    internal string Videos => Path.Combine(DataDirectory, "videos");
+}
+
+/// <summary>Checks it at the start.</summary>
+internal sealed class LocalOptionsValidator : IValidateOptions<LocalOptions>
+{
+    private const int ShortestKey = 16;
+
+    public ValidateOptionsResult Validate(string? name, LocalOptions options)
+    {
+        if (string.IsNullOrWhiteSpace(options.DataDirectory)) return ValidateOptionsResult.Fail("Local:DataDirectory must name a folder, for example ./data.");
+        if (options.ApiKey is { Length: > 0 and < ShortestKey })
+            return ValidateOptionsResult.Fail($"Local:ApiKey must have at least {ShortestKey} characters: a short key can be guessed.");
+        return ValidateOptionsResult.Success;
+    }
+}

@@ -1,0 +1,34 @@
+using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Local.Stores;
+
+/// <summary>The ledger in the journal's file: each entry is on the disk before the method completes.</summary>
+internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
+{
+    // One process owns the journal and never runs a step twice at a time, so an intent without an id was left by one that died.
+    private const bool MayBeUnderWay = false;
+
+    public Task<Submission?> FindAsync(string key, CancellationToken cancel) => Task.FromResult(database.Read(db => db.Query(
+        "SELECT key, intended_at, request_id, submitted_at FROM submissions WHERE key = $1",
+        r => new Submission(
+            r.GetString(0),
+            new(r.GetInt64(1), TimeSpan.Zero),
+            r.IsDBNull(2) ? null : r.GetString(2),
+            r.IsDBNull(3) ? null : new DateTimeOffset(r.GetInt64(3), TimeSpan.Zero),
+            MayBeUnderWay),
+        key)).FirstOrDefault());
+
+    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+        "INSERT INTO submissions (key, intended_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", key, now.UtcTicks) > 0);
+
+    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+        """
+        INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
+        """,
+        key, requestId, now.UtcTicks));
+
+    public Task WithdrawAsync(string key, CancellationToken cancel) =>
+        database.WriteAsync(db => db.Execute("DELETE FROM submissions WHERE key = $1 AND request_id IS NULL", key));
+}
