@@ -1,1 +1,4 @@
-var app = Microsoft.AspNetCore.Builder.WebApplication.Create(args); app.Run();
+using KlingFunctions.Local;
+
+await using var app = LocalHost.Build(new Dictionary<string, string?>());
+await app.RunAsync();

@@ -3,6 +3,7 @@ using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Workflow;
@@ -29,7 +30,7 @@ public static class PipelineServices
 
         services.AddSingleton(s => new GuardedClient(s.GetRequiredService<IOptions<NetworkOptions>>()));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(s, new HttpClient(RunComfyClient.CreateHandler())));
-        services.AddSingleton<RequestReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
+        services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
         services.AddSingleton<JobIntake>();

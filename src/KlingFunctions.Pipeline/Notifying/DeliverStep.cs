@@ -1,5 +1,4 @@
 using System.Text;
-using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Telemetry;
 
 namespace KlingFunctions.Pipeline.Notifying;

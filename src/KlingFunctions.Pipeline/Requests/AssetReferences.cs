@@ -1,40 +1,26 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>The owner's stored images in a request: <c>asset:</c> and a path stand for them until the very moment they are needed.</summary>
-public static class AssetReferences
+/// <summary>Puts links in place of the owner's stored images, at the very moment they are needed.</summary>
+internal static class AssetReferences
 {
-    /// <summary>What such a reference begins with.</summary>
-    public const string Scheme = "asset:";
-
     /// <summary>
-    /// The input with a fresh link in place of each reference, or a fault for each that has none. The result holds secrets: it is never
-    /// written down.
+    /// The input with a fresh link in place of each <see cref="AssetUri"/>, or a fault for each that has none. The result holds secrets:
+    /// it is never written down.
     /// </summary>
     public static async Task<(JsonElement Input, IReadOnlyList<Fault> Faults)> ResolveAsync(
         JsonElement input, IAssetLinks links, CancellationToken cancel)
     {
-        if (!input.GetRawText().Contains(Scheme, StringComparison.Ordinal)) return (input, []);
-        var root = JsonNode.Parse(input.GetRawText())!;
+        var urls = new Dictionary<string, string>();
         var faults = new List<Fault>();
-        foreach (var (value, pointer) in Strings(root, "").ToList())
+        foreach (var image in KlingO1.Images(input).Where(i => AssetUri.Is(i.Url)))
         {
-            var text = value.GetValue<string>();
-            if (!text.StartsWith(Scheme, StringComparison.Ordinal)) continue;
-            var link = await links.LinkAsync(text[Scheme.Length..], cancel);
-            if (link.Url is null) faults.Add(new Fault(pointer, "image_unreachable", link.Problem!));
-            else value.ReplaceWith(link.Url.AbsoluteUri);
+            if (urls.ContainsKey(image.Url)) continue;
+            var link = await links.LinkAsync(AssetUri.PathOf(image.Url), cancel);
+            if (link.Url is { } url) urls.Add(image.Url, url.AbsoluteUri);
+            else faults.Add(new(image.Pointer, FaultCode.ImageUnreachable, link.Problem!));
         }
-        return (JsonSerializer.SerializeToElement(root, PipelineJson.Default.JsonNode), faults);
+        return (urls.Count == 0 ? input : KlingO1.WithImages(input, urls), faults);
     }
-
-    private static IEnumerable<(JsonValue Value, string Pointer)> Strings(JsonNode? node, string pointer) => node switch
-    {
-        JsonObject o => o.SelectMany(p => Strings(p.Value, $"{pointer}/{p.Key.Replace("~", "~0").Replace("/", "~1")}")),
-        JsonArray a => a.SelectMany((item, i) => Strings(item, $"{pointer}/{i}")),
-        JsonValue v when v.GetValueKind() is JsonValueKind.String => [(v, pointer)],
-        _ => [],
-    };
 }

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Requests;
@@ -9,7 +10,7 @@ public sealed class ReportUploadStep(IUploadReports reports)
     public async Task<bool> RunAsync(UploadFailure failure, CancellationToken cancel)
     {
         var faults = failure.Error.Details ?? [new Fault("", failure.Error.Code, failure.Error.Message)];
-        await reports.WriteAsync(Uploads.ErrorReportPath(failure.Path), Uploads.ErrorReport(failure.Path, faults), cancel);
+        await reports.WriteAsync(Upload.ErrorReportPath(failure.Path), Upload.ErrorReport(failure.Path, faults), cancel);
         return true;
     }
 }

@@ -1,0 +1,21 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace KlingFunctions.Local;
+
+/// <summary>Where this host listens: known when it has started. Jobs that did not come by HTTP build their links on it.</summary>
+internal sealed class HostAddress(IServer server, IHostApplicationLifetime lifetime)
+{
+    /// <summary>Scheme, host and port, without a slash at the end.</summary>
+    public string Value =>
+        server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()?.Replace("://0.0.0.0", "://127.0.0.1").Replace("://[::]", "://127.0.0.1").TrimEnd('/')
+        ?? throw new InvalidOperationException("The host has not started.");
+
+    /// <summary>Completes when the host has started.</summary>
+    public async Task WhenKnownAsync(CancellationToken cancel)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
+        await started.Task.WaitAsync(cancel);
+    }
+}

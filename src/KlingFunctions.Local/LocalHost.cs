@@ -1,0 +1,84 @@
+using KlingFunctions.Local.Journal;
+using KlingFunctions.Local.Stores;
+using KlingFunctions.Local.Uploads;
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Local;
+
+/// <summary>The one-machine host: the pipeline on Kestrel, a journal and a folder.</summary>
+internal static class LocalHost
+{
+    private const string DefaultUrl = "http://127.0.0.1:7071";
+
+    /// <summary>Builds the host. Its settings come from appsettings.json, the environment, and <paramref name="settings"/> over both.</summary>
+    /// <exception cref="SettingException">A setting is wrong or missing: one sentence names it.</exception>
+    public static WebApplication Build(IReadOnlyDictionary<string, string?> settings, Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddInMemoryCollection(settings);
+        if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
+        builder.Services.AddPipeline(builder.Configuration);
+        AddLocal(builder);
+        configure?.Invoke(builder);
+
+        var app = builder.Build();
+        RefuseStrangersWithoutAKey(app);
+        app.UseExceptionHandler(errors => errors.Run(AnswerUnexpectedAsync));
+        app.UseMiddleware<ApiKeyGate>();
+        app.MapPipeline();
+        app.MapGet($"{SignedAssetLinks.Route}/{{**path}}", (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
+        app.MapFallback((HttpContext http) => Problem.Result(
+            404, "not_found", $"There is nothing at {http.Request.Method} {http.Request.Path}. GET /api/openapi.json lists what there is."));
+        return app;
+    }
+
+    private static void AddLocal(WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<LocalOptions>().Bind(builder.Configuration.GetSection(LocalOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<LocalOptions>, LocalOptionsValidator>();
+        // Steps under way may finish before the host is gone: one of them may be a paid POST.
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(70));
+
+        services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
+        services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
+        services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
+        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IQuota, SqliteQuota>();
+        services.AddSingleton<ISubscriptions, SqliteSubscriptions>().AddSingleton<IDeadLetters, SqliteDeadLetters>();
+        services.AddSingleton<IVideoStore>(s =>
+            new FolderVideoStore(s.GetRequiredService<IOptions<LocalOptions>>().Value.Videos, s.GetRequiredService<TimeProvider>()));
+
+        services.AddSingleton<HostAddress>();
+        services.AddSingleton<InboxFolder>().AddSingleton<IUploadReports>(s => s.GetRequiredService<InboxFolder>());
+        services.AddSingleton<SignedAssetLinks>().AddSingleton<IAssetLinks>(s => s.GetRequiredService<SignedAssetLinks>());
+        services.AddSingleton<InboxWatcher>().AddHostedService(s => s.GetRequiredService<InboxWatcher>());
+    }
+
+    private static void RefuseStrangersWithoutAKey(WebApplication app)
+    {
+        if (!string.IsNullOrEmpty(app.Configuration["Local:ApiKey"])) return;
+        foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
+        {
+            if (!ApiKeyGate.IsLoopback(BindingAddress.Parse(url).Host))
+                throw new SettingException($"The address {url} is open to other machines: set Local:ApiKey first, so that not everyone can spend your money.");
+        }
+    }
+
+    private static Task AnswerUnexpectedAsync(HttpContext http)
+    {
+        // What was thrown is in the log; the caller learns nothing of the host's inside.
+        return http.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
+            ? Problem.Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.").ExecuteAsync(http)
+            : Problem.Result(500, ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.").ExecuteAsync(http);
+    }
+}
+
+/// <summary>A setting is wrong or missing: the message is one sentence that names it.</summary>
+internal sealed class SettingException(string message) : Exception(message);

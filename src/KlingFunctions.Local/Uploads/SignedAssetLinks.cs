@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Local.Uploads;
+
+/// <summary>
+/// Links to images in the inbox: a route of this host that serves one file for a while to whoever has the link, as a SAS does on Azure.
+/// RunComfy's real servers can't reach a loopback address, so without <c>Network:AllowLoopback</c> there is no such link.
+/// </summary>
+internal sealed class SignedAssetLinks(InboxFolder inbox, HostAddress address, IOptions<NetworkOptions> network, TimeProvider time) : IAssetLinks
+{
+    /// <summary>Below which path the links lie.</summary>
+    public const string Route = "/assets";
+
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(4);
+
+    // Links die with the process: a step that needs one mints it anew.
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+
+    public Task<AssetLink> LinkAsync(string path, CancellationToken cancel) => Task.FromResult(Link(path));
+
+    /// <summary>Serves a link.</summary>
+    public IResult Serve(HttpContext http, string path)
+    {
+        var expires = http.Request.Query["expires"].ToString();
+        var given = Encoding.ASCII.GetBytes(http.Request.Query["sig"].ToString());
+        if (!CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(Sign(path, expires)))) return Results.StatusCode(403);
+        if (!long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var until) || until < time.GetUtcNow().ToUnixTimeSeconds())
+            return Results.StatusCode(403);
+        return inbox.PathOf(path) is { } file ? Results.File(file, enableRangeProcessing: true) : Results.NotFound();
+    }
+
+    private AssetLink Link(string path)
+    {
+        if (!network.Value.AllowLoopback)
+        {
+            return new(null, $"The image '{path}' lies on this machine, where RunComfy can't fetch it: put it on the web and give its https URL, or use the Azure host, whose uploads RunComfy can fetch.");
+        }
+        if (inbox.PathOf(path) is null) return new(null, $"There is no image '{path}' in the inbox: put it there, then resume the job.");
+        var expires = (time.GetUtcNow() + Lifetime).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        var escaped = string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+        return new(new Uri($"{address.Value}{Route}/{escaped}?expires={expires}&sig={Sign(path, expires)}"), null);
+    }
+
+    private string Sign(string path, string expires) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{expires}\n{path}")));
+}
