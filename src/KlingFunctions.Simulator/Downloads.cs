@@ -27,7 +27,7 @@ internal static class Downloads
         if (redirects && behaviour.RedirectsFilesTo is { } elsewhere) return Results.Redirect($"{elsewhere.TrimEnd('/')}/files/{id}/{name}");
         return isVideo
             ? Video(request, behaviour, finishedAt)
-            : new FileAnswer(Embedded.Get("images/robot-front.png"), 0, "image/png", finishedAt, behaviour);
+            : Whole(Embedded.Get("images/robot-front.png"), "image/png", finishedAt, behaviour);
     }
 
     private static FileAnswer Video(Request request, Behaviour behaviour, DateTimeOffset finishedAt)
@@ -39,10 +39,13 @@ internal static class Downloads
             _ => Embedded.Get(request.Clip),
         };
         var length = behaviour.FileContent == FileContent.Clip ? behaviour.PadsFilesTo ?? 0 : 0;
-        if (length - content.Length >= FreeBoxHeader) content = [.. content, .. FreeBox(length - content.Length)];
-        else length = content.Length;
-        return new FileAnswer(content, length, behaviour.FileContentType, finishedAt, behaviour);
+        return length - content.Length >= FreeBoxHeader
+            ? new FileAnswer([.. content, .. FreeBox(length - content.Length)], length, behaviour.FileContentType, finishedAt, behaviour)
+            : Whole(content, behaviour.FileContentType, finishedAt, behaviour);
     }
+
+    private static FileAnswer Whole(byte[] content, string contentType, DateTimeOffset finishedAt, Behaviour behaviour) =>
+        new(content, content.Length, contentType, finishedAt, behaviour);
 
     /// <summary>The header of a 'free' box with a 64-bit size (ISO/IEC 14496-12, 8.1.2); its zeros are made while sending.</summary>
     private static byte[] FreeBox(long size)
@@ -57,9 +60,9 @@ internal static class Downloads
 
 /// <summary>
 /// Sends a file, or the part that Range asks for, with the flaws that the behaviour asks for. The file is its start, and zeros up to
-/// the length that it is padded to.
+/// its length.
 /// </summary>
-internal sealed record FileAnswer(byte[] Start, long PaddedTo, string ContentType, DateTimeOffset ModifiedAt, Behaviour Behaviour) : IResult
+internal sealed record FileAnswer(byte[] Start, long Length, string ContentType, DateTimeOffset ModifiedAt, Behaviour Behaviour) : IResult
 {
     private static readonly byte[] Zeros = new byte[64 * 1024];
 
@@ -69,8 +72,7 @@ internal sealed record FileAnswer(byte[] Start, long PaddedTo, string ContentTyp
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        var whole = Math.Max(Start.Length, PaddedTo);
-        var total = Behaviour.FileLength == FileLength.Half ? whole / 2 : whole;
+        var total = Behaviour.FileLength == FileLength.Half ? Length / 2 : Length;
         var tag = $"\"{ModifiedAt.UtcTicks:x}-{total:x}\"";
         response.ContentType = ContentType;
         response.Headers.ETag = tag;
@@ -101,12 +103,8 @@ internal sealed record FileAnswer(byte[] Start, long PaddedTo, string ContentTyp
         };
         if (HttpMethods.IsHead(httpContext.Request.Method)) return;
         await Send(response.Body, from, Math.Min(to, from + BreaksOffAfter ?? to), httpContext.RequestAborted);
-        if (BreaksOffAfter < to - from && response.ContentLength is null)
-        {
-            await response.Body.FlushAsync(httpContext.RequestAborted);
-            httpContext.Abort();
-        }
-        // Otherwise the server itself closes the connection, since fewer bytes came than were announced.
+        // The one way to make the server close the connection after it has sent what was written, and before the end.
+        if (BreaksOffAfter < to - from) throw new IOException("The download breaks off, as it was told to.");
     }
 
     private async Task Send(Stream body, long from, long to, CancellationToken cancelled)

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Text.Json;
+
+namespace KlingFunctions.Simulator.Tests;
+
+public class FaultTests
+{
+    public static TheoryData<FaultKind, int, string> Answered => new()
+    {
+        { FaultKind.RequestTimeout, 408, "408001" },
+        { FaultKind.TooManyRequests, 429, "429001" },
+        { FaultKind.ServerError, 500, "500001" },
+        { FaultKind.BadGateway, 502, "<h1>502 Bad Gateway</h1>" },
+        { FaultKind.Unavailable, 503, "503001" },
+        { FaultKind.ErrorInOk, 200, "500001" },
+        { FaultKind.EmptyBody, 200, "" },
+        { FaultKind.HtmlPage, 200, "<!DOCTYPE html>" },
+        { FaultKind.UnknownStatus, 200, "warming_up" },
+        { FaultKind.BadToken, 400, "400004" },
+        { FaultKind.NoBalance, 400, "400002" },
+        { FaultKind.Forbidden, 403, "403001" },
+        { FaultKind.NotFound, 404, "404001" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Answered))]
+    public async Task A_fault_strikes_the_next_calls_of_its_kind_and_then_is_over(FaultKind kind, int statusCode, string body)
+    {
+        await using var provider = await Provider.Start();
+        var id = await provider.Submit();
+        provider.Host.Inject(new(ApiCall.Status, kind, Times: 2));
+        for (var i = 0; i < 2; i++)
+        {
+            var answer = await provider.Status(id);
+            Assert.Equal(statusCode, (int)answer.StatusCode);
+            Assert.Contains(body, answer.Body, StringComparison.Ordinal);
+            Assert.Equal("in_queue", (await provider.Result(id)).Text("status"));
+        }
+        Assert.Equal("in_queue", (await provider.Status(id)).Text("status"));
+        Assert.Equal(3, provider.Account.Calls(ApiCall.Status, id));
+    }
+
+    [Fact]
+    public async Task Broken_json_is_json_that_ends_too_early()
+    {
+        await using var provider = await Provider.Start();
+        provider.Host.Inject(new(ApiCall.Submit, FaultKind.BrokenJson));
+        var answer = await provider.PostInput();
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.ThrowsAny<JsonException>(() => answer.Json);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Dropped)]
+    [InlineData(FaultKind.Truncated)]
+    public async Task A_lost_connection_is_an_error_of_the_network(FaultKind kind)
+    {
+        await using var provider = await Provider.Start();
+        var id = await provider.Submit();
+        provider.Host.Inject(new(ApiCall.Result, kind));
+        await Assert.ThrowsAsync<HttpRequestException>(() => provider.Result(id));
+        Assert.Equal("in_queue", (await provider.Result(id)).Text("status"));
+    }
+
+    [Fact]
+    public async Task A_call_can_hang_until_the_client_gives_up()
+    {
+        await using var provider = await Provider.Start();
+        provider.Host.Inject(new(ApiCall.Submit, FaultKind.Hang));
+        using var client = new HttpClient { BaseAddress = provider.Host.BaseUrl };
+        using var givesUp = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var call = client.PostAsync(Provider.Model, null, givesUp.Token);
+        while (provider.Account.Calls(ApiCall.Submit) == 0) await Task.Yield();
+        Assert.False(call.IsCompleted);
+        await givesUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        Assert.Equal(0, provider.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Dropped)]
+    [InlineData(FaultKind.ServerError)]
+    [InlineData(FaultKind.Unavailable)]
+    [InlineData(FaultKind.BadGateway)]
+    public async Task A_submission_can_be_lost_before_or_after_it_was_accepted(FaultKind kind)
+    {
+        await using var provider = await Provider.Start();
+        provider.Host.Inject(new(ApiCall.Submit, kind));
+        await Lost();
+        Assert.Equal((1, 0, 0m), (provider.Account.Calls(ApiCall.Submit), provider.Account.AcceptedCount, provider.Account.SpentUsd));
+
+        provider.Host.Inject(new(ApiCall.Submit, kind, Late: true));
+        await Lost();
+        Assert.Equal((2, 1, 0.56m), (provider.Account.Calls(ApiCall.Submit), provider.Account.AcceptedCount, provider.Account.SpentUsd));
+        // The request that nobody was told of runs to its end all the same.
+        provider.PassARun();
+        Assert.Equal("succeeded", (await provider.Result(provider.Account.Accepted[0].RequestId)).Text("status"));
+
+        async Task Lost()
+        {
+            if (kind == FaultKind.Dropped) await Assert.ThrowsAsync<HttpRequestException>(() => provider.PostInput());
+            else Assert.True((int)(await provider.PostInput()).StatusCode >= 500);
+        }
+    }
+
+    [Fact]
+    public async Task A_cancel_can_be_carried_out_though_its_answer_is_lost()
+    {
+        await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Cancel, FaultKind.Dropped, Late: true)] });
+        var id = await provider.Submit();
+        await Assert.ThrowsAsync<HttpRequestException>(() => provider.Cancel(id));
+        Assert.Equal("cancelled", (await provider.Status(id)).Text("status"));
+    }
+
+    [Theory]
+    [InlineData(FaultKind.TooManyRequests)]
+    [InlineData(FaultKind.Unavailable)]
+    public async Task Retry_after_can_be_missing_or_seconds_or_a_date(FaultKind kind)
+    {
+        await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Status, kind, Times: 3)] });
+        Assert.Null((await provider.Status("r")).Headers.RetryAfter);
+        provider.Change(behaviour => behaviour with { RetryAfter = TimeSpan.FromSeconds(6.5) });
+        Assert.Equal(TimeSpan.FromSeconds(7), (await provider.Status("r")).Headers.RetryAfter?.Delta);
+        provider.Change(behaviour => behaviour with { RetryAfter = TimeSpan.FromSeconds(30), RetryAfterIsDate = true });
+        Assert.Equal(provider.Clock.GetUtcNow().AddSeconds(30), (await provider.Status("r")).Headers.RetryAfter?.Date);
+    }
+
+    [Fact]
+    public async Task Faults_strike_in_the_order_in_which_they_were_injected()
+    {
+        await using var provider = await Provider.Start();
+        provider.Host.Inject(new(ApiCall.Status, FaultKind.BadGateway));
+        provider.Host.Inject(new(ApiCall.Result, FaultKind.Unavailable, Times: int.MaxValue));
+        provider.Host.Inject(new(ApiCall.Status, FaultKind.TooManyRequests));
+        int[] seen = [(int)(await provider.Status("r")).StatusCode, (int)(await provider.Status("r")).StatusCode, (int)(await provider.Status("r")).StatusCode];
+        Assert.Equal([502, 429, 404], seen);
+        for (var i = 0; i < 3; i++) Assert.Equal(HttpStatusCode.ServiceUnavailable, (await provider.Result("r")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_fault_strikes_exactly_as_often_as_it_says_however_many_ask_at_once()
+    {
+        await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Status, FaultKind.BadGateway, Times: 20)] });
+        var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => provider.Status("r")));
+        Assert.Equal(20, answers.Count(answer => answer.StatusCode == HttpStatusCode.BadGateway));
+    }
+
+    [Fact]
+    public async Task A_simulator_stops_though_a_call_hangs()
+    {
+        var provider = await Provider.Start(new() { Faults = [new(ApiCall.Status, FaultKind.Hang)] });
+        using var client = new HttpClient { BaseAddress = provider.Host.BaseUrl };
+        var call = client.GetAsync("/v1/requests/r/status", TestContext.Current.CancellationToken);
+        while (provider.Account.Calls(ApiCall.Status) == 0) await Task.Yield();
+        await provider.DisposeAsync();
+        await Assert.ThrowsAsync<HttpRequestException>(() => call);
+    }
+}

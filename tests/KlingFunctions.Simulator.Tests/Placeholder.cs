@@ -1,1 +1,0 @@
-namespace KlingFunctions.Simulator.Tests; public class Placeholder { [Fact] public void T() => Assert.Equal(4, 2+2); }
