@@ -21,9 +21,10 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _abort = new();
     private readonly CancellationTokenSource _stopping = new();
+    private volatile bool _asleep;
 
-    /// <summary>True if nothing runs and nothing is due: only time or an event can change that.</summary>
-    public bool IsIdle => _running.IsEmpty && store.Due(time.GetUtcNow(), 1).Count == 0;
+    /// <summary>True if nothing runs, nothing is due, and the next timer is set: only time or an event can change that.</summary>
+    public bool IsIdle => _asleep && _running.IsEmpty && store.Due(time.GetUtcNow(), 1).Count == 0;
 
     /// <summary>When the next timer is due; null if there is none.</summary>
     public DateTimeOffset? NextDue => store.NextDue(time.GetUtcNow());
@@ -124,7 +125,10 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     private async Task SleepAsync(TimeSpan sleep, CancellationToken stopping)
     {
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        await Task.WhenAny(_wake.Reader.WaitToReadAsync(enough.Token).AsTask(), Task.Delay(sleep, time, enough.Token));
+        var timer = Task.Delay(sleep, time, enough.Token);
+        _asleep = true;
+        await Task.WhenAny(_wake.Reader.WaitToReadAsync(enough.Token).AsTask(), timer);
+        _asleep = false;
         await enough.CancelAsync();
         _wake.Reader.TryRead(out _);
     }

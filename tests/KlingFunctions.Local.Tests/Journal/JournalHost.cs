@@ -55,6 +55,7 @@ internal sealed class JournalHost : IWorkflowHost
 
     public async Task PassAsync(TimeSpan time)
     {
+        await RunToRestAsync("");
         _time.Advance(time);
         await RunToRestAsync("");
     }

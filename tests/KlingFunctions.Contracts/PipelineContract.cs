@@ -1,0 +1,785 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+
+namespace KlingFunctions.Contracts;
+
+/// <summary>
+/// What a client may rely on, whatever host it talks to: each host derives from this class and so runs every test unchanged. All of it
+/// goes through HTTP, against RunComfy's simulator.
+/// </summary>
+public abstract class PipelineContract
+{
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>The clock that everything in a test shares.</summary>
+    protected abstract TimeProvider Time { get; }
+
+    protected abstract Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings);
+
+    protected async Task<Scene> StartAsync(Behaviour? behaviour = null, params (string Key, string Value)[] settings)
+    {
+        var runComfy = await SimulatorHost.StartAsync(behaviour ?? new() { QueueTime = Moment, RunTime = Moment }, Time);
+        var receiver = await WebhookReceiver.StartAsync();
+        var all = Scene.SettingsFor(runComfy);
+        foreach (var (key, value) in settings) all[key] = value;
+        return new(await StartHostAsync(all), runComfy, receiver);
+    }
+
+    [Fact]
+    public async Task A_request_becomes_a_stored_video_paid_once_and_its_owner_is_told()
+    {
+        await using var scene = await StartAsync();
+        using var answer = await scene.PostAsync("/api/videos", scene.Request(scene.Receiver.Url));
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        var accepted = await Scene.JsonOf(answer);
+        var id = accepted.GetProperty("id").GetString()!;
+        Assert.Equal("accepted", Scene.StatusOf(accepted));
+        Assert.Equal($"{scene.Http.BaseAddress!.AbsoluteUri.TrimEnd('/')}/api/videos/{id}/operation", answer.Headers.Location!.AbsoluteUri);
+        Assert.NotNull(answer.Headers.RetryAfter!.Delta);
+
+        await scene.EndAsync(id);
+        var job = await scene.Host.RunUntilAsync(id, j => j.GetProperty("notifications")[0].GetProperty("state").GetString() == "delivered");
+        Assert.Equal("succeeded", Scene.StatusOf(job));
+        Assert.Equal("completed", job.GetProperty("provider").GetProperty("status").GetString());
+
+        var video = job.GetProperty("video");
+        var bytes = await scene.Http.GetByteArrayAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative));
+        Assert.Equal("video/mp4", video.GetProperty("content_type").GetString());
+        Assert.Equal(bytes.Length, video.GetProperty("size_bytes").GetInt64());
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), video.GetProperty("sha256").GetString());
+        Assert.Equal("ftyp"u8, bytes.AsSpan(4, 4));
+
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        var webhook = Assert.Single(scene.Receiver.Received);
+        Assert.True(webhook.IsSignedWith(Scene.WebhookSecret, Time.GetUtcNow()));
+        Assert.Equal("video.succeeded", webhook.Json.GetProperty("type").GetString());
+        Assert.Equal(id, webhook.Json.GetProperty("data").GetProperty("id").GetString());
+        Assert.Equal(video.GetProperty("sha256").GetString(), webhook.Json.GetProperty("data").GetProperty("video").GetProperty("sha256").GetString());
+    }
+
+    [Fact]
+    public async Task What_is_submitted_is_the_input_with_its_defaults_and_nothing_else()
+    {
+        await using var scene = await StartAsync();
+        var request = scene.Request(scene.Receiver.Url);
+        request["duration"] = 10;
+        request["metadata"] = new JsonObject { ["order"] = 7 };
+        await scene.EndAsync(await scene.SubmitAsync(request));
+        var submitted = Assert.Single(scene.RunComfy.Account.Accepted).Input;
+        Assert.Equal(
+            ["aspect_ratio", "duration", "elements", "image_urls", "prompt"],
+            submitted.EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("10", submitted.GetProperty("duration").GetString());
+        Assert.Equal("16:9", submitted.GetProperty("aspect_ratio").GetString());
+    }
+
+    [Fact]
+    public async Task The_resource_keeps_metadata_and_hides_what_URLs_carry_in_their_queries()
+    {
+        await using var scene = await StartAsync();
+        var request = scene.Request(scene.Receiver.Url);
+        request["image_urls"] = new JsonArray(scene.Image("valley.webp") + "?sig=s3cr3t-signature");
+        request["metadata"] = new JsonObject { ["order"] = 7 };
+        var job = await scene.EndAsync(await scene.SubmitAsync(request));
+        Assert.Equal(7, job.GetProperty("metadata").GetProperty("order").GetInt32());
+        Assert.DoesNotContain("s3cr3t", job.GetRawText(), StringComparison.Ordinal);
+        Assert.Contains("valley.webp", job.GetRawText(), StringComparison.Ordinal);
+        await scene.Host.RunUntilAsync(job.GetProperty("id").GetString()!, _ => scene.Receiver.Received.Count > 0);
+        Assert.DoesNotContain("s3cr3t", scene.Receiver.Received[0].Json.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_operation_says_by_its_status_how_the_job_stands()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment });
+        var id = await scene.SubmitAsync();
+        var operation = new Uri($"/api/videos/{id}/operation", UriKind.Relative);
+        using (var running = await scene.Http.GetAsync(operation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, running.StatusCode);
+            Assert.EndsWith($"/api/videos/{id}/operation", running.Headers.Location!.AbsoluteUri, StringComparison.Ordinal);
+            Assert.NotNull(running.Headers.RetryAfter);
+        }
+        await scene.UntilAsync(id, "succeeded");
+        using (var done = await scene.Http.GetAsync(operation))
+        {
+            Assert.Equal(HttpStatusCode.OK, done.StatusCode);
+            Assert.Equal("succeeded", Scene.StatusOf(await Scene.JsonOf(done)));
+        }
+
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { FailsWith = "the model did not like it" };
+        var failing = await scene.SubmitAsync();
+        await scene.EndAsync(failing);
+        using (var failed = await scene.Http.GetAsync(new Uri($"/api/videos/{failing}/operation", UriKind.Relative)))
+        {
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, failed.StatusCode);
+            Assert.Equal("application/problem+json", failed.Content.Headers.ContentType!.MediaType);
+            var problem = await Scene.JsonOf(failed);
+            Assert.Equal("provider_failed", problem.GetProperty("code").GetString());
+            Assert.Contains("the model did not like it", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { FailsWith = null, Slots = 0 };
+        var unwanted = await scene.SubmitAsync();
+        await scene.UntilAsync(unwanted, "in_queue");
+        using (await scene.PostAsync($"/api/videos/{unwanted}/cancel")) await scene.UntilAsync(unwanted, "cancelled");
+        using var cancelled = await scene.Http.GetAsync(new Uri($"/api/videos/{unwanted}/operation", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Conflict, cancelled.StatusCode);
+        Assert.Equal("cancelled", (await Scene.JsonOf(cancelled)).GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task The_same_idempotency_key_and_body_are_the_same_job_and_another_body_is_refused()
+    {
+        await using var scene = await StartAsync();
+        using var first = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
+        using var second = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
+        var id = (await Scene.JsonOf(first)).GetProperty("id").GetString()!;
+        Assert.Equal(HttpStatusCode.Accepted, second.StatusCode);
+        Assert.Equal(id, (await Scene.JsonOf(second)).GetProperty("id").GetString());
+
+        var other = scene.Request();
+        other["prompt"] = "@Element1 runs through @Image1";
+        using var third = await scene.PostAsync("/api/videos", other, "order-7");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, third.StatusCode);
+        Assert.Equal("idempotency_key_reused", (await Scene.JsonOf(third)).GetProperty("code").GetString());
+
+        await scene.EndAsync(id);
+        using var late = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
+        Assert.Equal(id, (await Scene.JsonOf(late)).GetProperty("id").GetString());
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_hundred_posts_with_one_key_at_once_are_one_job()
+    {
+        await using var scene = await StartAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async _ =>
+        {
+            using var answer = await scene.PostAsync("/api/videos", scene.Request(), "order-8");
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            return (await Scene.JsonOf(answer)).GetProperty("id").GetString()!;
+        }));
+        await scene.EndAsync(Assert.Single(answers.Distinct()));
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task All_faults_of_a_bad_body_are_told_at_once_each_with_pointer_code_and_sentence()
+    {
+        await using var scene = await StartAsync();
+        var request = scene.Request();
+        request["prompt"] = "@Element9 and @element1 and @Image1";
+        request["durations"] = 5;
+        request["aspect_ratio"] = "4:3";
+        using var answer = await scene.PostAsync("/api/videos", request);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+        var problem = await Scene.JsonOf(answer);
+        Assert.Equal("invalid_request", problem.GetProperty("code").GetString());
+        var faults = problem.GetProperty("errors").EnumerateArray().Select(e => (e.GetProperty("pointer").GetString(), e.GetProperty("code").GetString())).ToList();
+        Assert.Contains(("/prompt", "dangling_reference"), faults);
+        Assert.Contains(("/prompt", "misspelt_reference"), faults);
+        Assert.Contains(("/durations", "unknown_property"), faults);
+        Assert.Contains(("/aspect_ratio", "not_allowed_value"), faults);
+        Assert.All(problem.GetProperty("errors").EnumerateArray(), e => Assert.NotEqual("", e.GetProperty("message").GetString()));
+        Assert.Equal(0, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Theory]
+    [InlineData("text/plain", "{}", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("application/json", "{", HttpStatusCode.BadRequest)]
+    [InlineData("application/json", "", HttpStatusCode.BadRequest)]
+    [InlineData("application/json", "[]", HttpStatusCode.BadRequest)]
+    public async Task A_body_that_is_no_JSON_object_is_refused(string type, string body, HttpStatusCode status)
+    {
+        await using var scene = await StartAsync();
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, type);
+        using var answer = await scene.Http.PostAsync(new Uri("/api/videos", UriKind.Relative), content);
+        Assert.Equal(status, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+    }
+
+    [Fact]
+    public async Task A_body_beyond_the_limit_is_refused()
+    {
+        await using var scene = await StartAsync();
+        var request = scene.Request();
+        request["prompt"] = new string('x', 300 * 1024);
+        using var answer = await scene.PostAsync("/api/videos", request);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task An_image_that_is_not_there_fails_the_job_before_anything_is_paid_and_resume_checks_again()
+    {
+        await using var scene = await StartAsync();
+        var request = scene.Request();
+        request["image_urls"] = new JsonArray(scene.Image("nowhere.png"));
+        var id = await scene.SubmitAsync(request);
+        Assert.Equal("image_unreachable", await scene.FailureAsync(id));
+        var detail = (await scene.GetAsync(id)).GetProperty("error").GetProperty("details")[0];
+        Assert.Equal("/image_urls/0", detail.GetProperty("pointer").GetString());
+
+        using var resumed = await scene.PostAsync($"/api/videos/{id}/resume");
+        Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        Assert.Equal("image_unreachable", await scene.FailureAsync(id));
+        Assert.Equal(0, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task Validate_checks_all_and_pays_nothing()
+    {
+        await using var scene = await StartAsync();
+        using (var good = await scene.PostAsync("/api/videos/validate", scene.Request()))
+        {
+            Assert.Equal(HttpStatusCode.OK, good.StatusCode);
+            Assert.Empty((await Scene.JsonOf(good)).GetProperty("warnings").EnumerateArray());
+        }
+        var odd = scene.Request();
+        odd["prompt"] = "A walk through @Image1";
+        using (var warned = await scene.PostAsync("/api/videos/validate", odd))
+        {
+            Assert.Equal(HttpStatusCode.OK, warned.StatusCode);
+            Assert.Equal("unused_reference", (await Scene.JsonOf(warned)).GetProperty("warnings")[0].GetProperty("code").GetString());
+        }
+        var bad = scene.Request();
+        bad["image_urls"] = new JsonArray(scene.Image("nowhere.png"));
+        using (var refused = await scene.PostAsync("/api/videos/validate", bad))
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Equal("image_unreachable", (await Scene.JsonOf(refused)).GetProperty("code").GetString());
+        }
+        Assert.Equal(0, scene.RunComfy.Account.Calls(ApiCall.Submit));
+        using var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative));
+        Assert.Empty((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_404_everywhere()
+    {
+        await using var scene = await StartAsync();
+        foreach (var path in new[] { "", "/operation", "/content" })
+        {
+            using var answer = await scene.Http.GetAsync(new Uri($"/api/videos/nobody{path}", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+        foreach (var path in new[] { "/cancel", "/resume", "/redeliver" })
+        {
+            using var answer = await scene.PostAsync($"/api/videos/nobody{path}");
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_queued_job_is_cancelled_at_the_provider_and_its_owner_is_told()
+    {
+        await using var scene = await StartAsync(new() { Slots = 0 });
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await scene.UntilAsync(id, "in_queue");
+        using (var cancel = await scene.PostAsync($"/api/videos/{id}/cancel")) Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
+        await scene.UntilAsync(id, "cancelled");
+        Assert.Equal("cancelled", Assert.Single(scene.RunComfy.Account.Cancellations).Outcome);
+        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count > 0);
+        Assert.Equal("video.cancelled", scene.Receiver.Received[0].Json.GetProperty("type").GetString());
+        using var again = await scene.PostAsync($"/api/videos/{id}/cancel");
+        Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_job_in_progress_is_not_cancelled_goes_on_and_says_so()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(3) });
+        var id = await scene.SubmitAsync();
+        await scene.UntilAsync(id, "in_progress");
+        using (var cancel = await scene.PostAsync($"/api/videos/{id}/cancel")) Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
+        var job = await scene.EndAsync(id);
+        Assert.Equal("succeeded", Scene.StatusOf(job));
+        Assert.Equal("cancel_refused", Assert.Single(job.GetProperty("warnings").EnumerateArray()).GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task A_token_that_is_refused_at_submission_costs_nothing_and_resume_submits()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, Tokens = ["another"] });
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_auth", await scene.FailureAsync(id));
+        Assert.Equal(0, scene.RunComfy.Account.AcceptedCount);
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
+        using (var resume = await scene.PostAsync($"/api/videos/{id}/resume")) Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task An_empty_balance_at_submission_costs_nothing_and_resume_submits()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, BalanceUsd = 0 });
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_balance", await scene.FailureAsync(id));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { BalanceUsd = 10 };
+        using (var resume = await scene.PostAsync($"/api/videos/{id}/resume")) Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Dropped, true)]
+    [InlineData(FaultKind.ServerError, true)]
+    [InlineData(FaultKind.BadGateway, true)]
+    [InlineData(FaultKind.BrokenJson, true)]
+    [InlineData(FaultKind.EmptyBody, true)]
+    [InlineData(FaultKind.ServerError, false)]
+    [InlineData(FaultKind.Unavailable, false)]
+    public async Task A_submission_whose_answer_is_lost_is_in_doubt_and_is_never_sent_again_by_itself(FaultKind kind, bool accepted)
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, kind, Late: accepted));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
+        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
+        Assert.Equal(accepted ? 1 : 0, scene.RunComfy.Account.AcceptedCount);
+
+        using var bare = await scene.PostAsync($"/api/videos/{id}/resume");
+        Assert.Equal(HttpStatusCode.Conflict, bare.StatusCode);
+        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task A_job_in_doubt_goes_on_with_the_request_id_found_and_is_paid_once()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped, Late: true));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
+        using (var mistyped = await scene.PostAsync($"/api/videos/{id}/resume", new JsonObject { ["request_id"] = "no-such-request" }))
+            Assert.Equal(HttpStatusCode.BadRequest, mistyped.StatusCode);
+
+        var requestId = Assert.Single(scene.RunComfy.Account.Accepted).RequestId;
+        using (var resume = await scene.PostAsync($"/api/videos/{id}/resume", new JsonObject { ["request_id"] = requestId }))
+            Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        var job = await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(requestId, job.GetProperty("provider").GetProperty("request_id").GetString());
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_job_in_doubt_is_submitted_anew_on_purpose_and_only_once()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.ServerError));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            using var resume = await scene.PostAsync($"/api/videos/{id}/resume", new JsonObject { ["resubmit"] = true });
+            return resume.StatusCode;
+        }));
+        Assert.Single(answers, HttpStatusCode.Accepted);
+        Assert.All(answers, s => Assert.True(s is HttpStatusCode.Accepted or HttpStatusCode.Conflict));
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task With_resubmission_chosen_a_lost_answer_is_followed_by_another_submission()
+    {
+        await using var scene = await StartAsync(null, ("Submission:WhenInDoubt", "resubmit"));
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.ServerError));
+        await scene.UntilAsync(await scene.SubmitAsync(), "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        Assert.Equal(2, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task A_rate_limit_at_submission_is_waited_out()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, RetryAfter = TimeSpan.FromSeconds(1) });
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.TooManyRequests, Times: 2));
+        await scene.UntilAsync(await scene.SubmitAsync(), "succeeded");
+        Assert.Equal(3, scene.RunComfy.Account.Calls(ApiCall.Submit));
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Dropped)]
+    [InlineData(FaultKind.Truncated)]
+    [InlineData(FaultKind.RequestTimeout)]
+    [InlineData(FaultKind.TooManyRequests)]
+    [InlineData(FaultKind.ServerError)]
+    [InlineData(FaultKind.BadGateway)]
+    [InlineData(FaultKind.ErrorInOk)]
+    [InlineData(FaultKind.BrokenJson)]
+    [InlineData(FaultKind.EmptyBody)]
+    [InlineData(FaultKind.HtmlPage)]
+    [InlineData(FaultKind.UnknownStatus)]
+    [InlineData(FaultKind.BadToken)]
+    [InlineData(FaultKind.NoBalance)]
+    public async Task No_trouble_of_a_poll_fails_a_job_that_is_paid_for(FaultKind kind)
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Status, kind, Times: 3));
+        scene.RunComfy.Inject(new(ApiCall.Result, kind is FaultKind.UnknownStatus ? FaultKind.BadGateway : kind, Times: 2));
+        await scene.UntilAsync(await scene.SubmitAsync(), "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_token_that_lapses_in_mid_flight_is_reported_and_waited_out()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(2) });
+        var id = await scene.SubmitAsync();
+        await scene.UntilAsync(id, "in_progress");
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = ["another"] };
+        await scene.Host.RunUntilAsync(id, j => j.GetProperty("warnings").EnumerateArray().Any(w => w.GetProperty("code").GetString() == "provider_auth"));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
+        var job = await scene.UntilAsync(id, "succeeded");
+        Assert.Empty(job.GetProperty("warnings").EnumerateArray());
+    }
+
+    [Theory]
+    [InlineData(FailureShape.Text, false)]
+    [InlineData(FailureShape.Fields, false)]
+    [InlineData(FailureShape.List, true)]
+    public async Task A_generation_that_fails_fails_the_job_in_the_providers_own_words(FailureShape shape, bool onStatus)
+    {
+        await using var scene = await StartAsync(new()
+        {
+            QueueTime = Moment,
+            RunTime = Moment,
+            FailsWith = "unsafe content",
+            FailureShape = shape,
+            FailureOnStatus = onStatus,
+        });
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_failed", await scene.FailureAsync(id));
+        var job = await scene.GetAsync(id);
+        Assert.Contains("unsafe content", job.GetProperty("error").GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.False(job.GetProperty("links").TryGetProperty("resume", out _));
+        using var resume = await scene.PostAsync($"/api/videos/{id}/resume");
+        Assert.Equal(HttpStatusCode.Conflict, resume.StatusCode);
+    }
+
+    [Fact]
+    public async Task An_input_that_the_provider_refuses_fails_the_job_unpaid()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.ErrorInOk));
+        var id = await scene.SubmitAsync();
+        var code = await scene.FailureAsync(id);
+        Assert.True(code is "provider_rejected" or "submission_in_doubt", code);
+        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task A_request_that_the_provider_has_forgotten_ends_the_job()
+    {
+        await using var scene = await StartAsync(new() { NeverFinishes = true, QueueTime = TimeSpan.Zero, RequestLifetime = TimeSpan.FromSeconds(2) });
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_expired", await scene.FailureAsync(id));
+    }
+
+    [Fact]
+    public async Task A_job_that_is_not_finished_at_its_deadline_fails_and_resume_watches_on()
+    {
+        await using var scene = await StartAsync(
+            new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:Deadline", "00:00:04"));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_timeout", await scene.FailureAsync(id));
+        Assert.True((await scene.GetAsync(id)).GetProperty("provider").TryGetProperty("request_id", out _));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { NeverFinishes = false, RunTime = Moment };
+        using (var resume = await scene.PostAsync($"/api/videos/{id}/resume")) Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_still_queued_at_the_deadline_is_cancelled_there()
+    {
+        await using var scene = await StartAsync(new() { Slots = 0 }, ("Pipeline:Deadline", "00:00:04"));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_timeout", await scene.FailureAsync(id));
+        Assert.Equal("cancelled", Assert.Single(scene.RunComfy.Account.Cancellations).Outcome);
+    }
+
+    [Theory]
+    [InlineData(OutputKeys.Videos, 1, new[] { "videos-1" })]
+    [InlineData(OutputKeys.Videos, 2, new[] { "videos-1", "videos-2" })]
+    [InlineData(OutputKeys.Video | OutputKeys.Image, 1, new[] { "video", "image" })]
+    public async Task Every_file_that_the_output_names_is_kept(OutputKeys keys, int count, string[] names)
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, Outputs = keys, OutputCount = count });
+        var id = await scene.SubmitAsync();
+        var job = await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(names, job.GetProperty("outputs").EnumerateArray().Select(o => o.GetProperty("name").GetString()));
+        Assert.Equal(names[0], job.GetProperty("video").GetProperty("name").GetString());
+        foreach (var output in job.GetProperty("outputs").EnumerateArray())
+        {
+            var bytes = await scene.Http.GetByteArrayAsync(new Uri(output.GetProperty("url").GetString()!));
+            Assert.Equal(output.GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
+        }
+    }
+
+    [Fact]
+    public async Task A_success_without_a_video_can_be_resumed_when_there_is_one()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, Outputs = OutputKeys.None });
+        var id = await scene.SubmitAsync();
+        Assert.Equal("video_missing", await scene.FailureAsync(id));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Outputs = OutputKeys.Video };
+        using (var resume = await scene.PostAsync($"/api/videos/{id}/resume")) Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_download_that_breaks_off_is_resumed_where_it_broke()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Download, FaultKind.Truncated, Times: 3));
+        var id = await scene.SubmitAsync();
+        var job = await scene.UntilAsync(id, "succeeded");
+        var bytes = await scene.Http.GetByteArrayAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative));
+        Assert.Equal(job.GetProperty("video").GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
+        Assert.Equal(0, scene.RunComfy.Account.DownloadsWithToken);
+    }
+
+    [Fact]
+    public async Task A_page_under_the_name_of_a_video_is_not_kept()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, FileContent = FileContent.Html });
+        Assert.Equal("video_invalid", await scene.FailureAsync(await scene.SubmitAsync()));
+    }
+
+    [Fact]
+    public async Task A_video_beyond_the_cap_is_not_kept()
+    {
+        await using var scene = await StartAsync(null, ("Storage:MaxVideoBytes", "1000"));
+        Assert.Equal("video_too_large", await scene.FailureAsync(await scene.SubmitAsync()));
+    }
+
+    [Fact]
+    public async Task A_video_on_a_strange_host_is_not_fetched()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, FilesBase = new("https://files.example.com") });
+        Assert.Equal("video_host_refused", await scene.FailureAsync(await scene.SubmitAsync()));
+    }
+
+    [Fact]
+    public async Task The_content_is_served_in_ranges_and_only_when_there_is_some()
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        var content = new Uri($"/api/videos/{id}/content", UriKind.Relative);
+        using (var early = await scene.Http.GetAsync(content)) Assert.Equal(HttpStatusCode.Conflict, early.StatusCode);
+        await scene.UntilAsync(id, "succeeded");
+        var whole = await scene.Http.GetByteArrayAsync(content);
+        using var request = new HttpRequestMessage(HttpMethod.Get, content) { Headers = { Range = new(4, 7) } };
+        using var part = await scene.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.PartialContent, part.StatusCode);
+        Assert.Equal(whole[4..8], await part.Content.ReadAsByteArrayAsync());
+    }
+
+    [Fact]
+    public async Task A_webhook_is_tried_again_with_the_same_id_and_body_until_it_is_taken()
+    {
+        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"), ("Webhooks:Schedule:2", "00:00:01"));
+        scene.Receiver.Answer(500);
+        scene.Receiver.Answer(302);
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        var job = await NotifiedAsync(scene, id, "delivered");
+        Assert.Equal(3, job.GetProperty("notifications")[0].GetProperty("attempts").GetInt32());
+        Assert.Equal(3, scene.Receiver.Received.Count);
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+        Assert.Single(scene.Receiver.Received.Select(r => Convert.ToHexString(r.Body)).Distinct());
+    }
+
+    [Fact]
+    public async Task A_webhook_that_nobody_takes_becomes_a_dead_letter_and_can_be_redelivered()
+    {
+        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"));
+        scene.Receiver.Status = 503;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await NotifiedAsync(scene, id, "dead_letter");
+        Assert.Equal(2, scene.Receiver.Received.Count);
+
+        scene.Receiver.Status = 200;
+        using (var redeliver = await scene.PostAsync($"/api/videos/{id}/redeliver")) Assert.Equal(HttpStatusCode.Accepted, redeliver.StatusCode);
+        await NotifiedAsync(scene, id, "delivered");
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+    }
+
+    [Fact]
+    public async Task A_receiver_that_answers_410_is_not_told_again()
+    {
+        await using var scene = await StartAsync();
+        scene.Receiver.Status = 410;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await NotifiedAsync(scene, id, "gone");
+        Assert.Single(scene.Receiver.Received);
+    }
+
+    [Fact]
+    public async Task A_job_is_finished_while_its_webhook_still_waits()
+    {
+        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "01:00:00"));
+        scene.Receiver.Status = 500;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        var job = await scene.Host.RunUntilAsync(id, j => Scene.StatusOf(j) == "succeeded" && scene.Receiver.Received.Count == 1);
+        Assert.Equal("pending", job.GetProperty("notifications")[0].GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task Redelivering_what_has_no_receiver_is_refused()
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.EndAsync(id);
+        using var answer = await scene.PostAsync($"/api/videos/{id}/redeliver");
+        Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_subscription_is_told_of_every_job_until_it_is_deleted()
+    {
+        await using var scene = await StartAsync();
+        using var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url, ["events"] = new JsonArray("video.succeeded") });
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        Assert.DoesNotContain("s3cr3t", await made.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var id = await scene.SubmitAsync();
+        await NotifiedAsync(scene, id, "delivered");
+        Assert.Single(scene.Receiver.Received);
+
+        using (var deleted = await scene.Http.DeleteAsync(made.Headers.Location)) Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        using (var twice = await scene.Http.DeleteAsync(made.Headers.Location)) Assert.Equal(HttpStatusCode.NotFound, twice.StatusCode);
+        await scene.EndAsync(await scene.SubmitAsync());
+        await scene.Host.RunToRestAsync();
+        Assert.Single(scene.Receiver.Received);
+    }
+
+    [Theory]
+    [InlineData("""{"url": "http://example.com/hook"}""", "/url")]
+    [InlineData("""{"url": "https://example.com/hook", "events": ["video.exploded"]}""", "/events/0")]
+    [InlineData("""{}""", "/url")]
+    public async Task A_bad_subscription_is_refused(string body, string pointer)
+    {
+        await using var scene = await StartAsync();
+        using var answer = await scene.PostAsync("/api/subscriptions", JsonNode.Parse(body));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(pointer, (await Scene.JsonOf(answer)).GetProperty("errors")[0].GetProperty("pointer").GetString());
+    }
+
+    [Fact]
+    public async Task The_list_is_paged_newest_first_and_filtered_by_status()
+    {
+        await using var scene = await StartAsync();
+        var ids = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            ids.Insert(0, await scene.SubmitAsync());
+            await scene.EndAsync(ids[0]);
+        }
+        var request = scene.Request();
+        request["image_urls"] = new JsonArray(scene.Image("nowhere.png"));
+        var failed = await scene.SubmitAsync(request);
+        await scene.EndAsync(failed);
+
+        var listed = new List<string>();
+        string? cursor = null;
+        do
+        {
+            using var answer = await scene.Http.GetAsync(new Uri($"/api/videos?limit=2&status=succeeded{(cursor is null ? "" : $"&cursor={cursor}")}", UriKind.Relative));
+            var page = await Scene.JsonOf(answer);
+            listed.AddRange(page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!));
+            cursor = page.TryGetProperty("next_cursor", out var next) ? next.GetString() : null;
+        }
+        while (cursor is not null);
+        Assert.Equal(ids, listed);
+        using var others = await scene.Http.GetAsync(new Uri("/api/videos?status=failed", UriKind.Relative));
+        Assert.Equal(failed, Assert.Single((await Scene.JsonOf(others)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
+    }
+
+    [Theory]
+    [InlineData("status=done")]
+    [InlineData("limit=0")]
+    [InlineData("limit=many")]
+    [InlineData("cursor=nonsense")]
+    public async Task A_bad_query_is_refused(string query)
+    {
+        await using var scene = await StartAsync();
+        using var answer = await scene.Http.GetAsync(new Uri($"/api/videos?{query}", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task No_more_jobs_are_in_flight_than_the_cap_allows_and_each_gets_its_turn()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = Moment, Slots = 100 }, ("Pipeline:MaxInFlight", "2"));
+        var ids = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => scene.SubmitAsync()));
+        await scene.Host.RunToRestAsync();
+        Assert.InRange(scene.RunComfy.Account.AcceptedCount, 1, 2);
+        foreach (var id in ids) await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(6, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task Past_the_cap_of_a_day_a_request_is_told_when_to_come_back()
+    {
+        await using var scene = await StartAsync(null, ("Pipeline:MaxJobsPerDay", "2"));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(async _ =>
+        {
+            using var answer = await scene.PostAsync("/api/videos", scene.Request());
+            return (answer.StatusCode, answer.Headers.RetryAfter?.Delta);
+        }));
+        Assert.Equal(2, answers.Count(a => a.StatusCode is HttpStatusCode.Accepted));
+        Assert.All(answers.Where(a => a.StatusCode is not HttpStatusCode.Accepted), a =>
+        {
+            Assert.Equal(HttpStatusCode.TooManyRequests, a.StatusCode);
+            Assert.InRange(a.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        });
+    }
+
+    [Fact]
+    public async Task Killed_over_and_over_a_job_goes_on_and_is_paid_once()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.FromSeconds(1), RunTime = TimeSpan.FromSeconds(1) });
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        foreach (var status in new[] { "in_queue", "in_progress", "succeeded" })
+        {
+            await scene.UntilAsync(id, status);
+            await scene.Host.KillAsync();
+        }
+        await NotifiedAsync(scene, id, "delivered");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+    }
+
+    [Fact]
+    public async Task Killed_while_the_answer_to_the_paid_POST_is_out_the_job_is_in_doubt_and_not_sent_again()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.Hang, Late: true));
+        var id = await scene.SubmitAsync();
+        while (scene.RunComfy.Account.AcceptedCount == 0) await Task.Delay(5);
+        await scene.Host.KillAsync();
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
+        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task Health_and_the_description_of_the_routes_are_served()
+    {
+        await using var scene = await StartAsync();
+        using var health = await scene.Http.GetAsync(new Uri("/api/health", UriKind.Relative));
+        Assert.Equal("healthy", (await Scene.JsonOf(health)).GetProperty("status").GetString());
+        using var openApi = await scene.Http.GetAsync(new Uri("/api/openapi.json", UriKind.Relative));
+        Assert.StartsWith("3.1", (await Scene.JsonOf(openApi)).GetProperty("openapi").GetString(), StringComparison.Ordinal);
+    }
+
+    private static Task<JsonElement> NotifiedAsync(Scene scene, string id, string state) => scene.Host.RunUntilAsync(
+        id, j => j.GetProperty("notifications").EnumerateArray().Any(n => n.GetProperty("state").GetString() == state));
+}
