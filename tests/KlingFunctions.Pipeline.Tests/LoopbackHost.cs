@@ -3,25 +3,25 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace KlingFunctions.Pipeline.Tests.Storing;
+namespace KlingFunctions.Pipeline.Tests;
 
 /// <summary>A server on loopback that answers as the test says and remembers what it was asked.</summary>
-internal sealed class FileHost : IAsyncDisposable
+internal sealed class LoopbackHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private FileHost(WebApplication app) => _app = app;
+    private LoopbackHost(WebApplication app) => _app = app;
 
     public List<IHeaderDictionary> Asked { get; } = [];
 
     public string Url => _app.Urls.Single();
 
-    public static async Task<FileHost> StartAsync(RequestDelegate answer, CancellationToken ct)
+    public static async Task<LoopbackHost> StartAsync(RequestDelegate answer, CancellationToken ct)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var host = new FileHost(builder.Build());
+        var host = new LoopbackHost(builder.Build());
         host._app.Run(async context =>
         {
             lock (host.Asked)
