@@ -29,6 +29,11 @@ public sealed class GuardedClient : IDisposable
     /// <param name="options">Whether loopback is let through.</param>
     /// <param name="resolve">Turns a host name into its addresses; the system's resolver if <see langword="null"/>.</param>
     public GuardedClient(IOptions<NetworkOptions> options, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        : this(options, resolve, ConnectTimeout)
+    {
+    }
+
+    internal GuardedClient(IOptions<NetworkOptions> options, Func<string, CancellationToken, Task<IPAddress[]>>? resolve, TimeSpan connectTimeout)
     {
         ArgumentNullException.ThrowIfNull(options);
         _allowLoopback = options.Value.AllowLoopback;
@@ -38,7 +43,7 @@ public sealed class GuardedClient : IDisposable
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectCallback = Connect,
-            ConnectTimeout = ConnectTimeout,
+            ConnectTimeout = connectTimeout,
             MaxResponseDrainSize = 0,
             MaxResponseHeadersLength = 32,
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
@@ -97,6 +102,11 @@ public sealed class GuardedClient : IDisposable
         catch (HttpRequestException e) when (e.InnerException is UrlRefusedException refused)
         {
             throw new UrlRefusedException(refused.Message);
+        }
+        catch (OperationCanceledException e) when (e.InnerException is TimeoutException)
+        {
+            // Of the two ends that look alike here, the caller's own is the only one that may look like a cancellation.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request.RequestUri!.Host} did not take a connection in time.", e);
         }
     }
 

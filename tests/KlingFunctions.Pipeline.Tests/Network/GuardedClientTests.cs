@@ -68,6 +68,18 @@ public class GuardedClientTests
     }
 
     [Fact]
+    public async Task A_connection_that_takes_too_long_is_a_failure_and_no_cancellation()
+    {
+        using var client = new GuardedClient(Options.Create(new NetworkOptions()), async (_, ct) =>
+        {
+            await Task.Delay(Timeout.Infinite, ct);
+            return [];
+        }, connectTimeout: TimeSpan.FromMilliseconds(1));
+        var failed = await Assert.ThrowsAsync<HttpRequestException>(() => Get(client, "https://slow.example/"));
+        Assert.Equal(HttpRequestError.ConnectionError, failed.HttpRequestError);
+    }
+
+    [Fact]
     public async Task Without_permission_to_follow_a_redirect_is_returned_as_it_is()
     {
         await using var server = await LoopbackServer.Start(Redirect("/elsewhere"));

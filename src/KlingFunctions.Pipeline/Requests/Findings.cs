@@ -1,0 +1,26 @@
+namespace KlingFunctions.Pipeline.Requests;
+
+/// <summary>Collects the faults and warnings of one body.</summary>
+internal sealed class Findings
+{
+    // A body of the largest size taken could have some ten thousand; nobody reads on after these.
+    public const int Most = 100;
+
+    private readonly List<Fault> _faults = [];
+    private readonly List<Fault> _warnings = [];
+
+    public bool AnyFault => _faults.Count > 0;
+
+    public void Fault(string pointer, string code, string message)
+    {
+        if (_faults.Count < Most) _faults.Add(new(pointer, code, message));
+        else if (_faults.Count == Most) _faults.Add(new("", FaultCode.TooMany, $"There are more faults than the {Most} listed: put these right first."));
+    }
+
+    public void Warn(string pointer, string code, string message)
+    {
+        if (_warnings.Count < Most) _warnings.Add(new(pointer, code, message));
+    }
+
+    public RequestReading Reading(Func<VideoRequest> request) => new(AnyFault ? null : request(), _faults, _warnings);
+}

@@ -1,0 +1,203 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using KlingFunctions.Pipeline.Network;
+using Microsoft.Extensions.Logging;
+
+namespace KlingFunctions.Pipeline.Requests;
+
+/// <summary>
+/// Looks at the images of a request before it is paid for, as the provider will: fetched from its server without a login, within
+/// its time. Only as many bytes are read as the answer takes, mostly the first 64 KiB.
+/// </summary>
+public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, ILogger<ImageCheck> logger)
+{
+    /// <summary>How long one image may take, redirects and the second try included: RunComfy's schema says "Timeout: 20.0s".</summary>
+    public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20);
+
+    /// <summary>How many redirects are followed for one image.</summary>
+    public const int MaxRedirects = 5;
+
+    /// <summary>How many images are looked at at one time.</summary>
+    public const int AtOneTime = 4;
+
+    // What is asked for first holds the size of nearly every image, so that the server need not send the rest.
+    private const int FirstBytes = 64 * 1024;
+
+    /// <summary>Checks each image against its limits. An address that is there more than once is fetched once.</summary>
+    /// <returns>The faults in the order of <paramref name="images"/>, at most one of each kind for an image; none if all is well.</returns>
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled; running out of <see cref="TimeLimit"/> is a fault instead.</exception>
+    public async Task<IReadOnlyList<Fault>> CheckAsync(IReadOnlyList<ImageReference> images, CancellationToken ct)
+    {
+        var addresses = images.GroupBy(image => image.Url, StringComparer.Ordinal).ToList();
+        var findings = new Finding[addresses.Count];
+        await Parallel.ForAsync(0, addresses.Count, new ParallelOptions { MaxDegreeOfParallelism = AtOneTime, CancellationToken = ct }, async (i, stop) =>
+            findings[i] = await Look(addresses[i].Key, addresses[i].Max(image => image.Limits.MaxBytes), stop));
+        var byAddress = addresses.Zip(findings).ToDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal);
+        return [.. images.SelectMany(image => Judge(image, byAddress[image.Url]))];
+    }
+
+    private static IEnumerable<Fault> Judge(ImageReference image, Finding finding)
+    {
+        var shown = UrlRule.Redact(image.Url);
+        Fault Fault(string code, string says) => new(image.Pointer, code, $"{shown} {says}");
+
+        if (finding.Code is not null)
+        {
+            yield return Fault(finding.Code, finding.Says);
+            yield break;
+        }
+        var (limits, header) = (image.Limits, finding.Header!);
+        if (finding.Bytes > limits.MaxBytes)
+        {
+            var found = finding.SizeIsExact ? $"is {Megabytes(finding.Bytes)} MB" : $"has more than {Megabytes(limits.MaxBytes)} MB";
+            yield return Fault(FaultCode.ImageTooLarge, $"{found}, and at most {Megabytes(limits.MaxBytes)} MB are taken here: compress it or make it smaller.");
+        }
+        if (header.Width < limits.MinWidth || header.Height < limits.MinHeight)
+        {
+            yield return Fault(FaultCode.ImageTooSmall,
+                $"is {header.Width}×{header.Height} px, and at least {limits.MinWidth}×{limits.MinHeight} are needed here: give a larger one.");
+        }
+        var aspect = (double)header.Width / header.Height;
+        if (aspect < limits.MinAspect || aspect > limits.MaxAspect)
+        {
+            yield return Fault(FaultCode.ImageBadAspect, string.Create(CultureInfo.InvariantCulture,
+                $"is {header.Width}×{header.Height} px, so its width divided by its height is {aspect:0.00##}; from {limits.MinAspect:0.00} to {limits.MaxAspect:0.00} is taken here: crop it."));
+        }
+    }
+
+    // Rounded up, so that a file just over a limit never reads as if it were at it.
+    private static string Megabytes(long bytes) => (Math.Ceiling(bytes / 10_000.0) / 100).ToString("0.##", CultureInfo.InvariantCulture);
+
+    private async Task<Finding> Look(string url, long maxBytes, CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(TimeLimit, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        Finding finding;
+        try
+        {
+            finding = await LookTwice(url, maxBytes, both.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            finding = Finding.Unreachable($"was not there within {TimeLimit.TotalSeconds:0} s, and the provider waits no longer: use a faster host.");
+        }
+        catch (UrlRefusedException e)
+        {
+            finding = Finding.Unreachable($"is not fetched. {e.Message}");
+        }
+        if (finding.Header is { } header) LogImage(logger, UrlRule.Redact(url), header.Format, header.Width, header.Height, finding.Bytes);
+        else LogFault(logger, UrlRule.Redact(url), finding.Code!, finding.Says);
+        return finding;
+    }
+
+    // A connection that fails now and then is not worth failing a job for; a second failure in a row is what the provider would meet too.
+    private async Task<Finding> LookTwice(string url, long maxBytes, CancellationToken ct)
+    {
+        try
+        {
+            return await Fetch(url, maxBytes, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            LogRetry(logger, UrlRule.Redact(url), e.GetType().Name);
+        }
+        try
+        {
+            return await Fetch(url, maxBytes, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return Finding.Unreachable((e as HttpRequestException)?.HttpRequestError switch
+            {
+                HttpRequestError.NameResolutionError => "has a host whose name is not known: check its spelling.",
+                HttpRequestError.SecureConnectionError => "has a host whose TLS certificate is not accepted: put that right, or use another host.",
+                HttpRequestError.ConnectionError => "has a host that cannot be connected to: check that it is up and open to the internet.",
+                _ => "has a host that broke the connection off: check that it serves the image.",
+            });
+        }
+    }
+
+    private async Task<Finding> Fetch(string url, long maxBytes, CancellationToken ct)
+    {
+        // First the start, then as much as may lie before the size, then, from servers that answer neither, the file as it comes.
+        foreach (var range in (int?[])[FirstBytes, ImageHeader.MostBytes, null])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, url);
+            request.Headers.UserAgent.Add(new ProductInfoHeaderValue(new ProductHeaderValue("KlingFunctions")));
+            if (range is { } bytes) request.Headers.Range = new RangeHeaderValue(0, bytes - 1);
+            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, ct);
+
+            // An empty file has no first byte, so that its server cannot answer with one.
+            if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && range is not null) continue;
+            var partial = response.StatusCode == HttpStatusCode.PartialContent;
+            var contentRange = response.Content.Headers.ContentRange;
+            if (partial && contentRange is not { From: 0, HasLength: true }) continue;
+            if (response.StatusCode != HttpStatusCode.OK && !partial) return Finding.Unreachable(Reason(response.StatusCode));
+
+            await using var body = await response.Content.ReadAsStreamAsync(ct);
+            var (header, read, notAnImage) = await ReadHeader(body, ct);
+            var size = partial ? contentRange?.Length : response.Content.Headers.ContentLength;
+            if (header is not null)
+            {
+                return Finding.Of(header, size ?? await Count(body, read, maxBytes, ct), exact: size is not null);
+            }
+            if (notAnImage is null && partial && size > read && read < ImageHeader.MostBytes) continue;
+            return Finding.NotAnImage(notAnImage ?? (read == 0 ? "empty"
+                : read < ImageHeader.MostBytes ? "an image that breaks off before its size is told"
+                : "an image whose size is not told within its first 2 MiB"), response.Content.Headers.ContentType?.MediaType);
+        }
+        return Finding.Unreachable("is answered with a part of the file that was not asked for: check the server.");
+    }
+
+    private static async Task<(ImageHeader? Header, int Read, string? NotAnImage)> ReadHeader(Stream body, CancellationToken ct)
+    {
+        var buffer = new byte[FirstBytes / 4];
+        for (var read = 0; ;)
+        {
+            var more = await body.ReadAtLeastAsync(buffer.AsMemory(read), buffer.Length - read, throwOnEndOfStream: false, ct);
+            read += more;
+            var header = ImageHeader.Read(buffer.AsSpan(0, read), out var notAnImage);
+            if (header is not null || notAnImage is not null || read < buffer.Length || read >= ImageHeader.MostBytes) return (header, read, notAnImage);
+            Array.Resize(ref buffer, buffer.Length * 2);
+        }
+    }
+
+    private static async Task<long> Count(Stream body, long read, long upTo, CancellationToken ct)
+    {
+        var buffer = new byte[FirstBytes];
+        while (read <= upTo && await body.ReadAsync(buffer, ct) is > 0 and var more) read += more;
+        return read;
+    }
+
+    private static string Reason(HttpStatusCode status) => $"is answered with {(int)status}" + status switch
+    {
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.ProxyAuthenticationRequired =>
+            ": the provider fetches images without a login, so make it public or use a presigned URL that has not run out.",
+        HttpStatusCode.NotFound or HttpStatusCode.Gone => ": there is nothing at this address; check it.",
+        HttpStatusCode.TooManyRequests => ": its host limits how often it is asked; use another host, or try again later.",
+        >= HttpStatusCode.InternalServerError => ": its server failed; try again later, or use another host.",
+        _ => ": it must be served with 200.",
+    };
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Image {Url} is a {Format} of {Width}x{Height} px and {Bytes} bytes")]
+    private static partial void LogImage(ILogger logger, string url, string format, int width, int height, long bytes);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Image {Url}: {Code}, {Says}")]
+    private static partial void LogFault(ILogger logger, string url, string code, string says);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Image {Url} is fetched a second time after {Error}")]
+    private static partial void LogRetry(ILogger logger, string url, string error);
+
+    /// <summary>What is at an address: an image, or the code and the rest of the sentence that say why not.</summary>
+    private sealed record Finding(ImageHeader? Header, long Bytes, bool SizeIsExact, string? Code, string Says)
+    {
+        public static Finding Of(ImageHeader header, long bytes, bool exact) => new(header, bytes, exact, null, "");
+
+        public static Finding Unreachable(string says) => new(null, 0, false, FaultCode.ImageUnreachable, says);
+
+        public static Finding NotAnImage(string what, string? mediaType) =>
+            new(null, 0, false, FaultCode.ImageNotAnImage,
+                $"is {what}{(mediaType is null ? "" : $" (served as {JsonBody.Quote(mediaType)})")}: only JPEG, PNG and WebP images are taken.");
+    }
+}

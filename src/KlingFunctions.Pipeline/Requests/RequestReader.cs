@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using KlingFunctions.Pipeline.Network;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Requests;
+
+/// <summary>Reads a body into a request, or finds everything that is wrong with it: all that can be known without the network.</summary>
+/// <remarks>
+/// Around the model's own properties a body may hold two that are ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at
+/// most <see cref="MaxWebhookLength"/> characters, and <c>metadata</c>, an object of at most <see cref="MaxMetadataBytes"/> bytes
+/// as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A property that is null counts as absent.
+/// </remarks>
+public sealed class RequestReader(IOptions<NetworkOptions> options)
+{
+    /// <summary>The most characters of <c>webhook_url</c>.</summary>
+    public const int MaxWebhookLength = 2_048;
+
+    /// <summary>The most bytes of <c>metadata</c>, in UTF-8 as it was sent, white space included.</summary>
+    public const int MaxMetadataBytes = 4_096;
+
+    /// <summary>How deep <c>metadata</c> may nest: the object itself is the first level.</summary>
+    public const int MaxMetadataDepth = 8;
+
+    private const string WebhookUrl = "webhook_url";
+    private const string Metadata = "metadata";
+
+    private static readonly string[] PropertyNames = [.. KlingO1.PropertyNames, WebhookUrl, Metadata];
+
+    private readonly bool _allowLoopback = options.Value.AllowLoopback;
+
+    /// <summary>Reads <paramref name="utf8Body"/>. Never throws: whatever the bytes are, the answer says what is wrong with them.</summary>
+    /// <param name="utf8Body">JSON in UTF-8, with or without a byte order mark.</param>
+    /// <param name="allowAssets">Takes <see cref="AssetUri"/>s for images too: for uploads, whose owner is the owner of the images.</param>
+    public RequestReading Read(ReadOnlyMemory<byte> utf8Body, bool allowAssets = false)
+    {
+        var findings = new Findings();
+        if (JsonBody.Parse(utf8Body.Span, out var fault) is not { } body)
+        {
+            findings.Fault("", FaultCode.InvalidJson, fault!);
+            return findings.Reading(NoRequest);
+        }
+        if (body.ValueKind != JsonValueKind.Object)
+        {
+            findings.Fault("", FaultCode.WrongType, $"The body must be a JSON object, not {JsonBody.Kind(body)}.");
+            return findings.Reading(NoRequest);
+        }
+        var properties = Properties.Of(body, "", PropertyNames, findings);
+        var input = KlingO1.Read(properties, url => ImageFault(url, allowAssets), findings);
+        var webhookUrl = ReadWebhookUrl(properties, findings);
+        var metadata = ReadMetadata(properties, findings);
+        return findings.Reading(() => new VideoRequest
+        {
+            Input = input,
+            WebhookUrl = webhookUrl,
+            Metadata = metadata,
+            Fingerprint = CanonicalJson.Fingerprint(input, webhookUrl, metadata),
+        });
+    }
+
+    private static VideoRequest NoRequest() => throw new InvalidOperationException("A body with a fault makes no request.");
+
+    private string? ImageFault(string url, bool allowAssets)
+    {
+        if (!AssetUri.Is(url)) return UrlRule.Fault(url, _allowLoopback);
+        return allowAssets ? AssetUri.Fault(url) : "An asset: address is taken from uploads only: give an https URL.";
+    }
+
+    private string? ReadWebhookUrl(Properties properties, Findings findings)
+    {
+        if (properties[WebhookUrl] is not { } value) return null;
+        var place = properties.PointerTo(WebhookUrl);
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"The webhook_url must be a text, not {JsonBody.Kind(value)}.");
+            return null;
+        }
+        var url = value.GetString()!;
+        if (url.Length > MaxWebhookLength)
+            findings.Fault(place, FaultCode.TooLong, $"The webhook_url has {url.Length:N0} characters: at most {MaxWebhookLength:N0} are taken.");
+        else if (string.IsNullOrWhiteSpace(url))
+            findings.Fault(place, FaultCode.Empty, "The webhook_url is empty: give an https URL, or leave it out.");
+        else if (UrlRule.Fault(url, _allowLoopback) is { } fault)
+            findings.Fault(place, FaultCode.InvalidUrl, fault);
+        return url;
+    }
+
+    private static JsonElement? ReadMetadata(Properties properties, Findings findings)
+    {
+        if (properties[Metadata] is not { } value) return null;
+        var place = properties.PointerTo(Metadata);
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"The metadata must be an object, not {JsonBody.Kind(value)}.");
+            return null;
+        }
+        if (JsonMarshal.GetRawUtf8Value(value).Length is > MaxMetadataBytes and var length)
+            findings.Fault(place, FaultCode.TooLong, $"The metadata has {length:N0} bytes: at most {MaxMetadataBytes:N0} are taken.");
+        else
+            CheckMetadata(value, place, depth: 1, findings);
+        return value.Clone();
+    }
+
+    private static void CheckMetadata(JsonElement value, string place, int depth, Findings findings)
+    {
+        if (value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)) return;
+        if (depth > MaxMetadataDepth)
+        {
+            findings.Fault(place, FaultCode.NotAllowedValue, $"The metadata nests deeper than {MaxMetadataDepth} levels here: make it flatter.");
+            return;
+        }
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var (i, item) in value.EnumerateArray().Index()) CheckMetadata(item, JsonPointer.Child(place, i), depth + 1, findings);
+            return;
+        }
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var property in value.EnumerateObject())
+        {
+            var child = JsonPointer.Child(place, property.Name);
+            if (!names.Add(property.Name))
+                findings.Fault(child, FaultCode.DuplicateProperty, $"{JsonBody.Quote(property.Name)} is there more than once: keep one of them.");
+            CheckMetadata(property.Value, child, depth + 1, findings);
+        }
+    }
+}
