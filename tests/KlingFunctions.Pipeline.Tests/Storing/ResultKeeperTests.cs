@@ -363,7 +363,9 @@ public class ResultKeeperTests
         Assert.Empty(_store.Files);
     }
 
-    /// <summary>Serves bytes, and breaks the connection where it is told to: each cut is an offset in the file and is used up by one answer.</summary>
+    /// <summary>
+    /// Serves bytes, and breaks the connection where it is told to: each cut is an offset in the file and is used up by one answer.
+    /// </summary>
     private sealed class Source(byte[] bytes)
     {
         private int _answers;
@@ -399,7 +401,8 @@ public class ResultKeeperTests
             if (end > start)
                 await context.Response.Body.WriteAsync(bytes.AsMemory(start, end - start), Ct);
             await context.Response.Body.FlushAsync(Ct);
-            // Having sent less than it promised, Kestrel closes the connection behind what it sent; Abort would make the kernel throw away an uncertain part of that.
+            // Having sent less than it promised, Kestrel closes the connection behind what it sent; Abort would make the kernel throw away
+            // an uncertain part of that.
         }
     }
 }
