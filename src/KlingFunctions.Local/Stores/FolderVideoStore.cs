@@ -5,8 +5,9 @@ using KlingFunctions.Pipeline.Storing;
 namespace KlingFunctions.Local.Stores;
 
 /// <summary>
-/// Videos in a folder: <c>{job}/{name}.mp4</c>, and beside each <c>{name}.json</c>, which says what it is. The file that says so is written last and in one step, and what it does not
-/// vouch for is not found: whenever the process dies, a video is there whole or not at all. One process writes to a folder at a time; Local's journal sees to that.
+/// Videos in a folder: <c>{job}/{name}.mp4</c>, and beside each <c>{name}.json</c>, which says what it is. The file that says so is written
+/// last and in one step, and what it does not vouch for is not found: whenever the process dies, a video is there whole or not at all. One
+/// process writes to a folder at a time; Local's journal sees to that.
 /// </summary>
 /// <param name="folder">The folder; made when the first video comes.</param>
 /// <param name="time">Dates what is stored.</param>
@@ -14,7 +15,10 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
 {
     private readonly string _folder = Path.GetFullPath(folder);
 
-    /// <summary>Held while parts get their final names, and while stale ones are looked for: between being closed and being renamed, a part looks stale.</summary>
+    /// <summary>
+    /// Held while parts get their final names, and while stale ones are looked for: between being closed and being renamed, a part looks
+    /// stale.
+    /// </summary>
     private readonly Lock _naming = new();
 
     /// <inheritdoc/>
@@ -29,7 +33,8 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
     {
         ct.ThrowIfCancellationRequested();
         var job = JobFolder(jobId);
-        return Task.FromResult(Read(job, name) is { } record ? new VideoLocation(record.File, null, PathOf(job, record.File), record.StoredAt) : null);
+        var record = Read(job, name);
+        return Task.FromResult(record is null ? null : new VideoLocation(record.File, null, PathOf(job, record.File), record.StoredAt));
     }
 
     /// <inheritdoc/>
@@ -68,7 +73,7 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
         try
         {
             var record = JsonSerializer.Deserialize(File.ReadAllBytes(RecordPath(job, name)), RecordJson.Default.StoredRecord);
-            return record is not null && new FileInfo(PathOf(job, record.File)) is { Exists: true } video && video.Length == record.File.SizeBytes ? record : null;
+            return record is not null && new FileInfo(PathOf(job, record.File)).Length == record.File.SizeBytes ? record : null;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {
@@ -76,14 +81,16 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
         }
     }
 
-    /// <summary>A part that nobody holds open was left by a process that died: whoever writes one has locked it, and a lock dies with its process.</summary>
+    /// <summary>
+    /// A part that nobody holds open was left by a process that died: whoever writes one has locked it, and a lock dies with its process.
+    /// </summary>
     private static void RemoveStaleParts(string job, string name)
     {
         foreach (var part in Directory.EnumerateFiles(job, name + ".*.part"))
         {
             try
             {
-                new FileStream(part, new FileStreamOptions { Access = FileAccess.ReadWrite, Share = FileShare.None, Options = FileOptions.DeleteOnClose }).Dispose();
+                new FileStream(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
             }
             catch (IOException)
             {
@@ -107,7 +114,8 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
                 stream.Flush(flushToDisk: true);
             }
 
-            // A video without its record is left from a process that died between these two lines: replacing it is right. So is replacing a record whose video is gone.
+            // A video without its record is left from a process that died between these two lines: replacing it is right. So is replacing a
+            // record whose video is gone.
             File.Move(video.Name, PathOf(job, file), overwrite: true);
             File.Move(recordPart, RecordPath(job, file.Name), overwrite: true);
             return file;
@@ -125,7 +133,8 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
         {
             (_store, _job, _name) = (store, job, name);
             // No buffer: pieces come large enough.
-            _stream = new FileStream(Path.Combine(job, $"{name}.{Guid.NewGuid():n}.part"), FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+            var part = Path.Combine(job, $"{name}.{Guid.NewGuid():n}.part");
+            _stream = new FileStream(part, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
         }
 
         public override Stream Stream => _stream;
@@ -149,7 +158,10 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
     internal sealed record StoredRecord(StoredFile File, DateTimeOffset StoredAt);
 
     [JsonSourceGenerationOptions(
-        PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+        PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true)]
     [JsonSerializable(typeof(StoredRecord))]
     internal sealed partial class RecordJson : JsonSerializerContext;
 }

@@ -3,7 +3,10 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <summary>When a webhook is tried, and when it is given up.</summary>
 public sealed class DeliverySchedule
 {
-    /// <summary>Now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: three days and a bit in all, in the manner that Standard Webhooks 1.0 recommends.</summary>
+    /// <summary>
+    /// Now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: three days and a bit in all, in the manner that Standard Webhooks 1.0
+    /// recommends.
+    /// </summary>
     public static readonly IReadOnlyList<TimeSpan> Standard =
     [
         TimeSpan.Zero, TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2),
@@ -24,7 +27,8 @@ public sealed class DeliverySchedule
 
     /// <summary>The delay from now to the next attempt; null when all have been made.</summary>
     /// <param name="attemptsMade">How many attempts have been made, 0 before the first.</param>
-    /// <param name="retryAfter">How long the receiver asked to wait after the last; it can put an attempt off, never bring it forward or add one.</param>
+    /// <param name="retryAfter">How long the receiver asked to wait after the last; it can put an attempt off, never bring it forward or
+    /// add one.</param>
     public TimeSpan? DelayAfter(int attemptsMade, TimeSpan? retryAfter = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(attemptsMade);

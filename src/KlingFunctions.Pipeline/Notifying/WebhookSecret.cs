@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>
-/// A symmetric secret of Standard Webhooks 1.0 (standardwebhooks.com): <c>whsec_</c> and the base64 of 24 to 64 bytes. It shows
-/// itself to nobody.
+/// A symmetric secret of Standard Webhooks 1.0 (standardwebhooks.com): <c>whsec_</c> and the base64 of 24 to 64 bytes. It shows itself to
+/// nobody.
 /// </summary>
 public sealed class WebhookSecret
 {

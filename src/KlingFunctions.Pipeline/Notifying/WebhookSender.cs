@@ -9,8 +9,8 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>
-/// Makes single attempts to deliver webhooks as Standard Webhooks 1.0 has them (standardwebhooks.com). The answer counts by its status; its body is not read. Redirects are
-/// not followed: a receiver that moved should say so to its owner, not be followed with a signed message.
+/// Makes single attempts to deliver webhooks as Standard Webhooks 1.0 has them (standardwebhooks.com). The answer counts by its status; its
+/// body is not read. Redirects are not followed: a receiver that moved should say so to its owner, not be followed with a signed message.
 /// </summary>
 public sealed partial class WebhookSender
 {
@@ -41,7 +41,8 @@ public sealed partial class WebhookSender
 
     /// <summary>Sends one webhook once. Only the caller's own cancellation throws.</summary>
     /// <param name="url">The receiver.</param>
-    /// <param name="webhookId">The same for every attempt at one message, so that the receiver can tell a repeat; visible ASCII without a full stop.</param>
+    /// <param name="webhookId">The same for every attempt at one message, so that the receiver can tell a repeat; visible ASCII without a
+    /// full stop.</param>
     /// <param name="body">The JSON to send, byte for byte.</param>
     /// <param name="ct">Gives up the attempt.</param>
     /// <exception cref="ArgumentException">The id can't be one.</exception>
@@ -66,8 +67,10 @@ public sealed partial class WebhookSender
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             ct.ThrowIfCancellationRequested();
-            attempt = new DeliveryAttempt.Failed(
-                limit.IsCancellationRequested ? $"The receiver did not answer within {Limit.TotalSeconds:0} seconds." : "The connection to the receiver failed.", null, null);
+            var reason = limit.IsCancellationRequested
+                ? $"The receiver did not answer within {Limit.TotalSeconds:0} seconds."
+                : "The connection to the receiver failed.";
+            attempt = new DeliveryAttempt.Failed(reason, null, null);
         }
 
         if (attempt is DeliveryAttempt.Failed failed)

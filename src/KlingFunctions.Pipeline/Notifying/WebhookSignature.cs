@@ -5,8 +5,8 @@ using System.Text;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>
-/// The signature of Standard Webhooks 1.0 (standardwebhooks.com): HMAC-SHA256 over <c>id.timestamp.body</c>, written as <c>v1,</c> and base64, one for
-/// each secret, separated by spaces. Senders sign; receivers verify.
+/// The signature of Standard Webhooks 1.0 (standardwebhooks.com): HMAC-SHA256 over <c>id.timestamp.body</c>, written as <c>v1,</c> and
+/// base64, one for each secret, separated by spaces. Senders sign; receivers verify.
 /// </summary>
 public static class WebhookSignature
 {
@@ -26,7 +26,7 @@ public static class WebhookSignature
         if (id.Contains('.', StringComparison.Ordinal))
             throw new ArgumentException("A webhook id may hold no full stop.", nameof(id));
         var preamble = Preamble(id, timestamp.ToUnixTimeSeconds());
-        return string.Join(' ', secrets.Select(secret => Version + Convert.ToBase64String(secret.Sign(preamble, body.Span))));
+        return string.Join(' ', secrets.Select(secret => One(secret, preamble, body)));
     }
 
     /// <summary>Whether a webhook that came in was signed with one of the secrets, and lately.</summary>
@@ -45,9 +45,13 @@ public static class WebhookSignature
             return false;
 
         var preamble = Preamble(id, seconds);
-        var expected = secrets.Select(secret => Encoding.ASCII.GetBytes(Version + Convert.ToBase64String(secret.Sign(preamble, body.Span)))).ToList();
-        return signatures.Split(' ').Any(given => expected.Exists(e => CryptographicOperations.FixedTimeEquals(e, Encoding.UTF8.GetBytes(given))));
+        var expected = secrets.Select(secret => Encoding.UTF8.GetBytes(One(secret, preamble, body))).ToList();
+        return signatures.Split(' ').Select(Encoding.UTF8.GetBytes).Any(given => expected.Exists(e => CryptographicOperations.FixedTimeEquals(e, given)));
     }
 
-    private static byte[] Preamble(string id, long seconds) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{id}.{seconds}."));
+    private static byte[] Preamble(string id, long seconds) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{id}.{seconds}."));
+
+    private static string One(WebhookSecret secret, byte[] preamble, ReadOnlyMemory<byte> body) =>
+        Version + Convert.ToBase64String(secret.Sign(preamble, body.Span));
 }

@@ -15,8 +15,8 @@ public readonly record struct PollMoment(
 
 /// <summary>
 /// When to ask next. A poll is wasted unless the state has changed, and a change is noticed late by half the delay on average; a delay in
-/// proportion to the job's age keeps that lateness a small, constant part of the whole wait, and the number of polls logarithmic in it.
-/// The plan is pure: the same moment of the same job gives the same delay.
+/// proportion to the job's age keeps that lateness a small, constant part of the whole wait, and the number of polls logarithmic in it. The
+/// plan is pure: the same moment of the same job gives the same delay.
 /// </summary>
 /// <param name="shortest">No delay is below this.</param>
 /// <param name="longest">No delay is above this, unless the provider asks for more.</param>
@@ -33,7 +33,8 @@ public sealed class PollPlan(TimeSpan shortest, TimeSpan longest)
 
     /// <summary>The delay from now to the next poll.</summary>
     /// <param name="now">What is known of the job.</param>
-    /// <param name="jobId">Spreads jobs apart, by up to 10 % either way, so that a thousand that were submitted together do not ask together.</param>
+    /// <param name="jobId">Spreads jobs apart, by up to 10 % either way, so that a thousand that were submitted together do not ask
+    /// together.</param>
     public TimeSpan DelayAfter(PollMoment now, string jobId)
     {
         var delay = Math.Max(_shortest, PartOfAge * now.Elapsed.TotalSeconds);

@@ -11,7 +11,10 @@ public abstract record SubmitAnswer
     /// <param name="RequestId">The provider's id of the job: 1 to 128 of A-Z, a-z, 0-9, _ and -.</param>
     public sealed record Accepted(string RequestId) : SubmitAnswer;
 
-    /// <summary>The provider said no: nothing was accepted, nothing is paid. A <see cref="FaultClass.Transient"/> fault here is a rate limit, and the same POST may be sent again later.</summary>
+    /// <summary>
+    /// The provider said no: nothing was accepted, nothing is paid. A <see cref="FaultClass.Transient"/> fault here is a rate limit, and
+    /// the same POST may be sent again later.
+    /// </summary>
     /// <param name="Fault">Why.</param>
     public sealed record Refused(ProviderFault Fault) : SubmitAnswer;
 
@@ -76,9 +79,11 @@ public enum OutputKind
 }
 
 /// <summary>One file that a successful result names.</summary>
-/// <param name="Name"><c>video</c>, <c>videos-1</c>, <c>image</c>, <c>images-1</c> and so on: the key of the output it stood under and its place there, counted from 1.</param>
+/// <param name="Name"><c>video</c>, <c>videos-1</c>, <c>image</c>, <c>images-1</c> and so on: the key of the output it stood under and its
+/// place there, counted from 1.</param>
 /// <param name="Kind">What the key promises.</param>
-/// <param name="Url">Where the provider keeps it, as the provider wrote it: unchecked, perhaps short-lived, perhaps signed. Not for logs.</param>
+/// <param name="Url">Where the provider keeps it, as the provider wrote it: unchecked, perhaps short-lived, perhaps signed. Not for
+/// logs.</param>
 public sealed record OutputFile(string Name, OutputKind Kind, string Url);
 
 /// <summary>What the result call told.</summary>
@@ -89,7 +94,8 @@ public abstract record ResultAnswer
     }
 
     /// <summary>The job succeeded.</summary>
-    /// <param name="Files">What it made, each URL once, videos before images, the primary video first. Empty when the provider claims success and names nothing.</param>
+    /// <param name="Files">What it made, each URL once, videos before images, the primary video first. Empty when the provider claims
+    /// success and names nothing.</param>
     public sealed record Succeeded(IReadOnlyList<OutputFile> Files) : ResultAnswer;
 
     /// <summary>The job failed at the provider.</summary>

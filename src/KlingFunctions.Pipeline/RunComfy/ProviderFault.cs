@@ -25,7 +25,9 @@ public enum FaultClass
 /// <summary>A call to the provider that did not bring what was asked for.</summary>
 /// <param name="Class">Whose fault it is.</param>
 /// <param name="HttpStatus">The HTTP status of the answer; null when there was none.</param>
-/// <param name="ProviderCode">RunComfy's numeric error code, such as 400004 (docs.runcomfy.com/model-apis/error-codes); null when the answer named none.</param>
-/// <param name="Message">One sentence fit for people: the provider's own where it gave one, at most 300 characters, without markup, token or URL queries.</param>
+/// <param name="ProviderCode">RunComfy's numeric error code, such as 400004 (docs.runcomfy.com/model-apis/error-codes); null when the
+/// answer named none.</param>
+/// <param name="Message">One sentence fit for people: the provider's own where it gave one, at most 300 characters, without markup, token
+/// or URL queries.</param>
 /// <param name="RetryAfter">How long the provider asks to wait, from 0 to 24 hours; null when it did not say.</param>
 public sealed record ProviderFault(FaultClass Class, int? HttpStatus, int? ProviderCode, string Message, TimeSpan? RetryAfter);

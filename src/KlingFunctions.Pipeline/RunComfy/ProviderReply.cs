@@ -1,11 +1,12 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// One answer of the provider's, as it came: any status, any bytes. Its properties find what is there under every name and in
-/// every shape that RunComfy documents or that a known client of it has met, and are null for the rest. None of them throws.
+/// One answer of the provider's, as it came: any status, any bytes. Its properties find what is there under every name and in every shape
+/// that RunComfy documents or that a known client of it has met, and are null for the rest. None of them throws.
 /// </summary>
 internal sealed class ProviderReply
 {
@@ -15,8 +16,14 @@ internal sealed class ProviderReply
     private static readonly string[] CodeKeys = ["error_code", "errorCode", "code"];
     private static readonly string[] NestingKeys = ["error", "detail", "errors"];
 
-    /// <summary>Error codes have five digits or more (docs.runcomfy.com/model-apis/error-codes); what is smaller repeats the HTTP status, or says "no error" as 0.</summary>
+    /// <summary>
+    /// Error codes have five digits or more (docs.runcomfy.com/model-apis/error-codes); what is smaller repeats the HTTP status, or says
+    /// "no error" as 0.
+    /// </summary>
     private const int SmallestCode = 10_000;
+
+    /// <summary>Errors lie no deeper within errors than this.</summary>
+    private const int Deepest = 4;
 
     private readonly JsonElement _json;
     private readonly byte[] _body;
@@ -46,14 +53,19 @@ internal sealed class ProviderReply
     public string? Outcome => Text(_json, "outcome");
 
     public int? QueuePosition =>
-        Property(_json, "queue_position") is { ValueKind: JsonValueKind.Number } p && p.TryGetInt32(out int position) && position >= 0 ? position : null;
+        Text(_json, "queue_position") is { } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var position)
+            ? position
+            : null;
 
-    /// <summary>The request id (or <c>id</c>, which some clients have met in its place), if it has the form of one; also out of a body that was cut off after it.</summary>
+    /// <summary>
+    /// The request id (or <c>id</c>, which some clients have met in its place), if it has the form of one; also out of a body that was cut
+    /// off after it.
+    /// </summary>
     public string? RequestId
     {
         get
         {
-            string? id = Text(_json, "request_id") ?? Text(_json, "id") ?? (_json.ValueKind == JsonValueKind.Undefined ? SalvageRequestId(_body) : null);
+            var id = _json.ValueKind == JsonValueKind.Undefined ? SalvageRequestId(_body) : Text(_json, "request_id") ?? Text(_json, "id");
             return id is not null && IsRequestId(id) ? id : null;
         }
     }
@@ -81,7 +93,10 @@ internal sealed class ProviderReply
         }
     }
 
-    /// <summary>RunComfy's own nodes accept 1 to 128 of A-Z, a-z, 0-9, _ and - (comfyui-runcomfy-partner-nodes, client.py); the format is not documented.</summary>
+    /// <summary>
+    /// RunComfy's own nodes accept 1 to 128 of A-Z, a-z, 0-9, _ and - (comfyui-runcomfy-partner-nodes, client.py); the format is not
+    /// documented.
+    /// </summary>
     public static bool IsRequestId(string id) =>
         id.Length is >= 1 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
 
@@ -111,17 +126,18 @@ internal sealed class ProviderReply
 
     private static int? FindCode(JsonElement json, int depth)
     {
-        if (json.ValueKind == JsonValueKind.Array)
-            return depth < 4 ? json.EnumerateArray().Take(8).Select(item => FindCode(item, depth + 1)).FirstOrDefault(code => code is not null) : null;
-        if (json.ValueKind != JsonValueKind.Object)
-            return null;
-        foreach (string key in CodeKeys)
+        foreach (var key in CodeKeys)
         {
-            if (Text(json, key) is { } text && int.TryParse(text, out int code) && code >= SmallestCode)
+            if (Text(json, key) is { } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var code) && code >= SmallestCode)
                 return code;
         }
 
-        return depth < 4 ? NestingKeys.Select(key => Property(json, key) is { } inner ? FindCode(inner, depth + 1) : null).FirstOrDefault(code => code is not null) : null;
+        if (depth == Deepest)
+            return null;
+        var inner = json.ValueKind == JsonValueKind.Array
+            ? json.EnumerateArray().Take(8)
+            : NestingKeys.Select(key => Property(json, key)).OfType<JsonElement>();
+        return inner.Select(element => FindCode(element, depth + 1)).FirstOrDefault(code => code is not null);
     }
 
     private static string? FindSentence(JsonElement json, int depth)
@@ -130,11 +146,12 @@ internal sealed class ProviderReply
         {
             case JsonValueKind.String:
                 return Text(json) is { } text && !string.IsNullOrWhiteSpace(text) ? text : null;
-            case JsonValueKind.Array when depth < 4:
-                var joined = string.Join("; ", json.EnumerateArray().Take(3).Select(item => FindSentence(item, depth + 1)).OfType<string>());
+            case JsonValueKind.Array when depth < Deepest:
+                var sentences = json.EnumerateArray().Take(3).Select(item => FindSentence(item, depth + 1)).OfType<string>();
+                var joined = string.Join("; ", sentences);
                 return joined.Length > 0 ? joined : null;
-            case JsonValueKind.Object when depth < 4:
-                string? found = SentenceKeys
+            case JsonValueKind.Object when depth < Deepest:
+                var found = SentenceKeys
                     .Select(key => Property(json, key) is { } inner ? FindSentence(inner, depth + 1) : null)
                     .FirstOrDefault(sentence => sentence is not null);
                 return found is not null && Property(json, "loc") is { ValueKind: JsonValueKind.Array } loc

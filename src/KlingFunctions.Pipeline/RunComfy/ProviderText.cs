@@ -9,12 +9,17 @@ internal static partial class ProviderText
 {
     private const int Longest = 300;
 
-    /// <summary>Only so much of a text is looked at: enough for a whole error page's heading, and little work whatever the provider sends.</summary>
+    /// <summary>
+    /// Only so much of a text is looked at: enough for a whole error page's heading, and little work whatever the provider sends.
+    /// </summary>
     private const int Considered = 4096;
 
     public static string Decode(byte[] body) => Encoding.UTF8.GetString(body, 0, Math.Min(body.Length, Considered));
 
-    /// <summary>One line of at most 300 characters without markup, control characters, the token, or what follows the path of a URL; null when nothing is left.</summary>
+    /// <summary>
+    /// One line of at most 300 characters without markup, control characters, the token, or what follows the path of a URL; null when
+    /// nothing is left.
+    /// </summary>
     public static string? Clean(string? text, string token)
     {
         if (text is null)

@@ -1,8 +1,8 @@
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// What an answer of the provider's means for each of the four calls. Pure and total: whatever the bytes, there is one meaning.
-/// Where RunComfy documents nothing, the reading that can't cost money or lose a paid video is taken.
+/// What an answer of the provider's means for each of the four calls. Pure and total: whatever the bytes, there is one meaning. Where
+/// RunComfy documents nothing, the reading that can't cost money or lose a paid video is taken.
 /// </summary>
 internal static class ReplyReading
 {
@@ -18,21 +18,20 @@ internal static class ReplyReading
     {
         if (reply.IsSuccess)
         {
-            // A documented refusal outranks an id beside it, which is then the failed call's own. An unknown code does not: if there is a job, polling will know it,
-            // and if there is none, polling will say so, and neither pays twice.
+            // A documented refusal outranks an id beside it, which is then the failed call's own. An unknown code does not: if there is a
+            // job, polling will know it, and if there is none, polling will say so, and neither pays twice.
             if (Refusal(reply) is { } refusal)
                 return new SubmitAnswer.Refused(Fault(reply, refusal));
             return reply.RequestId is { } id
                 ? new SubmitAnswer.Accepted(id)
-                : new SubmitAnswer.InDoubt(
-                    $"RunComfy answered HTTP {reply.HttpStatus} without a usable request id, so it may or may not have taken the job.{Quoted(reply)}");
+                : InDoubt(reply, "without a usable request id");
         }
 
         return reply.HttpStatus switch
         {
             429 => new SubmitAnswer.Refused(Fault(reply, FaultClass.Transient)),
             >= 400 and <= 499 and not 408 => new SubmitAnswer.Refused(Fault(reply, AccountFault(reply) ?? FaultClass.Job)),
-            _ => new SubmitAnswer.InDoubt($"RunComfy answered HTTP {reply.HttpStatus}, so it may or may not have taken the job.{Quoted(reply)}"),
+            _ => InDoubt(reply, "which is no refusal"),
         };
     }
 
@@ -40,8 +39,9 @@ internal static class ReplyReading
     {
         if (TrustedState(reply) is { } known)
             return known;
-        if (reply.IsSuccess && reply.Code is null && reply.Word is { } word && StateWords.Read(word) is null && ProviderText.Clean(word, "") is { } shown)
-            return new StatusAnswer.UnknownWord(shown.Length > 64 ? shown[..64] : shown);
+        var unknown = reply.Word is { } word && StateWords.Read(word) is null ? ProviderText.Clean(word, token: "") : null;
+        if (unknown is not null && reply.IsSuccess && reply.Code is null)
+            return new StatusAnswer.UnknownWord(unknown.Length > 64 ? unknown[..64] : unknown);
         return new StatusAnswer.Faulted(Fault(reply, WatchFault(reply)));
     }
 
@@ -68,12 +68,15 @@ internal static class ReplyReading
         // No word, or an unknown one. The output is there only after success (docs.runcomfy.com/model-apis/async-queue-endpoints).
         if (reply.Files is { Count: > 0 } files)
             return new ResultAnswer.Succeeded(files);
-        return reply.Word is not null ? new ResultAnswer.NotReady(State: null) : new ResultAnswer.Faulted(Fault(reply, FaultClass.Transient));
+        return reply.Word is not null
+            ? new ResultAnswer.NotReady(State: null)
+            : new ResultAnswer.Faulted(Fault(reply, FaultClass.Transient));
     }
 
     public static CancelAnswer Cancel(ProviderReply reply)
     {
-        // RunComfy's own example shows status "completed" beside outcome "cancelled": the outcome counts, the status only where there is none.
+        // RunComfy's own example shows status "completed" beside outcome "cancelled": the outcome counts, the status only where there is
+        // none.
         var word = (reply.Outcome ?? reply.Word ?? "").Trim().ToLowerInvariant();
         if (word is "not_cancellable" or "not_cancelable")
             return new CancelAnswer.NotCancellable();
@@ -83,8 +86,8 @@ internal static class ReplyReading
     }
 
     /// <summary>
-    /// The state, if the answer can be believed to be about the job. An error envelope may say <c>"status": "error"</c> of the call itself: in
-    /// an HTTP error, or beside a documented code about the account, such a word would give up a video that is paid for.
+    /// The state, if the answer can be believed to be about the job. An error envelope may say <c>"status": "error"</c> of the call itself:
+    /// in an HTTP error, or beside a documented code about the account, such a word would give up a video that is paid for.
     /// </summary>
     private static StatusAnswer.Known? TrustedState(ProviderReply reply) => Named(reply) switch
     {
@@ -95,7 +98,9 @@ internal static class ReplyReading
     };
 
     private static StatusAnswer.Known? Named(ProviderReply reply) =>
-        reply.Word is { } word && StateWords.Read(word) is { } state ? new StatusAnswer.Known(state, word.Trim(), reply.QueuePosition) : null;
+        reply.Word is { } word && StateWords.Read(word) is { } state
+            ? new StatusAnswer.Known(state, word.Trim(), reply.QueuePosition)
+            : null;
 
     /// <summary>How a documented code inside an HTTP 200 refuses a submission.</summary>
     private static FaultClass? Refusal(ProviderReply reply) => reply.Code switch
@@ -124,7 +129,14 @@ internal static class ReplyReading
         AccountFault(reply) ?? (reply.Code == ResourceNotFound ? FaultClass.NotFound : FaultClass.Transient);
 
     private static ProviderFault Fault(ProviderReply reply, FaultClass @class) =>
-        new(@class, reply.HttpStatus, reply.Code, reply.Sentence ?? $"RunComfy answered HTTP {reply.HttpStatus} without saying why.", reply.RetryAfter);
+        new(
+            @class,
+            reply.HttpStatus,
+            reply.Code,
+            reply.Sentence ?? $"RunComfy answered HTTP {reply.HttpStatus} without saying why.",
+            reply.RetryAfter);
 
-    private static string Quoted(ProviderReply reply) => reply.Sentence is { } sentence ? $" It said: {sentence}" : "";
+    private static SubmitAnswer.InDoubt InDoubt(ProviderReply reply, string how) => new(
+        $"RunComfy answered HTTP {reply.HttpStatus}, {how}: it may or may not have taken the job."
+        + (reply.Sentence is { } sentence ? $" It said: {sentence}" : ""));
 }

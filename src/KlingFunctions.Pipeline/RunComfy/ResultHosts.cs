@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// The hosts that results may be fetched from. A pattern is a host name, or <c>*.</c> and a host name, which stands for
-/// every host below that name and not for the name itself. Case does not matter; ports are not looked at.
+/// The hosts that results may be fetched from. A pattern is a host name, or <c>*.</c> and a host name, which stands for every host below
+/// that name and not for the name itself. Case does not matter; ports are not looked at.
 /// </summary>
 public sealed class ResultHosts
 {

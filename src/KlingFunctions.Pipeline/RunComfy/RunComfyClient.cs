@@ -9,8 +9,9 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// RunComfy's Model API (docs.runcomfy.com/model-apis/async-queue-endpoints): submit, status, result, cancel. Every outcome is a value, network failures and
-/// nonsense included; only the caller's own cancellation throws. Nothing is retried here. A call takes at most 60 seconds.
+/// RunComfy's Model API (docs.runcomfy.com/model-apis/async-queue-endpoints): submit, status, result, cancel. Every outcome is a value,
+/// network failures and nonsense included; only the caller's own cancellation throws. Nothing is retried here. A call takes at most 60
+/// seconds.
 /// </summary>
 public sealed partial class RunComfyClient
 {
@@ -43,7 +44,8 @@ public sealed partial class RunComfyClient
     }
 
     /// <summary>
-    /// The handler to put under this client. No redirects: .NET would repeat a POST at another address (307, 308), and take the token's owner there. No cookies: calls share nothing.
+    /// The handler to put under this client. No redirects: .NET would repeat a POST at another address (307, 308), and take the token's
+    /// owner there. No cookies: calls share nothing.
     /// </summary>
     public static SocketsHttpHandler CreateHandler() => new()
     {
@@ -68,52 +70,50 @@ public sealed partial class RunComfyClient
         request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         request.Content = content;
 
-        var (reply, trouble) = await CallAsync("submit", "", request, ct);
-        var answer = reply is not null ? ReplyReading.Submit(reply)
-            : content.WasAskedFor ? new SubmitAnswer.InDoubt($"{trouble} It may or may not have taken the job.")
+        var (reply, trouble) = await CallAsync(request, "submit", requestId: "", ct);
+        if (reply is not null)
+            return ReplyReading.Submit(reply);
+        return content.WasAskedFor
+            ? new SubmitAnswer.InDoubt($"{trouble} It may or may not have taken the job.")
             : new SubmitAnswer.NotSent($"{trouble} Nothing was sent.");
-        switch (answer)
-        {
-            case SubmitAnswer.Refused { Fault: var fault }:
-                LogFault("submit", "", fault.Class, fault.HttpStatus, fault.ProviderCode, fault.Message);
-                break;
-            case SubmitAnswer.InDoubt { Message: var message }:
-                LogFault("submit", "", FaultClass.InDoubt, reply?.HttpStatus, reply?.Code, message);
-                break;
-        }
-
-        return answer;
     }
 
     /// <summary>Asks where a request stands.</summary>
     /// <param name="requestId">The id that the submission was answered with.</param>
     /// <param name="ct">Gives up the call.</param>
     /// <exception cref="ArgumentException">The text can't be a request id.</exception>
-    public async Task<StatusAnswer> GetStatusAsync(string requestId, CancellationToken ct) =>
-        await AskAsync("status", HttpMethod.Get, requestId, ReplyReading.Status, fault => new StatusAnswer.Faulted(fault), a => (a as StatusAnswer.Faulted)?.Fault, ct);
+    public async Task<StatusAnswer> GetStatusAsync(string requestId, CancellationToken ct)
+    {
+        var (reply, trouble) = await AskAsync(HttpMethod.Get, requestId, "status", ct);
+        return reply is not null ? ReplyReading.Status(reply) : new StatusAnswer.Faulted(NoAnswer(trouble));
+    }
 
     /// <summary>Fetches the result of a request that is over, or the state of one that is not.</summary>
     /// <inheritdoc cref="GetStatusAsync"/>
-    public async Task<ResultAnswer> GetResultAsync(string requestId, CancellationToken ct) =>
-        await AskAsync("result", HttpMethod.Get, requestId, ReplyReading.Result, fault => new ResultAnswer.Faulted(fault), a => (a as ResultAnswer.Faulted)?.Fault, ct);
+    public async Task<ResultAnswer> GetResultAsync(string requestId, CancellationToken ct)
+    {
+        var (reply, trouble) = await AskAsync(HttpMethod.Get, requestId, "result", ct);
+        return reply is not null ? ReplyReading.Result(reply) : new ResultAnswer.Faulted(NoAnswer(trouble));
+    }
 
     /// <summary>Asks to cancel a request; RunComfy does so only while it is queued.</summary>
     /// <inheritdoc cref="GetStatusAsync"/>
-    public async Task<CancelAnswer> CancelAsync(string requestId, CancellationToken ct) =>
-        await AskAsync("cancel", HttpMethod.Post, requestId, ReplyReading.Cancel, fault => new CancelAnswer.Faulted(fault), a => (a as CancelAnswer.Faulted)?.Fault, ct);
+    public async Task<CancelAnswer> CancelAsync(string requestId, CancellationToken ct)
+    {
+        var (reply, trouble) = await AskAsync(HttpMethod.Post, requestId, "cancel", ct);
+        return reply is not null ? ReplyReading.Cancel(reply) : new CancelAnswer.Faulted(NoAnswer(trouble));
+    }
 
-    private async Task<T> AskAsync<T>(
-        string call, HttpMethod method, string requestId, Func<ProviderReply, T> read, Func<ProviderFault, T> faulted, Func<T, ProviderFault?> faultOf, CancellationToken ct)
+    private static ProviderFault NoAnswer(string trouble) =>
+        new(FaultClass.Transient, HttpStatus: null, ProviderCode: null, trouble, RetryAfter: null);
+
+    private async Task<(ProviderReply? Reply, string Trouble)> AskAsync(HttpMethod method, string requestId, string call, CancellationToken ct)
     {
         if (!ProviderReply.IsRequestId(requestId))
             throw new ArgumentException("A request id is 1 to 128 of the characters A-Z, a-z, 0-9, _ and -.", nameof(requestId));
         // Built here, not taken from the links in the answer: those are the provider's word for where the token should go.
         using var request = Request(method, new Uri($"{_requests}{requestId}/{call}"));
-        var (reply, trouble) = await CallAsync(call, requestId, request, ct);
-        var answer = reply is not null ? read(reply) : faulted(new ProviderFault(FaultClass.Transient, null, null, trouble, null));
-        if (reply is not null && faultOf(answer) is { } fault)
-            LogFault(call, requestId, fault.Class, fault.HttpStatus, fault.ProviderCode, fault.Message);
-        return answer;
+        return await CallAsync(request, call, requestId, ct);
     }
 
     private HttpRequestMessage Request(HttpMethod method, Uri url)
@@ -126,7 +126,8 @@ public sealed partial class RunComfyClient
     }
 
     /// <summary>Either a reply, or what kept it away.</summary>
-    private async Task<(ProviderReply? Reply, string Trouble)> CallAsync(string call, string requestId, HttpRequestMessage request, CancellationToken ct)
+    private async Task<(ProviderReply? Reply, string Trouble)> CallAsync(
+        HttpRequestMessage request, string call, string requestId, CancellationToken ct)
     {
         using var limit = new CancellationTokenSource(CallLimit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
@@ -134,15 +135,20 @@ public sealed partial class RunComfyClient
         {
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             var body = await ReadBodyAsync(response, call, requestId, either.Token, ct);
-            return (new ProviderReply((int)response.StatusCode, body, RetryAfter.Read(response.Headers, _time), _token), "");
+            var reply = new ProviderReply((int)response.StatusCode, body, RetryAfter.Read(response.Headers, _time), _token);
+            if (!reply.IsSuccess || reply.Code is not null)
+                LogRefusal(call, requestId, reply.HttpStatus, reply.Code, reply.Sentence);
+            return (reply, "");
         }
-        // Whatever it was that went wrong, and whichever handler threw it: the caller must learn whether the body left, not see an exception that says nothing of it.
+        // Whatever it was that went wrong, and whichever handler threw it: the caller must learn whether the body left, not see an
+        // exception that says nothing of it.
         catch (Exception e)
         {
             ct.ThrowIfCancellationRequested();
             LogNoAnswer(call, requestId, e);
-            var trouble = limit.IsCancellationRequested ? "RunComfy did not answer within 60 seconds." : (e as HttpRequestException)?.HttpRequestError switch
+            var trouble = (e as HttpRequestException)?.HttpRequestError switch
             {
+                _ when limit.IsCancellationRequested => "RunComfy did not answer within 60 seconds.",
                 HttpRequestError.NameResolutionError => "RunComfy's host name could not be resolved.",
                 HttpRequestError.ConnectionError => "RunComfy could not be connected to.",
                 HttpRequestError.SecureConnectionError => "A secure connection to RunComfy could not be made.",
@@ -153,7 +159,8 @@ public sealed partial class RunComfyClient
     }
 
     /// <summary>As much of the body as came, up to 256 KiB. What a broken one still tells is for the reading to find out.</summary>
-    private async Task<byte[]> ReadBodyAsync(HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken ct)
+    private async Task<byte[]> ReadBodyAsync(
+        HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken ct)
     {
         using var body = new MemoryStream();
         try
@@ -176,6 +183,6 @@ public sealed partial class RunComfyClient
     [LoggerMessage(1, LogLevel.Warning, "RunComfy {Call} {RequestId}: no answer, or only part of one")]
     private partial void LogNoAnswer(string call, string requestId, Exception exception);
 
-    [LoggerMessage(2, LogLevel.Warning, "RunComfy {Call} {RequestId}: {FaultClass}, HTTP {HttpStatus}, code {ProviderCode}: {Reason}")]
-    private partial void LogFault(string call, string requestId, FaultClass faultClass, int? httpStatus, int? providerCode, string reason);
+    [LoggerMessage(2, LogLevel.Warning, "RunComfy {Call} {RequestId}: HTTP {HttpStatus}, code {ProviderCode}: {Sentence}")]
+    private partial void LogRefusal(string call, string requestId, int httpStatus, int? providerCode, string? sentence);
 }

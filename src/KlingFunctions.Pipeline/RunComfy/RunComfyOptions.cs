@@ -9,12 +9,18 @@ public sealed class RunComfyOptions
     /// <summary>The bearer token of the account that pays. Required; it never appears in an answer, a log or a trace.</summary>
     public string ApiToken { get; set; } = "";
 
-    /// <summary>Where the Model API lives. https, or http for a loopback address; a trailing <c>/v1</c>, which RunComfy's own command line expects, does no harm.</summary>
+    /// <summary>
+    /// Where the Model API lives. https, or http for a loopback address; a trailing <c>/v1</c>, which RunComfy's own command line expects,
+    /// does no harm.
+    /// </summary>
     public string BaseUrl { get; set; } = "https://model-api.runcomfy.net";
 
     /// <summary>The model's id as RunComfy lists it, for example <c>kling/kling-video-o1/image-to-video/reference</c>.</summary>
     public string Model { get; set; } = "kling/kling-video-o1/image-to-video/reference";
 
-    /// <summary>Hosts that results may be fetched from, separated by semicolons. <c>*.example.com</c> stands for every host below example.com, not for example.com itself.</summary>
+    /// <summary>
+    /// Hosts that results may be fetched from, separated by semicolons. <c>*.example.com</c> stands for every host below example.com, not
+    /// for example.com itself.
+    /// </summary>
     public string ResultHosts { get; set; } = "*.runcomfy.net;*.runcomfy.com";
 }

@@ -1,8 +1,8 @@
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// Every word for a state that RunComfy documents (docs.runcomfy.com/model-apis/async-queue-endpoints: one vocabulary for
-/// the status, another for the result) or that any known client of it accepts.
+/// Every word for a state that RunComfy documents (docs.runcomfy.com/model-apis/async-queue-endpoints: one vocabulary for the status,
+/// another for the result) or that any known client of it accepts.
 /// </summary>
 internal static class StateWords
 {

@@ -16,8 +16,8 @@ public sealed record StoredFile(string Name, string Kind, string ContentType, lo
 public sealed record VideoLocation(StoredFile File, Uri? Link, string? Path, DateTimeOffset StoredAt);
 
 /// <summary>
-/// Where finished videos, and what else a job's output names, are kept: a port. A name within a job is written once; whoever comes second finds the first one's
-/// file. What is not committed does not exist, however the process dies.
+/// Where finished videos, and what else a job's output names, are kept: a port. A name within a job is written once; whoever comes second
+/// finds the first one's file. What is not committed does not exist, however the process dies.
 /// </summary>
 public interface IVideoStore
 {

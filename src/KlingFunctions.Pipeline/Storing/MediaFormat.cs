@@ -29,7 +29,8 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
         [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', .. var brand] when brand.Length >= 4 => brand[..4] switch
         {
             var b when b.SequenceEqual("qt  "u8) => QuickTime,
-            var b when b.StartsWith("avi"u8) || b.StartsWith("hei"u8) || b.StartsWith("hev"u8) || b.SequenceEqual("mif1"u8) || b.SequenceEqual("msf1"u8) => null,
+            var b when b.StartsWith("avi"u8) || b.StartsWith("hei"u8) || b.StartsWith("hev"u8) => null,
+            var b when b.SequenceEqual("mif1"u8) || b.SequenceEqual("msf1"u8) => null,
             _ => Mp4,
         },
         // EBML (RFC 8794), whose document type stands within the first few dozen bytes.

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// Brings every file of a result into the owner's store: from the allowed hosts only, no larger than allowed, really a video or an image, complete, once. A transfer that breaks goes on where it was, as
-/// long as it gets anywhere; a file that is there is not fetched again.
+/// Brings every file of a result into the owner's store: from the allowed hosts only, no larger than allowed, really a video or an image,
+/// complete, once. A transfer that breaks goes on where it was, as long as it gets anywhere; a file that is there is not fetched again.
 /// </summary>
 public sealed partial class ResultKeeper
 {
@@ -31,9 +31,16 @@ public sealed partial class ResultKeeper
     /// <param name="network">Whether loopback hosts, and http to them, count as allowed.</param>
     /// <param name="time">Times silences and pauses.</param>
     /// <param name="logger">Told of what broke, without query strings.</param>
-    /// <exception cref="OptionsValidationException">RunComfy:ResultHosts can't be read; the options' validator says so at the start.</exception>
+    /// <exception cref="OptionsValidationException">RunComfy:ResultHosts can't be read; the options' validator says so at the
+    /// start.</exception>
     public ResultKeeper(
-        GuardedClient client, IVideoStore store, IOptions<RunComfyOptions> runComfy, IOptions<StorageOptions> storage, IOptions<NetworkOptions> network, TimeProvider time, ILogger<ResultKeeper> logger)
+        GuardedClient client,
+        IVideoStore store,
+        IOptions<RunComfyOptions> runComfy,
+        IOptions<StorageOptions> storage,
+        IOptions<NetworkOptions> network,
+        TimeProvider time,
+        ILogger<ResultKeeper> logger)
     {
         if (!ResultHosts.TryParse(runComfy.Value.ResultHosts, out var hosts, out var fault))
             throw new OptionsValidationException(RunComfyOptions.Section, typeof(RunComfyOptions), [$"RunComfy:ResultHosts {fault}."]);
@@ -98,7 +105,11 @@ public sealed partial class ResultKeeper
             throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
         var url = new Uri(file.Url);
         if (!MayFetch(url))
-            throw new KeepingFailedException("video_host_refused", $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
+        {
+            throw new KeepingFailedException(
+                "video_host_refused", $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
+        }
+
         return url;
     }
 

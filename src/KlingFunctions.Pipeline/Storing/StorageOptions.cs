@@ -11,7 +11,9 @@ public sealed class StorageOptions
     /// <summary>The largest file that is kept, in bytes. The default is 2 GiB, the limit of RunComfy's own command line.</summary>
     public long MaxVideoBytes { get; set; } = 2_147_483_648;
 
-    /// <summary>Blob Storage to keep videos in: a connection string, or the service's URI to use with an identity. Null for the host's own way.</summary>
+    /// <summary>
+    /// Blob Storage to keep videos in: a connection string, or the service's URI to use with an identity. Null for the host's own way.
+    /// </summary>
     public string? Blobs { get; set; }
 }
 

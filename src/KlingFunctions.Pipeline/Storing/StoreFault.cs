@@ -1,6 +1,8 @@
 namespace KlingFunctions.Pipeline.Storing;
 
-/// <summary>Tells the store's failures from the network's, which look the same (an <see cref="IOException"/>) and mean something else.</summary>
+/// <summary>
+/// Tells the store's failures from the network's, which look the same (an <see cref="IOException"/>) and mean something else.
+/// </summary>
 internal static class StoreFault
 {
     public static async Task<T> WrapAsync<T>(Func<Task<T>> store, CancellationToken ct)

@@ -9,11 +9,13 @@ using KlingFunctions.Pipeline.RunComfy;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// One file on its way from the provider into the store, in as many tries as it takes. Each byte is read once into one of two buffers; while one buffer fills from the network,
-/// the other is hashed and written at the same time, so that the slowest of the three sets the pace. Memory is the two buffers, whatever the file's size.
+/// One file on its way from the provider into the store, in as many tries as it takes. Each byte is read once into one of two buffers;
+/// while one buffer fills from the network, the other is hashed and written at the same time, so that the slowest of the three sets the
+/// pace. Memory is the two buffers, whatever the file's size.
 /// </summary>
 internal sealed class Transfer(
-    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow, TimeProvider time) : IAsyncDisposable
+    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow, TimeProvider time)
+    : IAsyncDisposable
 {
     private const int BufferLength = 1024 * 1024;
     private const int MostRedirects = 5;
@@ -76,8 +78,8 @@ internal sealed class Transfer(
     public async Task<StoredFile> CommitAsync(CancellationToken ct)
     {
         var format = _format!;
-        var stored = new StoredFile(
-            file.Name, format.Kind == OutputKind.Video ? "video" : "image", format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()));
+        var kind = format.Kind == OutputKind.Video ? "video" : "image";
+        var stored = new StoredFile(file.Name, kind, format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()));
         return await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
     }
 
@@ -139,7 +141,8 @@ internal sealed class Transfer(
         // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
         _validator = response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : headers.LastModified?.ToString("r");
         CheckSize(_total ?? 0);
-        // Object stores call what nobody has labelled application/octet-stream or binary/octet-stream. The file's own first bytes decide in the end.
+        // Object stores call what nobody has labelled application/octet-stream or binary/octet-stream. The file's own first bytes decide in
+        // the end.
         var told = headers.ContentType?.MediaType ?? "application/octet-stream";
         var wanted = file.Kind == OutputKind.Video ? "video/" : "image/";
         if (!told.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && !told.EndsWith("/octet-stream", StringComparison.OrdinalIgnoreCase))
@@ -248,7 +251,10 @@ internal sealed class Transfer(
     private void CheckSize(long bytes)
     {
         if (bytes > mostBytes)
-            throw new KeepingFailedException("video_too_large", $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
+        {
+            throw new KeepingFailedException(
+                "video_too_large", $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
+        }
     }
 
     private void CheckFormat()

@@ -4,7 +4,9 @@ using FsCheck.Fluent;
 
 namespace KlingFunctions.Pipeline.Tests.RunComfy;
 
-/// <summary>Answers that a provider, a proxy or a vandal might send: bytes, broken JSON, and JSON that says nearly the right things.</summary>
+/// <summary>
+/// Answers that a provider, a proxy or a vandal might send: bytes, broken JSON, and JSON that says nearly the right things.
+/// </summary>
 internal static class Bodies
 {
     private static readonly Gen<string> Scalars = Gen.Elements(
