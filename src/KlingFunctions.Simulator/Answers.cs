@@ -86,7 +86,8 @@ internal static class Answers
     {
         var root = behaviour.FilesBase?.GetLeftPart(UriPartial.Authority) ?? host;
         string File(int number, string extension) => root + Downloads.PathOf(request, number, extension);
-        JsonArray Files(string extension) => [.. Enumerable.Range(0, behaviour.OutputCount).Select(number => JsonValue.Create(File(number, extension)))];
+        JsonArray Files(string extension) =>
+            [.. Enumerable.Range(0, behaviour.OutputCount).Select(number => JsonValue.Create(File(number, extension)))];
 
         var output = new JsonObject();
         if (behaviour.Outputs.HasFlag(OutputKeys.Video)) output["video"] = File(0, ".mp4");

@@ -87,7 +87,7 @@ public sealed record Behaviour
     /// <summary>The cancel race: /status says that the request is queued, and cancel says <c>not_cancellable</c>.</summary>
     public bool RefusesCancel { get; init; }
 
-    /// <summary>Cancel answers the status <c>completed</c> beside the outcome <c>cancelled</c>, as the documentation's own example does.</summary>
+    /// <summary>Cancel answers the status <c>completed</c> with the outcome <c>cancelled</c>, as in the documentation's example.</summary>
     public bool OddCancelStatus { get; init; }
 
     /// <summary>The age, counted from submission, at which a request is forgotten (404001). Null: never.</summary>
@@ -102,7 +102,9 @@ public sealed record Behaviour
     /// <summary>Where the links to result files point, such as <c>http://files.runcomfy.net</c> through a proxy. Null: here.</summary>
     public Uri? FilesBase { get; init; }
 
-    /// <summary>Result files answer 302 to this with their own path behind it: <c>/moved</c> on this host serves them, or name another host.</summary>
+    /// <summary>
+    /// Result files answer 302 to this with their own path behind it: <c>/moved</c> on this host serves them, or name another host.
+    /// </summary>
     public string? RedirectsFilesTo { get; init; }
 
     /// <summary>Result files come whole, whatever Range asks for.</summary>
@@ -152,7 +154,7 @@ public sealed record StatusWords
 /// <summary>The shapes of an error's body.</summary>
 public enum ErrorShape
 {
-    /// <summary><c>error_code</c>, <c>message</c> and, where there is more to say, <c>detail</c>: as documented for RunComfy's deployments.</summary>
+    /// <summary><c>error_code</c>, <c>message</c> and sometimes <c>detail</c>: as documented for RunComfy's deployments.</summary>
     Documented,
 
     /// <summary><c>error_code</c> and <c>error_message</c>.</summary>

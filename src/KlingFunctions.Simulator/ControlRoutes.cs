@@ -9,7 +9,8 @@ namespace KlingFunctions.Simulator;
 internal static class ControlRoutes
 {
     private const string About = """
-        This is a simulator of RunComfy's Model API for kling/kling-video-o1/image-to-video/reference. No video is generated and nothing is paid.
+        This is a simulator of RunComfy's Model API for kling/kling-video-o1/image-to-video/reference.
+        No video is generated and nothing is paid.
 
         POST /v1/models/kling/kling-video-o1/image-to-video/reference    with any bearer token
         GET  /v1/requests/{id}/status    /v1/requests/{id}/result        POST /v1/requests/{id}/cancel
@@ -54,12 +55,17 @@ internal static class ControlRoutes
         }
     }
 
-    private static JsonObject Json(Behaviour behaviour) => JsonSerializer.SerializeToNode(behaviour, ControlJson.Default.Behaviour)!.AsObject();
+    private static JsonObject Json(Behaviour behaviour) =>
+        JsonSerializer.SerializeToNode(behaviour, ControlJson.Default.Behaviour)!.AsObject();
 
     private static JsonObject Merge(JsonObject onto, JsonObject changes)
     {
         foreach (var (name, value) in changes)
-            onto[name] = onto[name] is JsonObject inner && value is JsonObject part ? Merge(inner.DeepClone().AsObject(), part) : value?.DeepClone();
+        {
+            onto[name] = onto[name] is JsonObject inner && value is JsonObject part
+                ? Merge(inner.DeepClone().AsObject(), part)
+                : value?.DeepClone();
+        }
         return onto;
     }
 
@@ -68,7 +74,8 @@ internal static class ControlRoutes
         var account = simulation.Account;
         var report = JsonSerializer.SerializeToNode(account, ControlJson.Default.Account)!.AsObject();
         report["balance_usd"] = simulation.Behaviour.BalanceUsd - account.SpentUsd;
-        report["calls"] = new JsonObject(Enum.GetValues<ApiCall>().Select(call => KeyValuePair.Create($"{call}", (JsonNode?)account.Calls(call))));
+        report["calls"] = new JsonObject(
+            Enum.GetValues<ApiCall>().Select(call => KeyValuePair.Create($"{call}", (JsonNode?)account.Calls(call))));
         return report;
     }
 }

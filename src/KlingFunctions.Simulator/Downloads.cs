@@ -11,7 +11,7 @@ internal static class Downloads
     private const string Suffix = "_output";
     private const int FreeBoxHeader = 16;
 
-    /// <summary>The path of one of a request's files. The last segment tells requests apart, because clients name their copies by it.</summary>
+    /// <summary>The path of a request's file. The last segment alone tells requests apart: clients name their copies by it.</summary>
     public static string PathOf(Request request, int number, string extension) =>
         $"/files/{request.Id}/{request.Id[..8]}{number.ToString("x2", CultureInfo.InvariantCulture)}{Suffix}{extension}";
 
@@ -20,15 +20,19 @@ internal static class Downloads
         var behaviour = simulation.Behaviour;
         var request = simulation.FindEvenExpired(id);
         var isVideo = name.EndsWith($"{Suffix}.mp4", StringComparison.Ordinal);
-        var isFile = (isVideo || name.EndsWith($"{Suffix}.png", StringComparison.Ordinal)) && name.StartsWith(id[..Math.Min(8, id.Length)], StringComparison.Ordinal);
+        var isFile = (isVideo || name.EndsWith($"{Suffix}.png", StringComparison.Ordinal))
+            && name.StartsWith(id[..Math.Min(8, id.Length)], StringComparison.Ordinal);
         if (!isFile || request is not { State: RequestState.Succeeded, FinishedAt: { } finishedAt })
-            return Results.Text("NoSuchKey", "text/plain", Encoding.UTF8, 404);
-        if (simulation.FilesAreGone(request)) return Results.Text("AccessDenied: the URL has expired", "text/plain", Encoding.UTF8, behaviour.ExpiredFileStatusCode);
-        if (redirects && behaviour.RedirectsFilesTo is { } elsewhere) return Results.Redirect($"{elsewhere.TrimEnd('/')}/files/{id}/{name}");
+            return Refused("NoSuchKey", 404);
+        if (simulation.FilesAreGone(request)) return Refused("AccessDenied: the URL has expired", behaviour.ExpiredFileStatusCode);
+        if (redirects && behaviour.RedirectsFilesTo is { } elsewhere)
+            return Results.Redirect($"{elsewhere.TrimEnd('/')}/files/{id}/{name}");
         return isVideo
             ? Video(request, behaviour, finishedAt)
             : Whole(Embedded.Get("images/robot-front.png"), "image/png", finishedAt, behaviour);
     }
+
+    private static IResult Refused(string message, int statusCode) => Results.Text(message, "text/plain", Encoding.UTF8, statusCode);
 
     private static FileAnswer Video(Request request, Behaviour behaviour, DateTimeOffset finishedAt)
     {

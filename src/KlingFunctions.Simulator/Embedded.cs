@@ -10,7 +10,9 @@ internal static class Embedded
     private static readonly ConcurrentDictionary<string, byte[]?> Read = [];
 
     public static IEnumerable<string> ImageNames =>
-        from name in Here.GetManifestResourceNames() where name.StartsWith("images/", StringComparison.Ordinal) select name["images/".Length..];
+        from name in Here.GetManifestResourceNames()
+        where name.StartsWith("images/", StringComparison.Ordinal)
+        select name["images/".Length..];
 
     public static byte[]? Find(string name) => Read.GetOrAdd(name, static name =>
     {

@@ -49,7 +49,8 @@ internal sealed record ApiError(int StatusCode, int Code, string Message, IReadO
 
     private static JsonObject Entry(IEnumerable<string> path, string message) => new()
     {
-        ["loc"] = new JsonArray([.. path.Select(step => int.TryParse(step, out var index) ? JsonValue.Create(index) : JsonValue.Create(step))]),
+        ["loc"] = new JsonArray(
+            [.. path.Select(step => int.TryParse(step, out var index) ? JsonValue.Create(index) : JsonValue.Create(step))]),
         ["msg"] = message,
         ["type"] = "value_error",
     };

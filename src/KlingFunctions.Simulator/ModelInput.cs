@@ -64,7 +64,8 @@ internal static class ModelInput
             faults.Add(new([name], $"Input should be '{string.Join("', '", allowed)}'"));
     }
 
-    private static List<JsonElement> Items(JsonElement owner, string name, IReadOnlyList<string> path, int least, int most, List<InputFault> faults)
+    private static List<JsonElement> Items(
+        JsonElement owner, string name, IReadOnlyList<string> path, int least, int most, List<InputFault> faults)
     {
         path = [.. path, name];
         if (!owner.TryGetProperty(name, out var array))

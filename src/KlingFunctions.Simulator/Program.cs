@@ -1,7 +1,8 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using KlingFunctions.Simulator;
 
-// dotnet run --project src/KlingFunctions.Simulator -- --urls http://127.0.0.1:5080 --Simulator:RunTime 00:00:20 --Simulator:Words:Completed succeeded
+// dotnet run --project src/KlingFunctions.Simulator -- --urls http://127.0.0.1:5080 --Simulator:RunTime 00:00:20
 var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build();
 Behaviour behaviour;
 try
@@ -26,11 +27,17 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
     await using var simulator = await SimulatorHost.StartAsync(behaviour, url: configuration["urls"] ?? "http://127.0.0.1:5080");
-    Console.WriteLine($"RunComfy's Model API, simulated, at {simulator.BaseUrl}. What it can do: {new Uri(simulator.BaseUrl, "simulator")}. Ctrl-C ends it.");
+    Console.WriteLine($"RunComfy's Model API, simulated, at {simulator.BaseUrl}. Ctrl-C ends it.");
+    Console.WriteLine($"What it can do: {new Uri(simulator.BaseUrl, "simulator")}");
     await stopped.Task;
     return 0;
 }
-catch (IOException problem)
+catch (ArgumentException problem)
+{
+    Console.Error.WriteLine(problem.Message);
+    return 64;
+}
+catch (Exception problem) when (problem is IOException or SocketException)
 {
     Console.Error.WriteLine(problem.Message);
     return 69;

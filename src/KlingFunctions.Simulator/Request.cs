@@ -12,7 +12,10 @@ internal enum RequestState
     Cancelled,
 }
 
-/// <summary>An accepted request as it stands at one moment. Its number counts all accepted requests from 0; its failure is what the generation will end in, or null.</summary>
+/// <summary>
+/// An accepted request as it stands at one moment. Its number counts all accepted requests from 0; its failure is what the
+/// generation will end in, or null.
+/// </summary>
 internal sealed record Request(string Id, int Number, DateTimeOffset SubmittedAt, JsonElement Input, decimal PriceUsd, string? Failure)
 {
     public RequestState State { get; init; } = RequestState.InQueue;

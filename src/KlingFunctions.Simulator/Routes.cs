@@ -10,13 +10,16 @@ internal static class Routes
 
     public static void MapModelApi(this IEndpointRouteBuilder app, Simulation simulation)
     {
-        app.MapPost("/v1/models/{**model}", (HttpContext http, string model) => Submit(simulation, http, model)).As(ApiCall.Submit, simulation);
+        app.MapPost("/v1/models/{**model}", (HttpContext http, string model) => Submit(simulation, http, model))
+            .As(ApiCall.Submit, simulation);
         app.MapGet("/v1/requests/{id}/status", (HttpContext http, string id) =>
-            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Status(request, behaviour, Host(http)))).As(ApiCall.Status, simulation);
+            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Status(request, behaviour, Host(http))))
+            .As(ApiCall.Status, simulation);
         app.MapGet("/v1/requests/{id}/result", (HttpContext http, string id) =>
-            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Result(request, behaviour, Host(http)))).As(ApiCall.Result, simulation);
-        app.MapPost("/v1/requests/{id}/cancel", (string id) =>
-            Known(simulation, simulation.Cancel(id), Answers.Cancelled)).As(ApiCall.Cancel, simulation);
+            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Result(request, behaviour, Host(http))))
+            .As(ApiCall.Result, simulation);
+        app.MapPost("/v1/requests/{id}/cancel", (string id) => Known(simulation, simulation.Cancel(id), Answers.Cancelled))
+            .As(ApiCall.Cancel, simulation);
 
         var free = app.MapGroup("").AddEndpointFilter((context, next) => Authorised(context, next, simulation));
         free.MapGet("/v1/models", (string? search, string? category, bool? include_schema, int? limit, int? offset) =>
@@ -26,8 +29,10 @@ internal static class Routes
             model == Catalogue.ModelId ? Answers.Ok(Catalogue.Entry(withSchema: true)) : ApiError.BadModel.Answer(simulation.Behaviour));
         free.MapGet("/prod/v2/balance", () => Balance(simulation.Behaviour.BalanceUsd - simulation.Account.SpentUsd));
 
-        app.MapMethods("/files/{id}/{name}", GetOrHead, (string id, string name) => Downloads.Find(simulation, id, name)).As(ApiCall.Download, simulation);
-        app.MapMethods("/moved/files/{id}/{name}", GetOrHead, (string id, string name) => Downloads.Find(simulation, id, name, redirects: false))
+        app.MapMethods("/files/{id}/{name}", GetOrHead, (string id, string name) => Downloads.Find(simulation, id, name))
+            .As(ApiCall.Download, simulation);
+        app.MapMethods("/moved/files/{id}/{name}", GetOrHead, (string id, string name) =>
+            Downloads.Find(simulation, id, name, redirects: false))
             .As(ApiCall.Download, simulation);
     }
 
@@ -37,7 +42,8 @@ internal static class Routes
         route.AddEndpointFilter(async (context, next) =>
         {
             var http = context.HttpContext;
-            simulation.Account.Received(call, http.GetRouteValue("id") as string, withToken: http.Request.Headers.ContainsKey("Authorization"));
+            var withToken = http.Request.Headers.Authorization.Count > 0;
+            simulation.Account.Received(call, http.GetRouteValue("id") as string, withToken);
             if (simulation.TakeFault(call) is not { } fault) return await next(context);
             if (call == ApiCall.Download && fault.Kind == FaultKind.Truncated)
             {
@@ -51,7 +57,8 @@ internal static class Routes
         if (call != ApiCall.Download) route.AddEndpointFilter((context, next) => Authorised(context, next, simulation));
     }
 
-    private static async ValueTask<object?> Authorised(EndpointFilterInvocationContext context, EndpointFilterDelegate next, Simulation simulation)
+    private static async ValueTask<object?> Authorised(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next, Simulation simulation)
     {
         const string Scheme = "Bearer ";
         var behaviour = simulation.Behaviour;

@@ -58,8 +58,9 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         lock (_lock)
         {
             Advance();
-            var request = new Request(Guid.NewGuid().ToString(), _requests.Count, _now, input, ModelInput.PriceUsd(input), failure ?? _behaviour.FailsWith);
-            if (!Account.TryCharge(new(request.Id, _now, request.PriceUsd, input), _behaviour.BalanceUsd)) return null;
+            var (id, price) = (Guid.NewGuid().ToString(), ModelInput.PriceUsd(input));
+            if (!Account.TryCharge(new(id, _now, price, input), _behaviour.BalanceUsd)) return null;
+            var request = new Request(id, _requests.Count, _now, input, price, failure ?? _behaviour.FailsWith);
             _numbers[request.Id] = request.Number;
             _requests.Add(request);
             return request;
@@ -98,7 +99,8 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
             if (Find(id) is not { } request) return null;
             if (request.State == RequestState.InQueue && !_behaviour.RefusesCancel)
             {
-                request = _requests[request.Number] = request with { State = RequestState.Cancelled, FinishedAt = _now, QueuePosition = null };
+                request = request with { State = RequestState.Cancelled, FinishedAt = _now, QueuePosition = null };
+                _requests[request.Number] = request;
                 _cancelledInQueue.Add(request.Number);
                 if (!_behaviour.ChargesCancelled) Account.GiveBack(request.PriceUsd);
             }

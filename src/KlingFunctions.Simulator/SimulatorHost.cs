@@ -36,12 +36,15 @@ public sealed class SimulatorHost : IAsyncDisposable
     /// <summary>Starts it.</summary>
     /// <param name="behaviour">The knobs; null for the documented API.</param>
     /// <param name="time">The clock of its queue; null for the system's.</param>
-    /// <param name="url">The address to listen on; port 0 takes a free one.</param>
+    /// <param name="url">The address to listen on, <c>http://HOST:PORT</c>; port 0 takes a free one.</param>
     /// <param name="ct">Ends the start.</param>
+    /// <exception cref="ArgumentException">The address is not of that form.</exception>
     /// <exception cref="IOException">The address is in use.</exception>
     public static async Task<SimulatorHost> StartAsync(
         Behaviour? behaviour = null, TimeProvider? time = null, string url = "http://127.0.0.1:0", CancellationToken ct = default)
     {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttp)
+            throw new ArgumentException($"'{url}' is not an address to listen on: give one like http://127.0.0.1:5080.", nameof(url));
         var simulation = new Simulation(behaviour ?? new(), time ?? TimeProvider.System);
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel =>

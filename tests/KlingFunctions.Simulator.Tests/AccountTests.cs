@@ -29,7 +29,8 @@ public class AccountTests
         await provider.Status("nobody");
         await provider.Result(id);
         Assert.Equal((3, 1), (provider.Account.Calls(ApiCall.Submit), provider.Account.AcceptedCount));
-        Assert.Equal((3, 2, 1), (provider.Account.Calls(ApiCall.Status), provider.Account.Calls(ApiCall.Status, id), provider.Account.Calls(ApiCall.Result, id)));
+        Assert.Equal((3, 2, 1),
+            (provider.Account.Calls(ApiCall.Status), provider.Account.Calls(ApiCall.Status, id), provider.Account.Calls(ApiCall.Result, id)));
     }
 
     [Fact]
@@ -41,7 +42,8 @@ public class AccountTests
         provider.Pass(2);
         await provider.Cancel(running);
         await provider.Cancel(queued);
-        Assert.Equal([(running, "not_cancellable"), (queued, "cancelled")], provider.Account.Cancellations.Select(cancel => (cancel.RequestId, cancel.Outcome)));
+        Assert.Equal([(running, "not_cancellable"), (queued, "cancelled")],
+            provider.Account.Cancellations.Select(cancel => (cancel.RequestId, cancel.Outcome)));
     }
 
     [Fact]

@@ -9,10 +9,13 @@ public class ControlTests
     public async Task The_knobs_can_be_read_and_some_of_them_changed()
     {
         await using var provider = await Provider.Start(new() { Slots = 5 });
-        var patch = """{"run_time": "00:01:00", "outputs": "Videos, Image", "words": {"completed": "done"}, "faults": [{"call": "Status", "kind": "BadGateway"}]}""";
+        var patch = """
+            {"run_time": "00:01:00", "outputs": "Videos, Image", "words": {"completed": "done"}, "faults": [{"call": "Status", "kind": "BadGateway"}]}
+            """;
         Assert.Equal(HttpStatusCode.OK, (await provider.Send(HttpMethod.Patch, "/simulator/behaviour", patch)).StatusCode);
         var behaviour = provider.Host.Behaviour;
-        Assert.Equal((5, TimeSpan.FromMinutes(1), OutputKeys.Videos | OutputKeys.Image), (behaviour.Slots, behaviour.RunTime, behaviour.Outputs));
+        Assert.Equal((5, TimeSpan.FromMinutes(1), OutputKeys.Videos | OutputKeys.Image),
+            (behaviour.Slots, behaviour.RunTime, behaviour.Outputs));
         Assert.Equal(("done", "in_queue"), (behaviour.Words.Completed, behaviour.Words.Queued));
         Assert.Equal(new Fault(ApiCall.Status, FaultKind.BadGateway), Assert.Single(behaviour.Faults));
         Assert.Equal("00:01:00", (await provider.Get("/simulator/behaviour", token: null)).Text("run_time"));
@@ -47,7 +50,8 @@ public class ControlTests
         await using var provider = await Provider.Start(new() { BalanceUsd = 10 });
         var id = await provider.Submit();
         var account = (await provider.Get("/simulator/account", token: null)).Json;
-        Assert.Equal((1, 0.56m, 9.44m), (account["accepted_count"]!.GetValue<int>(), account["spent_usd"]!.GetValue<decimal>(), account["balance_usd"]!.GetValue<decimal>()));
+        Assert.Equal((1, 0.56m, 9.44m),
+            (account["accepted_count"]!.GetValue<int>(), account["spent_usd"]!.GetValue<decimal>(), account["balance_usd"]!.GetValue<decimal>()));
         Assert.Equal(id, account["accepted"]![0]!["request_id"]!.GetValue<string>());
         Assert.True(JsonNode.DeepEquals(Provider.Input(), account["accepted"]![0]!["input"]));
         Assert.Equal(1, account["calls"]!["Submit"]!.GetValue<int>());
@@ -61,7 +65,8 @@ public class ControlTests
         await provider.Cancel(id);
         provider.Change(behaviour => behaviour with { Slots = 0 });
         Assert.Equal(HttpStatusCode.NoContent, (await provider.Post("/simulator/reset")).StatusCode);
-        Assert.Equal((0, 0m, 0, 0), (provider.Account.AcceptedCount, provider.Account.SpentUsd, provider.Account.Cancellations.Count, provider.Account.Calls(ApiCall.Submit)));
+        Assert.Equal((0, 0m, 0, 0),
+            (provider.Account.AcceptedCount, provider.Account.SpentUsd, provider.Account.Cancellations.Count, provider.Account.Calls(ApiCall.Submit)));
         Assert.Equal(HttpStatusCode.NotFound, (await provider.Status(id)).StatusCode);
         var next = await provider.Submit();
         Assert.Equal(1, (await provider.Status(next)).Position);
@@ -102,10 +107,21 @@ public class ControlTests
         Assert.NotEqual(one.Host.BaseUrl, other.Host.BaseUrl);
     }
 
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("https://127.0.0.1:0")]
+    public async Task An_address_that_is_none_is_refused_with_an_example(string url)
+    {
+        var problem = await Assert.ThrowsAsync<ArgumentException>(() =>
+            SimulatorHost.StartAsync(url: url, ct: TestContext.Current.CancellationToken));
+        Assert.Contains("http://127.0.0.1:5080", problem.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_address_in_use_is_an_io_error()
     {
         await using var provider = await Provider.Start();
-        await Assert.ThrowsAsync<IOException>(() => SimulatorHost.StartAsync(url: provider.Host.BaseUrl.ToString(), ct: TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<IOException>(() =>
+            SimulatorHost.StartAsync(url: provider.Host.BaseUrl.ToString(), ct: TestContext.Current.CancellationToken));
     }
 }

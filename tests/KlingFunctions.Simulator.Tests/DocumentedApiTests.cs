@@ -24,8 +24,9 @@ public class DocumentedApiTests
     public async Task Links_point_to_the_name_that_the_client_used()
     {
         await using var provider = await Provider.Start();
-        var answer = await provider.Post($"http://localhost:{provider.Host.BaseUrl.Port}{Provider.Model}", Provider.Input().ToJsonString());
-        Assert.StartsWith($"http://localhost:{provider.Host.BaseUrl.Port}/v1/requests/", answer.Text("status_url"), StringComparison.Ordinal);
+        var host = $"http://localhost:{provider.Host.BaseUrl.Port}";
+        var answer = await provider.Post(host + Provider.Model, Provider.Input().ToJsonString());
+        Assert.StartsWith($"{host}/v1/requests/", answer.Text("status_url"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,7 +96,8 @@ public class DocumentedApiTests
         var id = await provider.Submit();
         provider.Pass(seconds);
         var answer = await provider.Cancel(id);
-        Assert.Equal((HttpStatusCode.Accepted, status, "not_cancellable"), (answer.StatusCode, answer.Text("status"), answer.Text("outcome")));
+        Assert.Equal((HttpStatusCode.Accepted, status, "not_cancellable"),
+            (answer.StatusCode, answer.Text("status"), answer.Text("outcome")));
         provider.Pass(6);
         Assert.Equal("succeeded", (await provider.Result(id)).Text("status"));
     }
@@ -123,7 +125,8 @@ public class DocumentedApiTests
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
-        foreach (var path in new[] { $"/v1/requests/{id}/status", $"/v1/requests/{id}/result", "/v1/models", "/v1/models/categories", Provider.Model, "/prod/v2/balance" })
+        string[] paths = [$"/v1/requests/{id}/status", $"/v1/requests/{id}/result", "/v1/models", "/v1/models/categories", Provider.Model, "/prod/v2/balance"];
+        foreach (var path in paths)
         {
             var answer = await provider.Get(path, token: null);
             Assert.Equal((path, HttpStatusCode.BadRequest, 400004), (path, answer.StatusCode, answer.Code));
@@ -161,7 +164,8 @@ public class DocumentedApiTests
         Assert.False(entry.ContainsKey("input_schema"));
 
         var withSchema = (await provider.Get("/v1/models?include_schema=true")).Json["models"]![0]!;
-        Assert.Equal(["prompt", "elements", "image_urls"], withSchema["input_schema"]!["required"]!.AsArray().Select(name => name!.GetValue<string>()));
+        Assert.Equal(["prompt", "elements", "image_urls"],
+            withSchema["input_schema"]!["required"]!.AsArray().Select(name => name!.GetValue<string>()));
         Assert.Empty((await provider.Get("/v1/models?search=flux")).Json["models"]!.AsArray());
         Assert.Empty((await provider.Get("/v1/models?offset=1")).Json["models"]!.AsArray());
     }
@@ -170,7 +174,8 @@ public class DocumentedApiTests
     public async Task A_model_is_described_with_its_schema_and_an_unknown_one_is_an_error()
     {
         await using var provider = await Provider.Start();
-        Assert.Equal("String", (await provider.Get(Provider.Model)).Json["input_schema"]!["properties"]!["duration"]!["type"]!.GetValue<string>());
+        var schema = (await provider.Get(Provider.Model)).Json["input_schema"]!;
+        Assert.Equal("String", schema["properties"]!["duration"]!["type"]!.GetValue<string>());
         Assert.Equal(400001, (await provider.Get("/v1/models/nobody/nothing")).Code);
         Assert.Equal("image-to-video", (await provider.Get("/v1/models/categories")).Json["categories"]![0]!.GetValue<string>());
     }
@@ -181,8 +186,9 @@ public class DocumentedApiTests
         await using var provider = await Provider.Start(new() { BalanceUsd = 10 });
         await provider.Submit(Provider.Input(duration: "10"));
         var balance = (await provider.Get("/prod/v2/balance")).Json;
-        Assert.Equal((8.88m, 8_880_000, "USD"),
-            (balance["balance_usd"]!.GetValue<decimal>(), balance["balance_microdollars"]!.GetValue<long>(), balance["currency"]!.GetValue<string>()));
+        Assert.Equal(8.88m, balance["balance_usd"]!.GetValue<decimal>());
+        Assert.Equal(8_880_000, balance["balance_microdollars"]!.GetValue<long>());
+        Assert.Equal("USD", balance["currency"]!.GetValue<string>());
     }
 
     private static DateTimeOffset At(Answer answer, string field) => DateTimeOffset.Parse(answer.Text(field), CultureInfo.InvariantCulture);

@@ -21,7 +21,7 @@ public class InputTests
         { """{"prompt": "p", "elements": [{"frontal_image_url": "https://e.com/a.png"}], "image_urls": []}""", "elements.0.reference_image_urls" },
         { """{"prompt": "p", "elements": [{"reference_image_urls": []}], "image_urls": []}""", "elements.0.reference_image_urls" },
         { """{"prompt": "p", "elements": [{"frontal_image_url": null, "reference_image_urls": ["https://e.com/a.png"]}], "image_urls": []}""", "elements.0.frontal_image_url" },
-        { """{"prompt": "p", "elements": [{"reference_image_urls": ["https://e.com/a", "https://e.com/b", "https://e.com/c", "https://e.com/d", "https://e.com/e"]}], "image_urls": []}""", "elements.0.reference_image_urls" },
+        { """{"prompt": "p", "elements": [{"reference_image_urls": ["http://e.com/a", "http://e.com/b", "http://e.com/c", "http://e.com/d", "http://e.com/e"]}], "image_urls": []}""", "elements.0.reference_image_urls" },
         { "[]", "" },
     };
 
@@ -32,7 +32,8 @@ public class InputTests
         await using var provider = await Provider.Start();
         var answer = await provider.Post(Provider.Model, body);
         Assert.Equal((HttpStatusCode.UnprocessableEntity, 422001), (answer.StatusCode, answer.Code));
-        var places = answer.Json["detail"]!.AsArray().Select(entry => string.Join('.', entry!["loc"]!.AsArray().Skip(1).Select(step => step!.ToString())));
+        var places = answer.Json["detail"]!.AsArray().Select(entry =>
+            string.Join('.', entry!["loc"]!.AsArray().Skip(1).Select(step => step!.ToString())));
         Assert.Equal([path], places);
         Assert.Equal(0, provider.Account.AcceptedCount);
     }

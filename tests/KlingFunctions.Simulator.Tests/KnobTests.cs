@@ -169,11 +169,14 @@ public class KnobTests
         provider.PassARun();
         var output = (await provider.Result(id)).Json["output"]!.AsObject();
         Assert.Equal(expected, string.Join(',', output.Select(field => field.Key)));
-        var urls = output.SelectMany(field => field.Value is JsonArray list ? list.Select(url => url!.GetValue<string>()) : [field.Value!.GetValue<string>()]);
-        foreach (var url in urls)
+        foreach (var (key, value) in output)
         {
-            var file = await provider.Fetch(url);
-            Assert.Equal((HttpStatusCode.OK, url.EndsWith(".png", StringComparison.Ordinal) ? "image/png" : "video/mp4"), (file.StatusCode, file.ContentHeaders.ContentType?.MediaType));
+            foreach (var url in value as JsonArray ?? [value!.DeepClone()])
+            {
+                var file = await provider.Fetch(url!.GetValue<string>());
+                var type = key.StartsWith("image", StringComparison.Ordinal) ? "image/png" : "video/mp4";
+                Assert.Equal((HttpStatusCode.OK, type), (file.StatusCode, file.ContentHeaders.ContentType?.MediaType));
+            }
         }
         Assert.All(output.Where(field => field.Value is JsonArray), field => Assert.Equal(2, field.Value!.AsArray().Count));
     }
@@ -214,7 +217,7 @@ public class KnobTests
     [InlineData(false, 0)]
     public async Task Cancelled_and_failed_requests_stay_paid_or_not(bool charged, double spent)
     {
-        await using var provider = await Provider.Start(new() { ChargesCancelled = charged, ChargesFailed = charged, FailsWith = "no", Slots = 1 });
+        await using var provider = await Provider.Start(new() { ChargesCancelled = charged, ChargesFailed = charged, FailsWith = "no" });
         var id = await provider.Submit();
         await provider.Cancel(id);
         Assert.Equal((decimal)spent, provider.Account.SpentUsd);

@@ -120,4 +120,5 @@ internal sealed record Answer(HttpStatusCode StatusCode, HttpResponseHeaders Hea
     public int? Position => Json["queue_position"]?.GetValue<int>();
 }
 
-internal sealed record Download(HttpStatusCode StatusCode, HttpResponseHeaders Headers, HttpContentHeaders ContentHeaders, long? Length, byte[] Bytes, bool IsComplete);
+internal sealed record Download(
+    HttpStatusCode StatusCode, HttpResponseHeaders Headers, HttpContentHeaders ContentHeaders, long? Length, byte[] Bytes, bool IsComplete);

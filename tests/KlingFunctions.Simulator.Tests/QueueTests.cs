@@ -83,7 +83,8 @@ public class QueueTests
 
     [Fact]
     public void Whatever_happens_the_queue_is_first_in_first_out_and_the_account_is_right() =>
-        Prop.ForAll(Gen.Zip(Gen.Choose(1, 3), Step.Generator.ListOf()).ToArbitrary(), run => Holds(run.Item1, run.Item2)).QuickCheckThrowOnFailure();
+        Prop.ForAll(Gen.Zip(Gen.Choose(1, 3), Step.Generator.ListOf()).ToArbitrary(),
+            run => Holds(run.Item1, run.Item2)).QuickCheckThrowOnFailure();
 
     private static void Holds(int slots, IEnumerable<Step> steps)
     {
@@ -118,7 +119,8 @@ public class QueueTests
         }
 
         clock.Advance(TimeSpan.FromHours(1));
-        Assert.All(ids, id => Assert.Equal(cancelled.Contains(id) ? RequestState.Cancelled : RequestState.Succeeded, simulation.Find(id)!.State));
+        Assert.All(ids, id =>
+            Assert.Equal(cancelled.Contains(id) ? RequestState.Cancelled : RequestState.Succeeded, simulation.Find(id)!.State));
         Assert.Equal(ids, simulation.Account.Accepted.Select(submission => submission.RequestId));
         Assert.Equal(0.56m * (ids.Count - cancelled.Count), simulation.Account.SpentUsd);
     }

@@ -35,7 +35,8 @@ public class SampleTests
 
     [Fact]
     public void Sample_files_are_small() => Assert.All(
-        Directory.EnumerateFiles(Samples.Path(), "*", SearchOption.AllDirectories), file => Assert.InRange(new FileInfo(file).Length, 1, 150_000));
+        Directory.EnumerateFiles(Samples.Path(), "*", SearchOption.AllDirectories),
+        file => Assert.InRange(new FileInfo(file).Length, 1, 150_000));
 
     private static IEnumerable<JsonNode> Images(JsonNode input) => input["image_urls"]!.AsArray().Concat(
         input["elements"]!.AsArray().SelectMany(element => element!["reference_image_urls"]!.AsArray().Append(element["frontal_image_url"])))!;
@@ -49,5 +50,6 @@ internal static class Samples
 
     private static string Above(string directory) =>
         File.Exists(System.IO.Path.Combine(directory, "KlingFunctions.sln")) ? directory
-            : Above(System.IO.Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("The tests do not lie in the repository."));
+            : Above(System.IO.Path.GetDirectoryName(directory)
+                ?? throw new InvalidOperationException("The tests do not lie in the repository."));
 }

@@ -1,0 +1,74 @@
+using System.Reflection;
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+
+namespace KlingFunctions.Simulator.Tests;
+
+public class SettingsTests
+{
+    private static readonly Dictionary<string, string?> EveryKnob = new()
+    {
+        ["QueueTime"] = "00:00:01",
+        ["RunTime"] = "00:00:09",
+        ["Slots"] = "7",
+        ["NeverFinishes"] = "true",
+        ["Tokens:0"] = "one",
+        ["BalanceUsd"] = "12.5",
+        ["ChargesCancelled"] = "true",
+        ["ChargesFailed"] = "false",
+        ["ErrorShape"] = "Html",
+        ["ErrorsAsOk"] = "true",
+        ["BadTokenStatusCode"] = "401",
+        ["NoBalanceStatusCode"] = "402",
+        ["RetryAfter"] = "00:00:03",
+        ["RetryAfterIsDate"] = "true",
+        ["BadInput"] = "FailsLater",
+        ["SubmitStatusCode"] = "202",
+        ["RequestIdField"] = "id",
+        ["Words:Completed"] = "done",
+        ["OmitsQueuePosition"] = "true",
+        ["FailureOnStatus"] = "true",
+        ["NotReadyIsError"] = "true",
+        ["Outputs"] = "Videos, Image",
+        ["OutputCount"] = "3",
+        ["FailsWith"] = "no",
+        ["FailureShape"] = "List",
+        ["CancelStatusCode"] = "200",
+        ["RefusesCancel"] = "true",
+        ["OddCancelStatus"] = "true",
+        ["RequestLifetime"] = "7.00:00:00",
+        ["FileLifetime"] = "01:00:00",
+        ["ExpiredFileStatusCode"] = "404",
+        ["FilesBase"] = "http://files.runcomfy.net",
+        ["RedirectsFilesTo"] = "/moved",
+        ["IgnoresRange"] = "true",
+        ["FileContentType"] = "text/html",
+        ["FileLength"] = "Half",
+        ["FileContent"] = "Empty",
+        ["PadsFilesTo"] = "5000000000",
+        ["TruncatesAfter"] = "1",
+        ["Faults:0:Call"] = "Submit",
+        ["Faults:0:Kind"] = "Dropped",
+        ["Faults:0:Late"] = "true",
+    };
+
+    public static TheoryData<string> Knobs =>
+        [.. typeof(Behaviour).GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(knob => knob.Name)];
+
+    [Theory]
+    [MemberData(nameof(Knobs))]
+    public void Every_knob_can_be_set_from_configuration(string knob)
+    {
+        var section = new ConfigurationBuilder().AddInMemoryCollection(EveryKnob).Build();
+        var behaviour = section.Get<Behaviour>(binder => binder.ErrorOnUnknownConfiguration = true)!;
+        var property = typeof(Behaviour).GetProperty(knob)!;
+        Assert.NotEqual(JsonSerializer.Serialize(property.GetValue(new Behaviour())), JsonSerializer.Serialize(property.GetValue(behaviour)));
+    }
+
+    [Fact]
+    public void A_fault_from_configuration_strikes_once_unless_told_otherwise()
+    {
+        var section = new ConfigurationBuilder().AddInMemoryCollection(EveryKnob).Build();
+        Assert.Equal([new Fault(ApiCall.Submit, FaultKind.Dropped, Times: 1, Late: true)], section.Get<Behaviour>()!.Faults);
+    }
+}
