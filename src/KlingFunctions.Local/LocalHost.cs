@@ -24,6 +24,8 @@ internal static class LocalHost
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
         if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
+        if (!string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
+            throw new SettingException("Storage:Blobs is set, and this version of Local keeps videos in a folder only: leave it out.");
         builder.Services.AddPipeline(builder.Configuration);
         AddLocal(builder);
         configure?.Invoke(builder);
