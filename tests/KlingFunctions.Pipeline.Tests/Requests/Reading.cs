@@ -41,10 +41,8 @@ internal static class Reading
 
     public static JsonObject Element(int references = 1, string? frontal = null)
     {
-        var element = new JsonObject
-        {
-            ["reference_image_urls"] = new JsonArray([.. Enumerable.Range(0, references).Select(i => (JsonNode)$"https://example.com/{Guid.NewGuid()}/{i}.png")]),
-        };
+        var urls = Enumerable.Range(0, references).Select(_ => (JsonNode)$"https://example.com/{Guid.NewGuid()}.png");
+        var element = new JsonObject { ["reference_image_urls"] = new JsonArray([.. urls]) };
         if (frontal is not null) element["frontal_image_url"] = frontal;
         return element;
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using Microsoft.Extensions.Options;
@@ -128,7 +129,8 @@ public class RequestReaderTests
 
     [Fact]
     public void An_unknown_property_within_an_element_is_measured_against_the_elements_own() =>
-        AssertFault(ReadChanged(body => body["elements"]![0]!["front_image_url"] = "x"), "/elements/0/front_image_url", "unknown_property", "\"frontal_image_url\"");
+        AssertFault(ReadChanged(body => body["elements"]![0]!["front_image_url"] = "x"),
+            "/elements/0/front_image_url", "unknown_property", "\"frontal_image_url\"");
 
     [Fact]
     public void A_pointer_escapes_what_RFC_6901_wants_escaped() =>
@@ -138,7 +140,8 @@ public class RequestReaderTests
     [InlineData("""{"prompt":"a","prompt":"b"}""", "/prompt")]
     [InlineData("""{"prompt":"a","prompt":null}""", "/prompt")]
     [InlineData("""{"prompt":"a","metadata":{"x":[{"y":1,"y":1}]}}""", "/metadata/x/0/y")]
-    [InlineData("""{"prompt":"@Element1","elements":[{"reference_image_urls":["https://a.example/"],"reference_image_urls":["https://b.example/"]}]}""", "/elements/0/reference_image_urls")]
+    [InlineData("""{"prompt":"@Element1","elements":[{"frontal_image_url":"","frontal_image_url":"","reference_image_urls":["https://a.example"]}]}""",
+        "/elements/0/frontal_image_url")]
     public void A_property_that_is_there_twice_is_refused(string body, string place) => AssertFault(Read(body), place, "duplicate_property");
 
     [Fact]
@@ -277,7 +280,9 @@ public class RequestReaderTests
     public void Loopback_is_taken_if_the_setting_says_so()
     {
         var reader = new RequestReader(Options.Create(new NetworkOptions { AllowLoopback = true }));
-        AssertRequest(reader.Read("""{"prompt":"@Image1","image_urls":["http://127.0.0.1:5000/a.png"],"webhook_url":"http://localhost:5000/hook"}"""u8.ToArray()));
+        AssertRequest(reader.Read("""
+            {"prompt":"@Image1","image_urls":["http://127.0.0.1:5000/a.png"],"webhook_url":"http://localhost:5000/hook"}
+            """u8.ToArray()));
     }
 
     [Theory]
@@ -314,7 +319,9 @@ public class RequestReaderTests
 
     [Fact]
     public void Metadata_comes_back_as_it_was_given() =>
-        Assert.Equal("""{"b":1.50,"a":"ü\u00fc"}""", AssertRequest(Read("""{"prompt":"a","metadata":{"b":1.50,"a":"ü\u00fc"}}""")).Metadata!.Value.GetRawText());
+        Assert.Equal(
+            """{"b":1.50,"a":"ü\u00fc"}""",
+            AssertRequest(Read("""{"prompt":"a","metadata":{"b":1.50,"a":"ü\u00fc"}}""")).Metadata!.Value.GetRawText());
 
     [Theory]
     [InlineData("/webhook_url", "https://example.com/other")]
@@ -355,6 +362,17 @@ public class RequestReaderTests
         Assert.True(fault.Message.Length < 300 && !fault.Message.Any(char.IsControl), fault.Message);
     }
 
+    [Fact]
+    public void A_request_survives_being_written_down()
+    {
+        var request = AssertRequest(Read(FullBody));
+        var again = JsonSerializer.Deserialize(JsonSerializer.Serialize(request, Written.Default.VideoRequest), Written.Default.VideoRequest)!;
+        Assert.True(JsonElement.DeepEquals(request.Input, again.Input) && JsonElement.DeepEquals(request.Metadata!.Value, again.Metadata!.Value));
+        Assert.Equal((request.WebhookUrl, request.Fingerprint), (again.WebhookUrl, again.Fingerprint));
+        var bare = AssertRequest(Read("""{"prompt":"a"}"""));
+        Assert.Null(JsonSerializer.Deserialize(JsonSerializer.Serialize(bare, Written.Default.VideoRequest), Written.Default.VideoRequest)!.Metadata);
+    }
+
     private static RequestReading ReadCounts(int elements, int images) => Read(new JsonObject
     {
         ["prompt"] = "a",
@@ -371,3 +389,7 @@ public class RequestReaderTests
         else at[steps[^1]] = value;
     });
 }
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(VideoRequest))]
+internal sealed partial class Written : JsonSerializerContext;

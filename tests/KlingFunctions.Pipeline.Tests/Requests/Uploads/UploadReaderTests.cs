@@ -22,7 +22,11 @@ public class UploadReaderTests
     public void An_image_of_a_request_may_be_a_path_relative_to_it(string written, string url)
     {
         var request = AssertRequest(ReadRequest($$"""
-            { "prompt": "@Element1 in @Image1", "elements": [{ "frontal_image_url": "{{written}}", "reference_image_urls": ["{{written}}"] }], "image_urls": ["{{written}}"] }
+            {
+              "prompt": "@Element1 in @Image1",
+              "elements": [{ "frontal_image_url": "{{written}}", "reference_image_urls": ["{{written}}"] }],
+              "image_urls": ["{{written}}"]
+            }
             """));
         Assert.Equal([url, url, url], KlingO1.Images(request.Input).Select(image => image.Url));
     }
@@ -37,7 +41,8 @@ public class UploadReaderTests
     [InlineData("..", "leads out", "red.json")]
     [InlineData(".", "names no image", "red.json")]
     public void A_path_that_leads_elsewhere_is_a_fault(string written, string says, string path = "shoes/summer/red.json") =>
-        AssertFault(Reader.ReadRequest(path, Encoding.UTF8.GetBytes($$"""{ "prompt": "@Image1", "image_urls": ["{{written}}"] }""")), "/image_urls/0", "invalid_url", says);
+        AssertFault(Reader.ReadRequest(path, Encoding.UTF8.GetBytes($$"""{ "prompt": "@Image1", "image_urls": ["{{written}}"] }""")),
+            "/image_urls/0", "invalid_url", says);
 
     [Fact]
     public void Only_images_are_paths()
