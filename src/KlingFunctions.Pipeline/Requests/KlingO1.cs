@@ -243,14 +243,16 @@ public static partial class KlingO1
     {
         private static readonly string[] ShortForms = ["el", "elem", "elems", "im", "img", "imgs"];
 
+        public bool Has(string number) =>
+            Count is null || (int.TryParse(number, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= Count);
+
         public string Range => Count is > 1 ? $"@{Word}1 to @{Word}{Count}" : $"@{Word}1";
 
         /// <summary>Whether somebody who wrote <paramref name="word"/> before a number meant this.</summary>
         public bool IsMeantBy(string word, bool numberFollowsAtOnce)
         {
             var lower = word.ToLowerInvariant();
-            var plain = Noun + "s";
-            if (lower == Noun || lower == plain) return true;
+            if (lower == Noun || lower == Noun + "s") return true;
             return numberFollowsAtOnce
                 && ((ShortForms.Contains(lower) && lower[0] == Noun[0])
                     || (Math.Abs(lower.Length - Noun.Length) <= 2 && NearestName.Distance(lower, Noun) <= Noun.Length / 3));
@@ -282,18 +284,15 @@ public static partial class KlingO1
             if (referables.FirstOrDefault(r => r.IsMeantBy(word, numberFollowsAtOnce)) is not { } meant) continue;
 
             var right = $"@{meant.Word}{number}";
-            if (number.Length > 0) used.Add(right);
-            if (!told.Add(match.Value)) continue;
-
-            if (match.Value != right || number.Length == 0)
+            if ((match.Value != right || number.Length == 0) && told.Add(match.Value))
             {
                 var advice = number.Length == 0 ? meant.Range : Wording.Quote(right) + (tail.Length > 0 ? " and a space after it" : "");
                 findings.Fault(place, FaultCode.MisspeltReference,
                     $"The prompt says {Wording.Quote(match.Value)}, which the model does not recognise: write {advice}.");
             }
-            else if (meant.Count is { } count && !(int.TryParse(number, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= count))
+            if (number.Length > 0 && used.Add(right) && !meant.Has(number))
             {
-                var given = count switch
+                var given = meant.Count switch
                 {
                     0 => $"no {meant.Noun}s are given",
                     1 => $"only {meant.Range} is given",

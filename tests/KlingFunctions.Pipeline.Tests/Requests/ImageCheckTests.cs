@@ -93,7 +93,7 @@ public sealed class ImageCheckTests : IDisposable
         AssertFault(await Check(server.Url("/image"), limits), "image_too_large", "more than 0.3 MB");
     }
 
-    [Fact]
+    [Fact(Timeout = 10_000)]
     public async Task Of_a_file_without_end_no_more_is_read_than_its_limit()
     {
         await using var server = await LoopbackServer.Start(async c =>
@@ -179,7 +179,7 @@ public sealed class ImageCheckTests : IDisposable
         AssertFault(await Check(server.Url("/image")), "image_unreachable", status.ToString(CultureInfo.InvariantCulture), says);
     }
 
-    [Fact]
+    [Fact(Timeout = 10_000)]
     public async Task An_image_that_is_not_there_in_20_seconds_is_unreachable()
     {
         var asked = new TaskCompletionSource();
@@ -196,7 +196,7 @@ public sealed class ImageCheckTests : IDisposable
         AssertFault(await check, "image_unreachable", "20 s");
     }
 
-    [Fact]
+    [Fact(Timeout = 10_000)]
     public async Task Cancelling_the_check_is_no_fault_of_an_image()
     {
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Ct);
@@ -285,7 +285,7 @@ public sealed class ImageCheckTests : IDisposable
         Assert.Equal(1, requests);
     }
 
-    [Fact]
+    [Fact(Timeout = 10_000)]
     public async Task Faults_come_in_the_order_of_the_request_whichever_image_answers_first()
     {
         var (others, answered) = (new TaskCompletionSource(), 0);
@@ -300,7 +300,7 @@ public sealed class ImageCheckTests : IDisposable
         Assert.Equal(["/image_urls/0", "/image_urls/1", "/image_urls/2", "/image_urls/3"], faults.Select(f => f.Pointer));
     }
 
-    [Fact]
+    [Fact(Timeout = 10_000)]
     public async Task At_most_four_images_are_fetched_at_one_time()
     {
         int now = 0, most = 0;

@@ -74,6 +74,10 @@ public class PromptReferenceTests
     public void Other_words_with_an_at_sign_are_none_of_our_business(string prompt) => AssertRequest(ReadPrompt(prompt, 1, 1));
 
     [Fact]
+    public void A_misspelt_reference_to_what_is_not_there_is_both() =>
+        Assert.Equal(["misspelt_reference", "dangling_reference"], ReadPrompt("@element2", 1, 1).Faults.Select(f => f.Code));
+
+    [Fact]
     public void Each_wrong_reference_is_told_once() =>
         Assert.Equal(["misspelt_reference", "dangling_reference"],
             ReadPrompt("@element1 @element1 @Image7 @Image7", 1, 1).Faults.Select(f => f.Code));
