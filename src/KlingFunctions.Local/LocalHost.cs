@@ -26,6 +26,8 @@ internal static class LocalHost
         if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
         if (!string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
             throw new SettingException("Storage:Blobs is set, and this version of Local keeps videos in a folder only: leave it out.");
+        // Kestrel's own lines would name each URL whole, with what it carries in its query.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Services.AddPipeline(builder.Configuration);
         AddLocal(builder);
         configure?.Invoke(builder);

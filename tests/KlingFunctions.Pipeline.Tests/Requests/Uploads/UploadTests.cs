@@ -31,7 +31,7 @@ public class UploadTests
         var id = Upload.JobId("shoes/red.json", "0x8DC");
         Assert.Equal(id, Upload.JobId("shoes/red.json", "\"0x8DC\""));
         Assert.Equal(id, Upload.JobId("/shoes/red.json", "0x8DC"));
-        Assert.Matches("^up-[0-9a-f]{32}$", id);
+        Assert.Matches("^vid_[0-9a-f]{32}$", id);
     }
 
     [Fact]
