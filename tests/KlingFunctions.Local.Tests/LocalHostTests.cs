@@ -4,6 +4,7 @@ using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Simulator;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
@@ -119,6 +120,21 @@ public sealed class LocalHostTests : IDisposable
         Assert.Superset(new HashSet<string> { "Validate", "Submit", "Poll", "Store", "FindReceivers", "Deliver" }, own.Select(s => s.OperationName).ToHashSet());
         var trace = Assert.Single(own.Select(s => s.TraceId).Distinct());
         Assert.Contains(steps, s => s.Source.Name == "Microsoft.AspNetCore" && s.TraceId == trace);
+    }
+
+    [Fact]
+    public async Task The_query_of_a_webhook_is_written_into_the_input_of_its_job_and_nowhere_else()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: TestContext.Current.CancellationToken);
+        await using var scene = new Scene(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
+        scene.Receiver.Status = 500;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count == 2);
+        var written = ((LocalHostUnderTest)scene.Host).Services.GetRequiredService<JournalDatabase>().Read(db => db.Query(
+            "SELECT id || input || coalesce(status, '') || coalesce(output, '') FROM instances UNION ALL SELECT name || coalesce(value, '') FROM history",
+            row => row.GetString(0)));
+        Assert.StartsWith(id, Assert.Single(written, row => row.Contains("s3cr3t", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(written, row => row.StartsWith($"ntf_{id}", StringComparison.Ordinal));
     }
 
     private async Task StartAsync(params (string Key, string Value)[] changes)

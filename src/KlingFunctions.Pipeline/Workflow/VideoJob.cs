@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 
 namespace KlingFunctions.Pipeline.Workflow;
@@ -64,4 +65,8 @@ public sealed record VideoJob
 
     /// <summary>When trying to submit ends (UTC), carried over when the history is cut; null before the first try that came to nothing.</summary>
     public DateTimeOffset? SubmitUntil { get; init; }
+
+    /// <summary>The job with the query of its webhook's URL, which is a secret, left out: as it may enter another history.</summary>
+    public VideoJob WithoutSecrets() =>
+        Request.WebhookUrl is { } url ? this with { Request = Request with { WebhookUrl = UrlRule.Redact(url) } } : this;
 }
