@@ -18,33 +18,30 @@ internal static class CommandLine
         var root = Commands(terminal);
         // Prompts begin with @Element1: that must not be read as the name of a file with arguments.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
+        if (parsed.Action is ParseErrorAction misread)
         {
-            foreach (var error in parsed.Errors) terminal.Error.Say(error.Message);
-            terminal.Error.Say($"Say '{parsed.CommandResult.Command.Name} --help' for help.");
+            // Who says nothing at all wants to know what there is to say.
+            misread.ShowHelp = args.Count == 0;
+            misread.ShowTypoCorrections = false; // They would go to stdout.
+            await parsed.InvokeAsync(Streams(terminal), cancel);
             return ExitCodes.Usage;
         }
         try
         {
-            return await parsed.InvokeAsync(
-                new InvocationConfiguration
-                {
-                    Output = terminal.Out.Profile.Out.Writer,
-                    Error = terminal.Error.Profile.Out.Writer,
-                    EnableDefaultExceptionHandler = false,
-                    // The host listens to signals itself, and takes its time: a step under way may be a paid POST.
-                    ProcessTerminationTimeout = parsed.CommandResult.Command is ServeCommand ? null : Farewell,
-                },
-                cancel);
+            var invocation = Streams(terminal);
+            // The host listens to signals itself, and takes its time: a step under way may be a paid POST.
+            invocation.ProcessTerminationTimeout = parsed.CommandResult.Command is ServeCommand ? null : Farewell;
+            return await parsed.InvokeAsync(invocation, cancel);
         }
         catch (ExitException e)
         {
             terminal.Error.Say(e.Message);
             return e.Code;
         }
-        catch (OptionsValidationException e)
+        catch (Exception e) when (e is OptionsValidationException || e is AggregateException all && all.InnerExceptions.All(i => i is OptionsValidationException))
         {
-            foreach (var failure in e.Failures) terminal.Error.Say(failure);
+            var wrong = e is AggregateException several ? several.InnerExceptions.Cast<OptionsValidationException>() : [(OptionsValidationException)e];
+            foreach (var failure in wrong.SelectMany(w => w.Failures)) terminal.Error.Say(failure);
             return ExitCodes.Configuration;
         }
         catch (Exception e) when (e is SettingException or JournalException)
@@ -58,6 +55,13 @@ internal static class CommandLine
             return ExitCodes.Interrupted;
         }
     }
+
+    private static InvocationConfiguration Streams(Terminal terminal) => new()
+    {
+        Output = terminal.Out.Profile.Out.Writer,
+        Error = terminal.Error.Profile.Out.Writer,
+        EnableDefaultExceptionHandler = false,
+    };
 
     private static RootCommand Commands(Terminal terminal) => new("Turns a prompt and reference images into a stored video, through RunComfy's Kling O1.")
     {

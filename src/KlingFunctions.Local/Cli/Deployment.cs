@@ -1,8 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
-using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
@@ -107,7 +104,7 @@ internal sealed class Deployment : IDisposable
                 // Who never answered is not there; who did is perhaps being started anew.
                 var isAbsent = !_hasAnswered && e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
                 if (isLast || isAbsent)
-                    throw new ExitException(ExitCodes.Unavailable, $"{_url} can't be reached: {e.Message} Does the host run, and is --url right?");
+                    throw new ExitException(ExitCodes.Unavailable, $"{_url} can't be reached ({e.Message.TrimEnd('.')}). Does the host run, and is --url right?");
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
@@ -124,43 +121,6 @@ internal sealed class Deployment : IDisposable
         if (response.Headers.Location is { } elsewhere && (int)response.StatusCode is >= 300 and < 400)
             throw new ExitException(ExitCodes.Unavailable, $"{_url} sends us on to {elsewhere.GetLeftPart(UriPartial.Path)}: give the final address as --url.");
         var isProblem = response.Content.Headers.ContentType?.MediaType is "application/problem+json";
-        throw new RefusedException(response.StatusCode, answer, isProblem ? answer.As(PipelineJson.Default.Problem) : null, response.Headers.RetryAfter?.Delta);
+        throw new RefusedException(response.StatusCode, answer, isProblem ? answer.As<Problem>() : null, response.Headers.RetryAfter?.Delta);
     }
-}
-
-/// <summary>What a host answered.</summary>
-/// <param name="From">Which host.</param>
-/// <param name="Body">Its words.</param>
-internal sealed record Answer(string From, byte[] Body)
-{
-    /// <summary>What it means.</summary>
-    /// <exception cref="ExitException">Nothing that a host of ours says.</exception>
-    public T As<T>(JsonTypeInfo<T> type)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(Body, type) ?? throw new JsonException();
-        }
-        catch (JsonException)
-        {
-            throw new ExitException(ExitCodes.Unavailable, $"{From} answers, but not as KlingFunctions does: is --url right?");
-        }
-    }
-}
-
-/// <summary>The host said no.</summary>
-/// <param name="status">How.</param>
-/// <param name="answer">In its own words.</param>
-/// <param name="problem">Why; null if it did not say so in our way.</param>
-/// <param name="retryAfter">When to ask again.</param>
-internal sealed class RefusedException(HttpStatusCode status, Answer answer, Problem? problem, TimeSpan? retryAfter)
-    : Exception(problem?.Detail ?? $"{answer.From} answers {(int)status}, and not as KlingFunctions does: is --url right?")
-{
-    public HttpStatusCode Status { get; } = status;
-
-    public Answer Answer { get; } = answer;
-
-    public Problem? Problem { get; } = problem;
-
-    public TimeSpan? RetryAfter { get; } = retryAfter;
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
@@ -25,7 +25,7 @@ internal sealed class ListCommand : ClientCommand
                 .Select(o => KeyValuePair.Create(o.Item1, parsed.GetValue(o.Item2)))
                 .Where(o => o.Value is not null));
         var answer = await deployment.GetAsync($"/api/videos{query}", cancel);
-        var page = answer.As(PipelineJson.Default.VideoPage);
+        var page = answer.As<VideoPage>();
         voice.Result(answer, console =>
         {
             if (page.Videos.Count > 0) console.Write(JobText.List(page.Videos));

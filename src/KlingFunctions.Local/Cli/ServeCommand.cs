@@ -9,6 +9,8 @@ namespace KlingFunctions.Local.Cli;
 /// <summary><c>serve</c>: the host, until a signal ends it.</summary>
 internal sealed class ServeCommand : Command
 {
+    private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
+
     private readonly Option<string?> _urls = new("--urls") { Description = "Where to listen, such as http://127.0.0.1:7071 (the default)." };
     private readonly Option<string?> _data = new("--data") { Description = "The folder for the journal, the videos and the inbox (default ./data)." };
     private readonly Terminal _terminal;
@@ -46,15 +48,19 @@ internal sealed class ServeCommand : Command
         var settings = Settings(parsed.UnmatchedTokens);
         if (parsed.GetValue(_urls) is { } urls) settings["urls"] = urls;
         if (parsed.GetValue(_data) is { } data) settings["Local:DataDirectory"] = data;
+        var isUp = false;
         try
         {
-            await using var app = LocalHost.Build(settings);
+            // Why it does not come up is said below, in a sentence.
+            await using var app = LocalHost.Build(settings, builder => builder.Logging.AddFilter(HostLog, level => isUp && level >= LogLevel.Warning));
+            app.Services.GetRequiredService<IStartupValidator>().Validate(); // All that is wrong at once, not what is looked at first.
             await app.StartAsync(cancel);
+            isUp = true;
             Introduce(app);
             await app.WaitForShutdownAsync(cancel);
             return ExitCodes.Success;
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException { ParamName: "port" })
         {
             throw new ExitException(ExitCodes.Configuration, $"The setting 'urls' is no address to listen on, such as http://127.0.0.1:7071: {e.Message}");
         }
@@ -73,19 +79,18 @@ internal sealed class ServeCommand : Command
         T Options<T>() where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
         var (local, runComfy, url) = (Options<LocalOptions>(), Options<RunComfyOptions>(), app.Services.GetRequiredService<HostAddress>().Value);
         var hasKey = !string.IsNullOrEmpty(local.ApiKey);
-        var provider = new Uri(runComfy.BaseUrl);
         var curl = $"curl {(hasKey ? "-H \"x-functions-key: $KLING_KEY\" " : "")}--json @samples/request.json {url}/api/videos";
 
         _terminal.Out.Facts(
         [
             ("Listens on", string.Join(", ", app.Urls)),
             ("Data", $"{Path.GetFullPath(local.DataDirectory)} (journal, videos; requests that land in {Path.GetFileName(local.Inbox)}/ start jobs)"),
-            ("Provider", provider switch
+            ("Provider", new Uri(runComfy.BaseUrl) switch
             {
-                { IsLoopback: true } => $"{provider}, on this machine: a simulator, nothing is paid",
+                { IsLoopback: true } => $"{runComfy.BaseUrl}, on this machine: a simulator, nothing is paid",
                 { Host: var host } when host.EndsWith(".runcomfy.net", StringComparison.OrdinalIgnoreCase) =>
-                    $"{provider}, the real RunComfy: a submission costs money ({SubmitCommand.Price})",
-                _ => $"{provider}: neither RunComfy's own address nor this machine",
+                    $"{runComfy.BaseUrl}, the real RunComfy: a submission costs money ({SubmitCommand.Price})",
+                _ => $"{runComfy.BaseUrl}: neither RunComfy's own address nor this machine",
             }),
             ("Key", hasKey ? "needed in the header x-functions-key" : "none, so only this machine may call: Local:ApiKey sets one"),
             ("Webhooks", string.IsNullOrEmpty(Options<WebhookOptions>().Secret)

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
@@ -14,7 +14,7 @@ internal sealed class StatusCommand : ClientCommand
     protected override async Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel)
     {
         var answer = await deployment.GetAsync(PathOf(parsed.GetValue(_id)!), cancel);
-        voice.Result(answer, console => console.Facts(JobText.Details(answer.As(PipelineJson.Default.VideoResource))));
+        voice.Result(answer, console => console.Facts(JobText.Details(answer.As<VideoResource>())));
         return ExitCodes.Success;
     }
 }

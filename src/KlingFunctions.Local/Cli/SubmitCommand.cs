@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Net;
-using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
@@ -39,7 +39,7 @@ internal sealed class SubmitCommand : ClientCommand
 
         voice.Say($"A submission costs money ({Price}).");
         var answer = await PostAsync(deployment, voice, body, parsed.GetValue(_idempotencyKey) ?? Guid.NewGuid().ToString(), cancel);
-        var job = answer.As(PipelineJson.Default.VideoResource);
+        var job = answer.As<VideoResource>();
         if (job.Warnings.Count > 0)
         {
             voice.Say("Warnings:");

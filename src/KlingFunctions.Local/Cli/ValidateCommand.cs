@@ -1,5 +1,5 @@
 using System.CommandLine;
-using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
@@ -14,7 +14,7 @@ internal sealed class ValidateCommand : ClientCommand
     protected override async Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel)
     {
         var answer = await deployment.PostAsync("/api/videos/validate", await _request.ReadAsync(parsed, voice, cancel), cancel);
-        var found = answer.As(PipelineJson.Default.ValidationResult);
+        var found = answer.As<ValidationResult>();
         if (found.Warnings.Count > 0)
         {
             voice.Say("Warnings:");

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Workflow;
 
@@ -50,6 +49,6 @@ internal sealed class Watching(Deployment deployment, Voice voice, string id)
     private async Task LookAsync(CancellationToken cancel)
     {
         _last = await deployment.GetAsync($"/api/videos/{Uri.EscapeDataString(id)}", cancel);
-        _job = _last.As(PipelineJson.Default.VideoResource);
+        _job = _last.As<VideoResource>();
     }
 }

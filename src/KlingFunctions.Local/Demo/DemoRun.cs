@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using KlingFunctions.Local.Cli;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Workflow;
@@ -92,7 +93,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         _out.Facts(
         [
             ("Host", $"{url}, the one that 'serve' runs"),
-            ("RunComfy", $"{runComfy.BaseUrl}, simulated; one slot, and {StrangersAhead} jobs of others ahead of ours"),
+            ("RunComfy", $"{runComfy.BaseUrl.GetLeftPart(UriPartial.Authority)}, simulated; one slot, and {StrangersAhead} jobs of others ahead of ours"),
             ("Receiver", $"{receiver.Url}, which believes signed webhooks only"),
             ("Data", data),
             ("Prompt", Prompt),
@@ -141,7 +142,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         using var feed = new JournalFeed(host.Services.GetRequiredService<InstanceStore>(), terminal.Time);
         var body = System.Text.Encoding.UTF8.GetBytes(request.ToJsonString());
         var answer = await deployment.PostAsync("/api/videos", body, cancel, Guid.NewGuid().ToString());
-        var job = answer.As(PipelineJson.Default.VideoResource);
+        var job = answer.As<VideoResource>();
         return (job.Id, await new JobProgress(_out, terminal.Time, job.CreatedAt).ShowAsync(MomentsAsync(cancel), cancel));
 
         async IAsyncEnumerable<JobMoment> MomentsAsync([EnumeratorCancellation] CancellationToken cancelled)
@@ -157,7 +158,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         DemoReceiver receiver, CancellationToken cancel)
     {
         var way = seen.Select(m => m.Status).Distinct().ToList();
-        var job = (await deployment.GetAsync($"/api/videos/{id}", cancel)).As(PipelineJson.Default.VideoResource);
+        var job = (await deployment.GetAsync($"/api/videos/{id}", cancel)).As<VideoResource>();
         var checks = new List<Check>
         {
             new("States", $"all {Way.Length}, in order", way.SequenceEqual(Way) ? null
