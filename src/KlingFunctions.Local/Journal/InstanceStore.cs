@@ -22,6 +22,12 @@ internal sealed record Recorded(Instance Instance, IReadOnlyList<Happening> Hist
 /// <summary>The rows of workflow instances: each method is one write, whole or not at all, or one read.</summary>
 internal sealed class InstanceStore(JournalDatabase database)
 {
+    /// <summary>
+    /// Hears each status that is written down, with its instance's id, in that order, once it is on the disk. Handlers run on the journal's
+    /// writer: they must be quick, and not throw.
+    /// </summary>
+    public event Action<string, string>? StatusWritten;
+
     private const string Columns = "id, workflow, input, trace, created_at, started_at, status, outcome, output";
 
     /// <summary>Inserts an instance that is due now; false if the id is taken (and, with <paramref name="replaceEnded"/>, still running).</summary>
@@ -95,16 +101,16 @@ internal sealed class InstanceStore(JournalDatabase database)
             if (inboxTaken > 0) db.Execute("DELETE FROM inbox WHERE instance = $1 AND place <= $2", id, inboxTaken);
             db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status);
             return place;
-        });
+        }, _ => Tell(id, status));
 
     /// <summary>Shows a new status at once, without waiting for the next happening.</summary>
     public Task<int> ShowAsync(string id, string? status) =>
-        database.WriteAsync(db => db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status));
+        database.WriteAsync(db => db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status), _ => Tell(id, status));
 
     /// <summary>Lets an instance rest until <paramref name="due"/>, or an event; false if an event has come in between.</summary>
     public Task<bool> RestAsync(string id, DateTimeOffset? due, string? status) => database.WriteAsync(db => db.Execute(
         "UPDATE instances SET due_at = $2, status = $3 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM inbox WHERE instance = $1)",
-        id, due?.UtcTicks, status) > 0);
+        id, due?.UtcTicks, status) > 0, rests => Tell(id, rests ? status : null));
 
     /// <summary>Ends an instance. Its history has served its purpose.</summary>
     public Task<bool> EndAsync(string id, string outcome, string output, string? status) => database.WriteAsync(db =>
@@ -112,7 +118,7 @@ internal sealed class InstanceStore(JournalDatabase database)
         Forget(db, id);
         return db.Execute(
             "UPDATE instances SET due_at = NULL, outcome = $2, output = $3, status = $4 WHERE id = $1", id, outcome, output, status) > 0;
-    });
+    }, _ => Tell(id, status));
 
     /// <summary>Ends a run and begins the next one, under the same id, with the events that nobody waited for.</summary>
     public Task<bool> BeginAnewAsync(string id, string input, IReadOnlyList<string> unseen, string? status, DateTimeOffset now) =>
@@ -123,7 +129,12 @@ internal sealed class InstanceStore(JournalDatabase database)
             foreach (var name in unseen.Concat(raisedMeanwhile)) db.Execute("INSERT INTO inbox (instance, name) VALUES ($1, $2)", id, name);
             return db.Execute(
                 "UPDATE instances SET input = $2, started_at = $3, due_at = $3, status = $4 WHERE id = $1", id, input, now.UtcTicks, status) > 0;
-        });
+        }, _ => Tell(id, status));
+
+    private void Tell(string id, string? status)
+    {
+        if (status is not null) StatusWritten?.Invoke(id, status);
+    }
 
     private static bool Insert(Statements db, string workflow, string id, string input, string? trace, DateTimeOffset now, bool replaceEnded)
     {

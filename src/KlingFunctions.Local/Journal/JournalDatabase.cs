@@ -62,9 +62,11 @@ internal sealed class JournalDatabase : IAsyncDisposable
     }
 
     /// <summary>Runs a write in the next commit, and completes when that is on the disk. Writes keep the order of their calls.</summary>
-    public Task<T> WriteAsync<T>(Func<Statements, T> write)
+    /// <param name="write">The write.</param>
+    /// <param name="committed">Told of it on the writer's own thread, in the order of the writes: it must be quick, and not throw.</param>
+    public Task<T> WriteAsync<T>(Func<Statements, T> write, Action<T>? committed = null)
     {
-        var item = new Write<T>(write);
+        var item = new Write<T>(write, committed);
         ObjectDisposedException.ThrowIf(!_writes.Writer.TryWrite(item), this);
         return item.Task;
     }
@@ -151,7 +153,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
         foreach (var write in batch) write.Committed();
     }
 
-    private sealed class Write<T>(Func<Statements, T> write) : IWrite
+    private sealed class Write<T>(Func<Statements, T> write, Action<T>? committed) : IWrite
     {
         private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private T? _result;
@@ -160,7 +162,11 @@ internal sealed class JournalDatabase : IAsyncDisposable
 
         public void Run(Statements statements) => _result = write(statements);
 
-        public void Committed() => _done.TrySetResult(_result!);
+        public void Committed()
+        {
+            // A write that failed on its own was not written, though its neighbours in the batch were.
+            if (_done.TrySetResult(_result!)) committed?.Invoke(_result!);
+        }
 
         public void Failed(Exception reason) => _done.TrySetException(reason);
     }
