@@ -124,20 +124,24 @@ public class GenerateVideoTests
         Assert.Equal(["Validate", "Submit", "Poll", "Cancel", "FindReceivers"], Called(engine));
     }
 
-    [Fact]
-    public void A_job_whose_submission_may_be_under_way_is_not_cancelled_before_that_is_known()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(40)]
+    public void A_job_whose_submission_may_be_under_way_is_not_cancelled_before_that_is_known(int sleep)
     {
-        var engine = Engine(ScriptedEngine.JustBefore("timer"));
+        var engine = Engine(ScriptedEngine.JustBefore("timer", sleep));
         var asked = new List<bool>();
         engine.On(Steps.Submit, input =>
         {
             asked.Add(input.OnlyAsk);
-            return asked.Count < 3 ? new(SubmitResult.Unsettled, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?")) : Accepted(engine);
+            return asked.Count < sleep + 2
+                ? new(SubmitResult.Unsettled, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?"))
+                : Accepted(engine);
         });
         engine.On(Steps.Poll, _ => Queued).On(Steps.Cancel, _ => CancelOutcome.Cancelled);
         var end = Run(engine);
         Assert.Equal((JobStatus.Cancelled, RequestId), (end.Status, end.Provider?.RequestId));
-        Assert.Equal([false, true, true], asked);
+        Assert.Equal([.. Enumerable.Repeat(false, sleep), true, true], asked);
         Assert.Single(Called(engine), "Cancel");
     }
 
