@@ -6,6 +6,7 @@ using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace KlingFunctions.Pipeline.Http;
@@ -13,7 +14,7 @@ namespace KlingFunctions.Pipeline.Http;
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
     RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, IVideoStore videos, ISubmissionLedger ledger, RunComfyClient client,
-    TimeProvider time)
+    IOptions<PipelineOptions> options, TimeProvider time)
 {
     private const int DefaultPage = 20;
     private const int MaxPage = 100;
@@ -165,7 +166,7 @@ public sealed class VideoRoutes(
         {
             wish = new(late);
         }
-        var resumption = Resumption.Of(snapshot, wish);
+        var resumption = Resumption.Of(snapshot, wish, time.GetUtcNow() + options.Value.Deadline);
         if (resumption.Job is not { } job) return Problem.Result(StatusCodes.Status409Conflict, "not_resumable", resumption.Refusal!, id: id);
         if (wish.RequestId is { } found)
         {

@@ -12,8 +12,8 @@ namespace KlingFunctions.Pipeline.Polling;
 /// </summary>
 public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
 {
-    // "Not found" may be a fresh request that one of RunComfy's servers has not heard of yet. With the backoff this is half a minute and more.
-    private const int NotFoundTwice = 4;
+    // "Not found" may be a fresh request that one of RunComfy's servers has not heard of yet. With the backoff these take half a minute and more.
+    private const int MostMissing = 5;
 
     private readonly PollPlan _plan = new(options.Value.PollMin, options.Value.PollMax);
 
@@ -22,7 +22,7 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
     {
         var outcome = await AskAsync(input, cancel);
         KlingTelemetry.Polls.Add(1, new KeyValuePair<string, object?>("result", outcome.Result.ToString()));
-        return input.Extend ? outcome with { Deadline = time.GetUtcNow() + options.Value.Deadline } : outcome;
+        return outcome;
     }
 
     private async Task<PollOutcome> AskAsync(PollInput input, CancellationToken cancel)
@@ -74,7 +74,8 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
 
     private PollOutcome Faulted(PollInput input, ProviderFault fault)
     {
-        if (fault.Class is FaultClass.NotFound && input.Faults >= NotFoundTwice)
+        var missing = fault.Class is FaultClass.NotFound ? input.Missing + 1 : 0;
+        if (missing == MostMissing)
         {
             return new(PollResult.Failed, TimeSpan.Zero, Error: new(
                 ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}: it was deleted or has expired. {fault.Message}"));
@@ -85,7 +86,8 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
             FaultClass.Balance => (ErrorCodes.ProviderBalance, $"RunComfy says that the account has too little balance. The video is paid for, so the job waits. {fault.Message}"),
             _ => ("provider_unavailable", $"RunComfy could not be asked; it is asked again. {fault.Message}"),
         };
-        return new(PollResult.Unknown, Delay(input, null, null, input.Faults + 1, fault.RetryAfter), Attention: new Fault("", code, message));
+        return new(
+            PollResult.Unknown, Delay(input, null, null, input.Faults + 1, fault.RetryAfter), Attention: new Fault("", code, message), Missing: missing);
     }
 
     private PollOutcome Unknown(PollInput input, string word, string message) => new(

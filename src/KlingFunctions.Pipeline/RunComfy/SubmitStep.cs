@@ -28,10 +28,11 @@ public sealed partial class SubmitStep(
         {
             var key = n == 1 ? input.Key : $"{input.Key}~{n}";
             var entry = await ledger.FindAsync(key, cancel);
-            if (entry is null) return await SubmitAsync(input, key, mayTakeAnother: Resubmits && n < MaxKeys, cancel);
-            if (entry.RequestId is { } requestId) return Accepted(requestId, entry.SubmittedAt ?? time.GetUtcNow());
-            if (entry.MayBeUnderWay) return NotYet(AskLedgerAgainAfter, "Another run of this step is submitting it.");
-            if (!Resubmits || n == MaxKeys) return InDoubt("The host stopped between sending the request to RunComfy and hearing the answer.");
+            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, mayTakeAnother: Resubmits && n < MaxKeys, cancel);
+            if (entry is null && n == 1) return NotYet(TimeSpan.Zero, "Nothing was submitted.");
+            if (entry?.RequestId is { } requestId) return Accepted(requestId, entry.SubmittedAt ?? time.GetUtcNow());
+            if (entry is { MayBeUnderWay: true }) return UnderWay();
+            if (entry is null || !Resubmits || n == MaxKeys) return InDoubt("The host stopped between sending the request to RunComfy and hearing the answer.");
         }
     }
 
@@ -40,7 +41,7 @@ public sealed partial class SubmitStep(
         // The links are minted here, are good for long enough, and never leave this method.
         var (body, faults) = await AssetReferences.ResolveAsync(input.Input, links, cancel);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);
-        if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return NotYet(AskLedgerAgainAfter, "Another run of this step is submitting it.");
+        if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return UnderWay();
 
         // From here to the ledger's next entry nothing may be broken off: a POST whose answer nobody awaits is a submission in doubt.
         switch (await client.SubmitAsync(body, CancellationToken.None))
@@ -64,7 +65,9 @@ public sealed partial class SubmitStep(
             case SubmitAnswer.InDoubt { Message: var message }:
                 KlingTelemetry.InDoubt.Add(1);
                 LogInDoubt(logger, input.JobId, message);
-                return mayTakeAnother ? NotYet(TryAgainAfter, $"{message} Submission:WhenInDoubt is 'resubmit': it is submitted again.") : InDoubt(message);
+                return mayTakeAnother
+                    ? Later(SubmitResult.Unsettled, TryAgainAfter, $"{message} Submission:WhenInDoubt is 'resubmit': it is submitted again.")
+                    : InDoubt(message);
             default:
                 throw new InvalidOperationException("An answer of RunComfy is not handled.");
         }
@@ -90,8 +93,12 @@ public sealed partial class SubmitStep(
     private SubmitOutcome Accepted(string requestId, DateTimeOffset at) =>
         new(SubmitResult.Accepted, requestId, at, at + pipeline.Value.Deadline);
 
-    private SubmitOutcome NotYet(TimeSpan delay, string message) => new(
-        SubmitResult.NotYet, Until: time.GetUtcNow() + pipeline.Value.Deadline, Delay: delay, Error: new("provider_unavailable", message));
+    private SubmitOutcome NotYet(TimeSpan delay, string message) => Later(SubmitResult.NotYet, delay, message);
+
+    private SubmitOutcome UnderWay() => Later(SubmitResult.Unsettled, AskLedgerAgainAfter, "Another run of this step is submitting it.");
+
+    private SubmitOutcome Later(SubmitResult result, TimeSpan delay, string message) => new(
+        result, Until: time.GetUtcNow() + pipeline.Value.Deadline, Delay: delay, Error: new("provider_unavailable", message));
 
     private static SubmitOutcome Failed(string code, string message) => new(SubmitResult.Failed, Error: new(code, message));
 

@@ -29,10 +29,9 @@ public sealed class GenerateVideo
     private readonly IWorkflowContext _context;
     private readonly VideoJob _job;
     private JobState _state;
+    private Carried _carried;
     private Task _cancelRequested;
     private int _waits;
-    private int _faults;
-    private DateTimeOffset? _submitUntil;
 
     private enum Next
     {
@@ -50,10 +49,9 @@ public sealed class GenerateVideo
     {
         _context = context;
         _job = job;
-        _faults = job.Faults;
-        _submitUntil = job.SubmitUntil;
-        _state = JobState.Initial(job);
-        _cancelRequested = context.WaitForEventAsync(CancelEvent, CancellationToken.None);
+        _carried = job.Carried;
+        _state = StatusLimit.Fit(JobState.Initial(job));
+        _cancelRequested = job.Carried.CancelWished ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent, CancellationToken.None);
     }
 
     /// <summary>Runs the workflow.</summary>
@@ -61,6 +59,8 @@ public sealed class GenerateVideo
 
     private async Task<JobState> RunAsync()
     {
+        // A run that goes on from another starts with an empty status, and may have nothing new to say for long.
+        _context.ReportStatus(_state);
         for (var station = _job.From; station <= Station.Store; station++)
         {
             Next next;
@@ -71,11 +71,12 @@ public sealed class GenerateVideo
             catch (StepFailedException failure)
             {
                 var code = station is Station.Store ? ErrorCodes.StorageFailed : ErrorCodes.InternalError;
-                next = Fail(code, $"{failure.Message} The log says more; resume the job when the cause is gone.");
+                next = Fail(code, $"{WhatFailed(failure)} Resume the job when the cause is gone.");
             }
             if (next is Next.Anew)
             {
-                _context.ContinueAsNew(_job with { From = station, State = _state, Faults = _faults, SubmitUntil = _submitUntil });
+                _context.ContinueAsNew(
+                    _job with { From = station, State = _state, Carried = _carried with { CancelWished = _cancelRequested.IsCompleted } });
                 return _state;
             }
             if (next is Next.End) break;
@@ -97,12 +98,13 @@ public sealed class GenerateVideo
 
     private async Task<Next> WaitForATurnAsync()
     {
-        Report(JobStatus.Accepted);
+        MoveTo(JobStatus.Accepted);
         while (_job.Capped)
         {
             var turn = await _context.CallAsync(Steps.Enter, _job.Id);
             if (turn.Granted) break;
-            if (await CancelledWithinAsync(turn.Delay)) return CancelUnpaid();
+            await SleepAsync(turn.Delay);
+            if (_cancelRequested.IsCompleted) return CancelUnpaid();
             if (HistoryIsLong()) return Next.Anew;
         }
         return Next.GoOn;
@@ -110,7 +112,7 @@ public sealed class GenerateVideo
 
     private async Task<Next> ValidateAsync()
     {
-        Report(JobStatus.Validating);
+        MoveTo(JobStatus.Validating);
         var check = _context.CallAsync(Steps.Validate, _job.Request.Input);
         if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
         var faults = (await check).Faults;
@@ -124,11 +126,12 @@ public sealed class GenerateVideo
 
     private async Task<Next> SubmitAsync()
     {
-        Report(JobStatus.Submitting);
+        MoveTo(JobStatus.Submitting);
         while (true)
         {
-            if (_cancelRequested.IsCompleted) return CancelUnpaid();
-            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input));
+            var cancelWished = _cancelRequested.IsCompleted;
+            if (cancelWished && !_carried.Unsettled) return CancelUnpaid();
+            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished));
             switch (outcome.Result)
             {
                 case SubmitResult.Accepted:
@@ -143,12 +146,20 @@ public sealed class GenerateVideo
                     return Next.GoOn;
                 case SubmitResult.Failed:
                     return Fail(outcome.Error!);
-                case SubmitResult.NotYet:
-                    _submitUntil ??= outcome.Until;
-                    if (_context.Now >= _submitUntil)
-                        return Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
+                case SubmitResult.NotYet or SubmitResult.Unsettled:
+                    _carried = _carried with
+                    {
+                        SubmitUntil = _carried.SubmitUntil ?? outcome.Until,
+                        Unsettled = outcome.Result is SubmitResult.Unsettled,
+                    };
+                    if (_context.Now >= _carried.SubmitUntil)
+                    {
+                        return _carried.Unsettled
+                            ? Fail(ErrorCodes.SubmissionInDoubt, $"What came of the submission was not known at the deadline. {outcome.Error!.Message}")
+                            : Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
+                    }
                     Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
-                    if (await CancelledWithinAsync(outcome.Delay!.Value)) return CancelUnpaid();
+                    await SleepAsync(outcome.Delay!.Value);
                     if (HistoryIsLong()) return Next.Anew;
                     break;
                 default:
@@ -161,18 +172,19 @@ public sealed class GenerateVideo
     {
         while (true)
         {
-            var (requestId, extend) = (_state.Provider!.RequestId, _state.Deadline is null);
+            var requestId = _state.Provider!.RequestId;
             PollOutcome poll;
             try
             {
                 poll = await _context.CallAsync(
-                    Steps.Poll, new PollInput(_job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _faults, extend));
+                    Steps.Poll, new PollInput(_job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _carried.Faults, _carried.Missing));
             }
             catch (StepFailedException failure)
             {
-                poll = new(PollResult.Unknown, AfterABrokenPoll, Attention: new("", ErrorCodes.InternalError, failure.Message));
+                poll = new(
+                    PollResult.Unknown, AfterABrokenPoll, Attention: new("", ErrorCodes.InternalError, WhatFailed(failure)), Missing: _carried.Missing);
             }
-            _faults = poll.Result is PollResult.Unknown ? _faults + 1 : 0;
+            _carried = _carried with { Faults = poll.Result is PollResult.Unknown ? _carried.Faults + 1 : 0, Missing = poll.Missing };
             Take(poll);
             switch (poll.Result)
             {
@@ -189,14 +201,14 @@ public sealed class GenerateVideo
             if (_cancelRequested.IsCompleted && await CancelAtProviderAsync(requestId)) return EndCancelled();
             if (_context.Now >= _state.Deadline) return await GiveUpAsync(requestId);
             var wait = _state.Deadline - _context.Now is { } left && left < poll.Delay ? left : poll.Delay;
-            await CancelledWithinAsync(wait);
+            await SleepAsync(wait);
             if (HistoryIsLong()) return Next.Anew;
         }
     }
 
     private async Task<Next> StoreAsync()
     {
-        Report(JobStatus.Storing);
+        MoveTo(JobStatus.Storing);
         for (var attempt = 0; ; attempt++)
         {
             var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
@@ -211,19 +223,36 @@ public sealed class GenerateVideo
         }
     }
 
-    /// <summary>Starts one notification for each receiver, and cleans up. The job's end is reported after this, at once with its return.</summary>
+    /// <summary>
+    /// Starts one notification for each receiver, and cleans up. How the job ended stands by now, whatever breaks here. The end is reported
+    /// after this, at once with its return.
+    /// </summary>
     private async Task TellAsync()
     {
-        if (_job.Capped) await _context.CallAsync(Steps.Leave, _job.Id);
-        if (_job.Upload is { } upload && _state.Error is { } error) await _context.CallAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
+        if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
         var ownHost = _job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null;
-        var receivers = await _context.CallAsync(
-            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status)));
+        var receivers = await AfterTheEndAsync(
+            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status))) ?? [];
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
         {
-            var notification = new Notification($"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null }, _state, _context.Now);
+            var notification = new Notification(
+                $"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
             await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
+        }
+    }
+
+    private async Task<TOut?> AfterTheEndAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
+    {
+        try
+        {
+            return await _context.CallAsync(step, input);
+        }
+        catch (StepFailedException failure)
+        {
+            Warn(ErrorCodes.InternalError, $"The job has ended as it says, and this was left undone after it: {WhatFailed(failure)}");
+            return default;
         }
     }
 
@@ -239,7 +268,6 @@ public sealed class GenerateVideo
             },
             Provider = poll.Result is PollResult.Unknown ? s.Provider : s.Provider! with { Status = poll.Word, QueuePosition = poll.QueuePosition },
             Attention = poll.Attention,
-            Deadline = s.Deadline ?? poll.Deadline,
         });
     }
 
@@ -280,24 +308,18 @@ public sealed class GenerateVideo
         }
     }
 
-    /// <summary>Sleeps on a durable timer; true if a wish to cancel came first, or is there already and was not yet heard.</summary>
-    private async Task<bool> CancelledWithinAsync(TimeSpan delay)
+    /// <summary>Sleeps on a durable timer, or until a wish to cancel comes.</summary>
+    private async Task SleepAsync(TimeSpan delay)
     {
         _waits++;
         using var stop = new CancellationTokenSource();
         var timer = _context.WaitUntilAsync(_context.Now + delay, stop.Token);
-        // A wish that RunComfy could not be told of yet must not turn the loop into a spin: then only the timer counts.
-        if (_cancelRequested.IsCompleted && _state.Provider is not null)
-        {
-            await timer;
-            return true;
-        }
-        var cancelled = await Task.WhenAny(timer, _cancelRequested) == _cancelRequested;
-        if (cancelled) stop.Cancel();
-        return cancelled;
+        // A wish that is known and can't be fulfilled yet must not turn the loop into a spin: then only the timer counts.
+        if (_cancelRequested.IsCompleted) await timer;
+        else if (await Task.WhenAny(timer, _cancelRequested) == _cancelRequested) stop.Cancel();
     }
 
-    private bool HistoryIsLong() => _waits >= WaitsPerRun && !_cancelRequested.IsCompleted;
+    private bool HistoryIsLong() => _waits >= WaitsPerRun;
 
     private Next CancelUnpaid()
     {
@@ -321,20 +343,20 @@ public sealed class GenerateVideo
 
     private void Warn(string code, string message)
     {
-        if (_state.Warnings.All(w => w.Code != code)) Change(s => s with { Warnings = [.. s.Warnings, new Fault("", code, message)] });
+        var warning = new Fault("", code, message);
+        if (!_state.Warnings.Contains(warning)) Change(s => s with { Warnings = [.. s.Warnings, warning] });
     }
 
-    private void Report(JobStatus status)
-    {
-        Change(s => s with { Status = status });
-        _context.ReportStatus(_state);
-    }
+    private void MoveTo(JobStatus status) => Change(s => s with { Status = status });
+
+    // What a step threw may hold paths or addresses: it goes to the log, not to the job's owner.
+    private static string WhatFailed(StepFailedException failure) => $"The step '{failure.Step}' failed; the host's log says why.";
 
     private void Change(Func<JobState, JobState> change)
     {
         var changed = change(_state);
         if (changed == _state) return;
-        _state = changed with { UpdatedAt = _context.Now };
+        _state = StatusLimit.Fit(changed with { UpdatedAt = _context.Now });
         if (!_state.HasEnded()) _context.ReportStatus(_state);
     }
 }

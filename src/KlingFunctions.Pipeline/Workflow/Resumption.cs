@@ -17,7 +17,8 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
     /// <summary>Decides by the code with which the job failed.</summary>
     /// <param name="snapshot">The job as it stands.</param>
     /// <param name="wish">What the person said.</param>
-    public static Resumption Of(JobSnapshot snapshot, ResumeWish wish)
+    /// <param name="deadline">When watching ends (UTC), if that is what it goes on with.</param>
+    public static Resumption Of(JobSnapshot snapshot, ResumeWish wish, DateTimeOffset deadline)
     {
         var (job, state) = (snapshot.Job, snapshot.State);
         if (snapshot.IsRunning) return Refuse("The job is running: there is nothing to resume.");
@@ -51,7 +52,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 Status = status,
                 Error = null,
                 Attention = null,
-                Deadline = null,
+                Deadline = from is Station.Watch ? deadline : null,
                 Receivers = [],
                 Warnings = [.. state.Warnings.Where(w => w.Code != GenerateVideo.CancelRefused)],
             };
@@ -62,8 +63,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                     From = from,
                     State = resumed,
                     SubmissionKey = key ?? job.SubmissionKey,
-                    Faults = 0,
-                    SubmitUntil = null,
+                    Carried = new(),
                 },
                 null);
         }

@@ -55,7 +55,10 @@ public sealed record ImagesChecked(IReadOnlyList<Fault> Faults);
 /// <param name="JobId">For whom.</param>
 /// <param name="Key">Under which key in the ledger.</param>
 /// <param name="Input">What: the model's input.</param>
-public sealed record SubmitInput(string JobId, string Key, JsonElement Input);
+/// <param name="OnlyAsk">
+/// True once the job is to be cancelled: nothing is sent any more, and all that is wanted is what came of an earlier run of the step.
+/// </param>
+public sealed record SubmitInput(string JobId, string Key, JsonElement Input, bool OnlyAsk = false);
 
 /// <summary>What came of submitting.</summary>
 public enum SubmitResult
@@ -66,17 +69,20 @@ public enum SubmitResult
     /// <summary>Provably nothing was accepted, and it may be tried again.</summary>
     NotYet,
 
+    /// <summary>An earlier submission may have been accepted, or may still be. Until that is known the job must not end as unpaid.</summary>
+    Unsettled,
+
     /// <summary>It was refused, or is in doubt: see the error.</summary>
     Failed,
 }
 
 /// <summary>What came of submitting.</summary>
-/// <param name="Result">Which of the three.</param>
+/// <param name="Result">Which of the four.</param>
 /// <param name="RequestId">RunComfy's id, when accepted.</param>
 /// <param name="SubmittedAt">When it was accepted (UTC).</param>
-/// <param name="Until">When to stop waiting: for the video when accepted, for the provider when not yet (UTC).</param>
-/// <param name="Delay">How long to wait before the next try, when not yet.</param>
-/// <param name="Error">Why it failed, or why not yet.</param>
+/// <param name="Until">When to stop waiting: for the video when accepted, for the provider when not yet or unsettled (UTC).</param>
+/// <param name="Delay">How long to wait before the next try, when not yet or unsettled.</param>
+/// <param name="Error">Why it failed, or what it waits for.</param>
 public sealed record SubmitOutcome(
     SubmitResult Result, string? RequestId = null, DateTimeOffset? SubmittedAt = null, DateTimeOffset? Until = null, TimeSpan? Delay = null,
     JobError? Error = null);
@@ -86,8 +92,8 @@ public sealed record SubmitOutcome(
 /// <param name="RequestId">RunComfy's id.</param>
 /// <param name="SubmittedAt">When it was submitted (UTC).</param>
 /// <param name="Faults">How many polls in a row have failed.</param>
-/// <param name="Extend">True for the first poll after a resume past the deadline: a new deadline is asked for.</param>
-public sealed record PollInput(string JobId, string RequestId, DateTimeOffset SubmittedAt, int Faults, bool Extend);
+/// <param name="Missing">In how many polls in a row RunComfy did not know the request.</param>
+public sealed record PollInput(string JobId, string RequestId, DateTimeOffset SubmittedAt, int Faults, int Missing);
 
 /// <summary>What a poll says of the request.</summary>
 public enum PollResult
@@ -118,10 +124,10 @@ public enum PollResult
 /// <param name="QueuePosition">The place in its queue, where it says so.</param>
 /// <param name="Attention">What is wrong and is being waited out.</param>
 /// <param name="Error">Why it failed.</param>
-/// <param name="Deadline">The new deadline, where one was asked for (UTC).</param>
+/// <param name="Missing">In how many polls in a row, this one included, RunComfy did not know the request.</param>
 public sealed record PollOutcome(
     PollResult Result, TimeSpan Delay, string? Word = null, int? QueuePosition = null, Fault? Attention = null, JobError? Error = null,
-    DateTimeOffset? Deadline = null);
+    int Missing = 0);
 
 /// <summary>What came of asking RunComfy to cancel.</summary>
 public enum CancelOutcome

@@ -60,13 +60,19 @@ public sealed record VideoJob
     /// <summary>The state to go on from; null for a new job.</summary>
     public JobState? State { get; init; }
 
-    /// <summary>How many polls in a row have failed, carried over when the history is cut.</summary>
-    public int Faults { get; init; }
-
-    /// <summary>When trying to submit ends (UTC), carried over when the history is cut; null before the first try that came to nothing.</summary>
-    public DateTimeOffset? SubmitUntil { get; init; }
+    /// <summary>What the run before knew, if this one goes on from it because the history was cut.</summary>
+    public Carried Carried { get; init; } = new();
 
     /// <summary>The job with the query of its webhook's URL, which is a secret, left out: as it may enter another history.</summary>
     public VideoJob WithoutSecrets() =>
         Request.WebhookUrl is { } url ? this with { Request = Request with { WebhookUrl = UrlRule.Redact(url) } } : this;
 }
+
+/// <summary>What a run has to know of those before it, beside the state that it shows.</summary>
+/// <param name="Faults">How many polls in a row have failed.</param>
+/// <param name="Missing">In how many polls in a row RunComfy did not know the request.</param>
+/// <param name="SubmitUntil">When trying to submit ends (UTC); null before the first try that came to nothing.</param>
+/// <param name="Unsettled">True while a submission may be under way, or in doubt, elsewhere.</param>
+/// <param name="CancelWished">True if its owner wishes to cancel, and RunComfy could not be told yet.</param>
+public sealed record Carried(
+    int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false);
