@@ -64,7 +64,7 @@ internal sealed class Deployment : IDisposable
     public async Task<HttpResponseMessage> OpenAsync(string path, long from, CancellationToken cancel)
     {
         var response = await SendAsync(() => Ranged(_url + path), isRepeatable: true, HttpCompletionOption.ResponseHeadersRead, cancel);
-        if (response.StatusCode is HttpStatusCode.Found && response.Headers.Location is { } elsewhere)
+        if (response.StatusCode is HttpStatusCode.Found && Elsewhere(response) is { } elsewhere)
         {
             response.Dispose();
             // The link opens by itself: without our key.
@@ -118,9 +118,12 @@ internal sealed class Deployment : IDisposable
     {
         var answer = new Answer(_url, await response.Content.ReadAsByteArrayAsync(cancel));
         if (response.IsSuccessStatusCode) return answer;
-        if (response.Headers.Location is { } elsewhere && (int)response.StatusCode is >= 300 and < 400)
+        if ((int)response.StatusCode is >= 300 and < 400 && Elsewhere(response) is { } elsewhere)
             throw new ExitException(ExitCodes.Unavailable, $"{_url} sends us on to {elsewhere.GetLeftPart(UriPartial.Path)}: give the final address as --url.");
         var isProblem = response.Content.Headers.ContentType?.MediaType is "application/problem+json";
         throw new RefusedException(response.StatusCode, answer, isProblem ? answer.As<Problem>() : null, response.Headers.RetryAfter?.Delta);
     }
+
+    /// <summary>Where an answer sends us; null if it does not say.</summary>
+    private Uri? Elsewhere(HttpResponseMessage response) => response.Headers.Location is { } location ? new Uri(new Uri(_url), location) : null;
 }

@@ -21,7 +21,7 @@ namespace KlingFunctions.Local.Demo;
 /// </summary>
 internal sealed class DemoRun(Terminal terminal, string data)
 {
-    private const string Prompt = "@Element1 walks through @Image1 at dawn and waves, slow camera, soft light";
+    private const string Prompt = "@Element1 walks through @Image1 at dawn and waves, soft light";
     private const int StrangersAhead = 2;
 
     private static readonly TimeSpan WebhookPatience = TimeSpan.FromSeconds(20);
@@ -86,15 +86,16 @@ internal sealed class DemoRun(Terminal terminal, string data)
 
     private void Introduce(string url, SimulatorHost runComfy, DemoReceiver receiver)
     {
-        _out.MarkupLine("[bold]KlingFunctions, the whole way of one job[/]");
-        _out.Say("A prompt and three images become a video in your own storage, and a signed webhook says so.");
-        _out.Say("RunComfy is simulated on this machine: no video is generated, a prepared clip stands in for it, and nothing is paid.");
+        _out.MarkupLine("[bold]KlingFunctions: the whole way of one job[/]");
+        _out.Say("A prompt and three images become a video in your own storage, and a signed");
+        _out.Say("webhook says so. RunComfy is simulated on this machine: a prepared clip stands");
+        _out.Say("in for a generated one, and nothing is paid.");
         _out.Say();
         _out.Facts(
         [
             ("Host", $"{url}, the one that 'serve' runs"),
-            ("RunComfy", $"{runComfy.BaseUrl.GetLeftPart(UriPartial.Authority)}, simulated; one slot, and {StrangersAhead} jobs of others ahead of ours"),
-            ("Receiver", $"{receiver.Url}, which believes signed webhooks only"),
+            ("RunComfy", $"{runComfy.BaseUrl.GetLeftPart(UriPartial.Authority)}, simulated; {StrangersAhead} jobs of others are ahead of ours"),
+            ("Receiver", $"{receiver.Url}, believes signed webhooks only"),
             ("Data", data),
             ("Prompt", Prompt),
             ("Images", "@Element1 robot-front.png, robot-side.jpg; @Image1 valley.webp"),
@@ -178,7 +179,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         checks.Add(await CheckWebhookAsync(id, receiver, cancel));
 
         var paid = runComfy.Account.Accepted.Where(s => !strangers.Contains(s.RequestId)).ToList();
-        checks.Add(new("Paid", string.Create(CultureInfo.InvariantCulture, $"1 submission, by the simulated account (there it cost {paid.FirstOrDefault()?.PriceUsd} dollars)"),
+        checks.Add(new("Paid", string.Create(CultureInfo.InvariantCulture, $"1 submission, of {paid.FirstOrDefault()?.PriceUsd} simulated dollars"),
             paid.Count == 1 && paid[0].RequestId == job.Provider?.RequestId ? null
             : $"The simulated RunComfy accepted {paid.Count} submissions of ours: it should have been one."));
         return checks;
@@ -217,7 +218,8 @@ internal sealed class DemoRun(Terminal terminal, string data)
         [
             ("Play with it, free", $"{Run}.Simulator"),
             ("  and beside it", $"{Run}.Local -- serve --RunComfy:BaseUrl http://127.0.0.1:5080 --RunComfy:ApiToken any --Network:AllowLoopback true"),
-            ("For real", $"{Run}.Local -- serve    (with your token in the environment: RunComfy__ApiToken)"),
+            ("For real", $"{Run}.Local -- serve"),
+            ("", "with your token in the environment variable RunComfy__ApiToken"),
             ("Run the tests", "dotnet run test.cs"),
         ]);
         return ExitCodes.Success;

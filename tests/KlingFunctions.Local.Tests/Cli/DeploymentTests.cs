@@ -194,6 +194,19 @@ public sealed class DeploymentTests
     }
 
     [Fact]
+    public async Task A_page_to_sign_in_at_is_not_taken_for_a_host()
+    {
+        await using var stub = await StubHost.StartAsync((http, _) =>
+        {
+            http.Response.Redirect("/sign-in?secret=1");
+            return Task.CompletedTask;
+        });
+        var called = await stub.CallAsync("list");
+        Assert.Equal(ExitCodes.Unavailable, called.ExitCode);
+        Assert.Contains($"{stub.Url}/sign-in:", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_download_that_breaks_off_goes_on_where_it_broke()
     {
         var video = RandomNumberGenerator.GetBytes(100_000);
