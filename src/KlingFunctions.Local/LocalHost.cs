@@ -70,9 +70,23 @@ internal static class LocalHost
         if (!string.IsNullOrEmpty(app.Configuration["Local:ApiKey"])) return;
         foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
         {
-            if (!ApiKeyGate.IsLoopback(BindingAddress.Parse(url).Host))
+            if (!ApiKeyGate.IsLoopback(HostOf(url)))
                 throw new SettingException($"The address {url} is open to other machines: set Local:ApiKey first, so that not everyone can spend your money.");
         }
+    }
+
+    private static string HostOf(string url)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(url);
+            if (address.Port is >= 0 and <= ushort.MaxValue) return address.Host;
+        }
+        catch (FormatException)
+        {
+            // Said below.
+        }
+        throw new SettingException($"urls: '{url}' is no address to listen on: write it like {DefaultUrl}.");
     }
 
     private static Task AnswerUnexpectedAsync(HttpContext http)

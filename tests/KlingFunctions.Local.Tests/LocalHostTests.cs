@@ -75,6 +75,8 @@ public sealed class LocalHostTests : IDisposable
     [InlineData("Storage:Blobs", "UseDevelopmentStorage=true", "Storage:Blobs")]
     [InlineData("urls", "http://0.0.0.0:0", "Local:ApiKey")]
     [InlineData("urls", "http://*:0", "Local:ApiKey")]
+    [InlineData("urls", "here", "urls")]
+    [InlineData("urls", "http://127.0.0.1:99999", "urls")]
     public async Task A_setting_that_would_do_harm_stops_the_start(string key, string value, string named)
     {
         var failure = await Assert.ThrowsAsync<SettingException>(() => StartAsync((key, value)));
