@@ -27,6 +27,7 @@ public static class Notify
     // The schedule is the owner's setting, and so known only to the step; this is for when the step itself can't run.
     private static readonly TimeSpan AfterABrokenStep = TimeSpan.FromMinutes(5);
     private const int MaxBrokenSteps = 20;
+    private const string WhatBroke = "The host could not try to deliver it; its log says why.";
 
     /// <summary>Runs the workflow.</summary>
     public static async Task<NotificationState> RunAsync(IWorkflowContext context, Notification notification)
@@ -43,10 +44,13 @@ public static class Notify
             {
                 outcome = await context.CallAsync(Deliver, new Delivery(notification, attempt));
             }
-            catch (StepFailedException failure) when (++broken < MaxBrokenSteps)
+            catch (StepFailedException)
             {
-                state = state with { NextAttemptAt = context.Now + AfterABrokenStep, Reason = failure.Reason };
-                continue;
+                // What it threw is for the log alone. What is given up can be redelivered all the same: the notification itself is kept.
+                outcome = ++broken < MaxBrokenSteps
+                    ? new(DeliveryState.Pending, AfterABrokenStep, WhatBroke)
+                    : new(DeliveryState.DeadLetter, Reason: WhatBroke);
+                attempt = state.Attempts;
             }
             state = state with
             {

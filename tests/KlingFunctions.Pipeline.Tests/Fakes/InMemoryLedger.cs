@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Tests.Fakes;
+
+internal sealed class InMemoryLedger : ISubmissionLedger
+{
+    private readonly ConcurrentDictionary<string, Submission> _entries = [];
+
+    /// <summary>Whether an intent without an id may belong to a run that is still in the POST.</summary>
+    public Func<string, bool> MayBeUnderWay { get; set; } = _ => false;
+
+    public bool FailsToRecord { get; set; }
+
+    public IReadOnlyDictionary<string, Submission> Entries => _entries;
+
+    public Task<Submission?> FindAsync(string key, CancellationToken cancel) => Task.FromResult(
+        _entries.TryGetValue(key, out var entry) ? entry with { MayBeUnderWay = entry.RequestId is null && MayBeUnderWay(key) } : null);
+
+    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) =>
+        Task.FromResult(_entries.TryAdd(key, new(key, now, null, null, false)));
+
+    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (FailsToRecord) throw new IOException("The ledger could not be written.");
+        _entries.AddOrUpdate(
+            key, _ => new(key, now, requestId, now, false), (_, there) => there with { RequestId = requestId, SubmittedAt = now });
+        return Task.CompletedTask;
+    }
+
+    public Task WithdrawAsync(string key, CancellationToken cancel)
+    {
+        if (_entries.TryGetValue(key, out var entry) && entry.RequestId is null) _entries.TryRemove(key, out _);
+        return Task.CompletedTask;
+    }
+}

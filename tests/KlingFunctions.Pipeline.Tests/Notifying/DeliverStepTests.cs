@@ -1,0 +1,116 @@
+using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Tests.Fakes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Pipeline.Tests.Notifying;
+
+public sealed class DeliverStepTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new(Jobs.CreatedAt.AddMinutes(4));
+    private readonly InMemorySubscriptions _subscriptions = new();
+    private readonly InMemoryDeadLetters _deadLetters = new();
+    private readonly GuardedClient _client = new(Options.Create(new NetworkOptions { AllowLoopback = true }));
+    private readonly List<byte[]> _bodies = [];
+    private int _status = 204;
+    private string? _retryAfter;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _client.Dispose();
+
+    [Fact]
+    public async Task What_is_not_taken_is_tried_again_on_schedule_and_kept_with_its_body_after_the_last_try()
+    {
+        await using var host = await ReceiverAsync();
+        var notification = Own(host);
+        _status = 500;
+        Assert.Equal(new(DeliveryState.Pending, TimeSpan.FromMinutes(5), "The receiver answered HTTP 500."), await Step().RunAsync(new(notification, 1), Ct));
+        Assert.Equal(TimeSpan.FromHours(1), (await Step().RunAsync(new(notification, 2), Ct)).Delay);
+        Assert.Empty(await _deadLetters.ListAsync(Ct));
+
+        Assert.Equal(DeliveryState.DeadLetter, (await Step().RunAsync(new(notification, 3), Ct)).State);
+        var letter = Assert.Single(await _deadLetters.ListAsync(Ct));
+        Assert.Equal(new(notification.Receiver.NotificationId, "vid_1", notification.Receiver.Host, "The receiver answered HTTP 500.", letter.Body, _time.GetUtcNow()), letter);
+        Assert.Equal(WebhookBody.Of(notification), System.Text.Encoding.UTF8.GetBytes(letter.Body));
+    }
+
+    [Fact]
+    public async Task Every_try_has_the_same_id_and_the_same_bytes()
+    {
+        await using var host = await ReceiverAsync();
+        var notification = Own(host);
+        _status = 500;
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            await Step().RunAsync(new(notification, attempt), Ct);
+            _time.Advance(TimeSpan.FromHours(1));
+        }
+        Assert.Equal(3, _bodies.Count);
+        Assert.Single(_bodies.Select(Convert.ToHexString).Distinct());
+        Assert.Equal("msg_vid_1_0", Assert.Single(host.Asked.Select(h => h["webhook-id"].ToString()).Distinct()));
+        Assert.Equal(3, host.Asked.Select(h => h["webhook-timestamp"].ToString()).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_dead_letter_is_removed_when_it_is_delivered_after_all()
+    {
+        await using var host = await ReceiverAsync();
+        var notification = Own(host);
+        _status = 500;
+        await Step().RunAsync(new(notification, 3), Ct);
+        _status = 200;
+        Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(notification, 1), Ct)).State);
+        Assert.Empty(await _deadLetters.ListAsync(Ct));
+    }
+
+    [Fact]
+    public async Task A_receiver_that_says_when_to_come_again_is_listened_to()
+    {
+        await using var host = await ReceiverAsync();
+        (_status, _retryAfter) = (503, "7200");
+        Assert.Equal(TimeSpan.FromHours(2), (await Step().RunAsync(new(Own(host), 1), Ct)).Delay);
+    }
+
+    [Fact]
+    public async Task A_receiver_that_wants_no_more_is_left_alone()
+    {
+        await using var host = await ReceiverAsync();
+        _status = 410;
+        Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(Own(host), 1), Ct)).State);
+        Assert.Empty(await _deadLetters.ListAsync(Ct));
+    }
+
+    [Fact]
+    public async Task A_subscription_is_told_where_it_says_until_it_is_deleted()
+    {
+        await using var host = await ReceiverAsync();
+        await _subscriptions.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
+        var notification = Notifications.To(new("sub_1", "example.com", "ntf_vid_1_0_sub_1"));
+        Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(notification, 1), Ct)).State);
+
+        await _subscriptions.RemoveAsync("sub_1", Ct);
+        Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(notification, 1), Ct)).State);
+        Assert.Single(_bodies);
+    }
+
+    private static Notification Own(LoopbackHost host) =>
+        Notifications.To(new("webhook", new Uri(host.Url).Authority, "ntf_vid_1_0_webhook"), $"{host.Url}/hook?sig=secret");
+
+    private DeliverStep Step() => new(
+        new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance),
+        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _subscriptions, _deadLetters, _time);
+
+    private Task<LoopbackHost> ReceiverAsync() => LoopbackHost.StartAsync(
+        async http =>
+        {
+            using var body = new MemoryStream();
+            await http.Request.Body.CopyToAsync(body, http.RequestAborted);
+            _bodies.Add(body.ToArray());
+            if (_retryAfter is not null) http.Response.Headers.RetryAfter = _retryAfter;
+            http.Response.StatusCode = _status;
+        },
+        Ct);
+}
