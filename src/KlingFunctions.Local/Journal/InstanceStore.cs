@@ -68,7 +68,8 @@ internal sealed class InstanceStore(JournalDatabase database)
         return database.Read(db => db.Query(
             $"""
             SELECT {Columns} FROM instances
-            WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR coalesce(status ->> '$.status', 'accepted') = $4)
+            WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR $4 =
+                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(status ->> '$.status', input ->> '$.state.status', 'accepted') END)
             ORDER BY created_at DESC, id DESC LIMIT $5
             """,
             ReadInstance, workflow, createdAt, id, status, limit));
@@ -91,7 +92,7 @@ internal sealed class InstanceStore(JournalDatabase database)
         string id, int place, IReadOnlyList<Happening> happenings, IReadOnlyList<PendingChild> children, long inboxTaken, string? status,
         string? trace, DateTimeOffset now) => database.WriteAsync(db =>
         {
-            foreach (var child in children) Insert(db, child.Workflow, child.Id, child.Input(), trace, now, replaceEnded: false);
+            foreach (var child in children) Insert(db, child.Workflow, child.Id, child.Input, trace, now, replaceEnded: false);
             foreach (var h in happenings)
             {
                 db.Execute(
@@ -120,15 +121,19 @@ internal sealed class InstanceStore(JournalDatabase database)
             "UPDATE instances SET due_at = NULL, outcome = $2, output = $3, status = $4 WHERE id = $1", id, outcome, output, status) > 0;
     }, _ => Tell(id, status));
 
-    /// <summary>Ends a run and begins the next one, under the same id, with the events that nobody waited for.</summary>
-    public Task<bool> BeginAnewAsync(string id, string input, IReadOnlyList<string> unseen, string? status, DateTimeOffset now) =>
-        database.WriteAsync(db =>
+    /// <summary>
+    /// Ends a run and begins the next one, under the same id, with the events that nobody waited for. Its clock goes on from
+    /// <paramref name="clock"/>, if the machine's is behind that.
+    /// </summary>
+    public Task<bool> BeginAnewAsync(
+        string id, string input, IReadOnlyList<string> unseen, string? status, DateTimeOffset clock, DateTimeOffset now) => database.WriteAsync(db =>
         {
             var raisedMeanwhile = db.Query("SELECT name FROM inbox WHERE instance = $1 ORDER BY place", r => r.GetString(0), id);
             Forget(db, id);
             foreach (var name in unseen.Concat(raisedMeanwhile)) db.Execute("INSERT INTO inbox (instance, name) VALUES ($1, $2)", id, name);
             return db.Execute(
-                "UPDATE instances SET input = $2, started_at = $3, due_at = $3, status = $4 WHERE id = $1", id, input, now.UtcTicks, status) > 0;
+                "UPDATE instances SET input = $2, started_at = max($3, $4), due_at = $4, status = $5 WHERE id = $1",
+                id, input, clock.UtcTicks, now.UtcTicks, status) > 0;
         }, _ => Tell(id, status));
 
     private void Tell(string id, string? status)
