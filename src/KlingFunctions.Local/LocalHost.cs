@@ -24,6 +24,10 @@ internal static class LocalHost
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
         if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
+        if (!string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
+            throw new SettingException("Storage:Blobs is set, and this version of Local keeps videos in a folder only: leave it out.");
+        // Kestrel's own lines would name each URL whole, with what it carries in its query.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Services.AddPipeline(builder.Configuration);
         AddLocal(builder);
         configure?.Invoke(builder);
@@ -66,9 +70,23 @@ internal static class LocalHost
         if (!string.IsNullOrEmpty(app.Configuration["Local:ApiKey"])) return;
         foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
         {
-            if (!ApiKeyGate.IsLoopback(BindingAddress.Parse(url).Host))
+            if (!ApiKeyGate.IsLoopback(HostOf(url)))
                 throw new SettingException($"The address {url} is open to other machines: set Local:ApiKey first, so that not everyone can spend your money.");
         }
+    }
+
+    private static string HostOf(string url)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(url);
+            if (address.Port is >= 0 and <= ushort.MaxValue) return address.Host;
+        }
+        catch (FormatException)
+        {
+            // Said below.
+        }
+        throw new SettingException($"urls: '{url}' is no address to listen on: write it like {DefaultUrl}.");
     }
 
     private static Task AnswerUnexpectedAsync(HttpContext http)

@@ -1,4 +1,3 @@
-using KlingFunctions.Local;
+using KlingFunctions.Local.Cli;
 
-await using var app = LocalHost.Build(new Dictionary<string, string?>());
-await app.RunAsync();
+return await CommandLine.RunAsync(args, Terminal.OfThisProcess());

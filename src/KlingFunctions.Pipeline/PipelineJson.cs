@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Workflow;
 
@@ -22,7 +21,7 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(Delivery))]
 [JsonSerializable(typeof(DeliveryOutcome))]
 [JsonSerializable(typeof(Turn))]
-[JsonSerializable(typeof(VideoRequest))]
+[JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(ImagesChecked))]
 [JsonSerializable(typeof(SubmitInput))]
 [JsonSerializable(typeof(SubmitOutcome))]

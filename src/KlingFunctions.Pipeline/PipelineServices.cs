@@ -48,18 +48,24 @@ public static class PipelineServices
         }
     }
 
-    /// <summary>Every workflow and every step, bound to its code.</summary>
-    private static WorkflowCatalog Catalog(IServiceProvider services) => new WorkflowCatalog(PipelineJson.Default.Options)
-        .Add<VideoJob, JobState>(GenerateVideo.Name, GenerateVideo.RunAsync)
-        .Add<Notification, NotificationState>(Notify.Name, Notify.RunAsync)
-        .Add(Steps.Enter, services.GetRequiredService<TurnSteps>().EnterAsync)
-        .Add(Steps.Leave, services.GetRequiredService<TurnSteps>().LeaveAsync)
-        .Add(Steps.Validate, services.GetRequiredService<ValidateStep>().RunAsync)
-        .Add(Steps.Submit, services.GetRequiredService<SubmitStep>().RunAsync)
-        .Add(Steps.Poll, services.GetRequiredService<PollStep>().RunAsync)
-        .Add(Steps.Cancel, services.GetRequiredService<CancelStep>().RunAsync)
-        .Add(Steps.Store, services.GetRequiredService<StoreStep>().RunAsync)
-        .Add(Steps.FindReceivers, services.GetRequiredService<FindReceiversStep>().RunAsync)
-        .Add(Steps.ReportUpload, services.GetRequiredService<ReportUploadStep>().RunAsync)
-        .Add(Notify.Deliver, services.GetRequiredService<DeliverStep>().RunAsync);
+    /// <summary>Every workflow and every step, bound to its code. The code is looked up when it runs: steps may need the engine.</summary>
+    private static WorkflowCatalog Catalog(IServiceProvider services)
+    {
+        return new WorkflowCatalog(PipelineJson.Default.Options)
+            .Add<VideoJob, JobState>(GenerateVideo.Name, GenerateVideo.RunAsync)
+            .Add<Notification, NotificationState>(Notify.Name, Notify.RunAsync)
+            .Add(Steps.Enter, (id, cancel) => The<TurnSteps>().EnterAsync(id, cancel))
+            .Add(Steps.Leave, (id, cancel) => The<TurnSteps>().LeaveAsync(id, cancel))
+            .Add(Steps.Validate, (input, cancel) => The<ValidateStep>().RunAsync(input, cancel))
+            .Add(Steps.Submit, (input, cancel) => The<SubmitStep>().RunAsync(input, cancel))
+            .Add(Steps.Poll, (input, cancel) => The<PollStep>().RunAsync(input, cancel))
+            .Add(Steps.Cancel, (requestId, cancel) => The<CancelStep>().RunAsync(requestId, cancel))
+            .Add(Steps.Store, (input, cancel) => The<StoreStep>().RunAsync(input, cancel))
+            .Add(Steps.FindReceivers, (input, cancel) => The<FindReceiversStep>().RunAsync(input, cancel))
+            .Add(Steps.ReportUpload, (failure, cancel) => The<ReportUploadStep>().RunAsync(failure, cancel))
+            .Add(Notify.Deliver, (delivery, cancel) => The<DeliverStep>().RunAsync(delivery, cancel));
+
+        T The<T>()
+            where T : notnull => services.GetRequiredService<T>();
+    }
 }

@@ -1,10 +1,5 @@
-using System.Text.Json;
 using KlingFunctions.Contracts;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Local.Journal;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
@@ -16,91 +11,4 @@ public sealed class LocalPipelineContract : PipelineContract
     protected override TimeProvider Time => _time;
 
     protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => await LocalHostUnderTest.StartAsync(settings, _time);
-}
-
-/// <summary>Local on a free port and in a folder of its own, with a clock that moves only when all rests.</summary>
-internal sealed class LocalHostUnderTest : IHostUnderTest
-{
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-local-");
-    private readonly Dictionary<string, string?> _settings;
-    private readonly FakeTimeProvider _time;
-    private WebApplication _app = null!;
-
-    private LocalHostUnderTest(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time)
-    {
-        _settings = new(settings) { ["urls"] = "http://127.0.0.1:0", ["Local:DataDirectory"] = _folder.FullName };
-        _time = time;
-    }
-
-    public HttpClient Http { get; private set; } = null!;
-
-    public TimeProvider Time => _time;
-
-    public string Inbox => Path.Combine(_folder.FullName, "inbox");
-
-    private WorkflowEngine Engine => _app.Services.GetRequiredService<WorkflowEngine>();
-
-    public static async Task<LocalHostUnderTest> StartAsync(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time)
-    {
-        var host = new LocalHostUnderTest(settings, time);
-        await host.OpenAsync();
-        return host;
-    }
-
-    public async Task<JsonElement> RunUntilAsync(string id, Func<JsonElement, bool> wanted)
-    {
-        while (true)
-        {
-            await RunToRestAsync();
-            using var answer = await Http.GetAsync(new Uri($"/api/videos/{id}", UriKind.Relative));
-            var resource = await Scene.JsonOf(answer);
-            if (wanted(resource)) return resource;
-            _time.SetUtcNow(Engine.NextDue ?? throw new TimeoutException($"Nothing is due any more, and the job stands so: {resource.GetRawText()}"));
-        }
-    }
-
-    public async Task RunToRestAsync()
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        for (var looks = 1; !Engine.IsIdle; looks++)
-        {
-            await Task.Delay(1, limit.Token);
-            // A step may itself wait on the clock, before it resumes a download say.
-            if (looks % 250 == 0) _time.Advance(TimeSpan.FromSeconds(1));
-        }
-    }
-
-    public async Task KillAsync(IReadOnlyDictionary<string, string?>? changes = null)
-    {
-        foreach (var (key, value) in changes ?? new Dictionary<string, string?>()) _settings[key] = value;
-        await CloseAsync();
-        await OpenAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await CloseAsync();
-        _folder.Delete(recursive: true);
-    }
-
-    private async Task OpenAsync()
-    {
-        _app = LocalHost.Build(_settings, builder =>
-        {
-            builder.Services.AddSingleton<TimeProvider>(_time);
-            builder.Logging.ClearProviders();
-        });
-        await _app.StartAsync();
-        // The same port after a kill: links that were given out go on working.
-        _settings["urls"] = _app.Urls.First();
-        Http = new HttpClient { BaseAddress = new Uri(_app.Urls.First()) };
-    }
-
-    private async Task CloseAsync()
-    {
-        Http.Dispose();
-        // A token that is cancelled already: no patience with what is under way.
-        await _app.StopAsync(new CancellationToken(canceled: true));
-        await _app.DisposeAsync();
-    }
 }

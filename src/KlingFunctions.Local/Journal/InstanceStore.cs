@@ -22,6 +22,12 @@ internal sealed record Recorded(Instance Instance, IReadOnlyList<Happening> Hist
 /// <summary>The rows of workflow instances: each method is one write, whole or not at all, or one read.</summary>
 internal sealed class InstanceStore(JournalDatabase database)
 {
+    /// <summary>
+    /// Hears each status that is written down, with its instance's id, in that order, once it is on the disk. Handlers run on the journal's
+    /// writer: they must be quick, and not throw.
+    /// </summary>
+    public event Action<string, string>? StatusWritten;
+
     private const string Columns = "id, workflow, input, trace, created_at, started_at, status, outcome, output";
 
     /// <summary>Inserts an instance that is due now; false if the id is taken (and, with <paramref name="replaceEnded"/>, still running).</summary>
@@ -62,7 +68,8 @@ internal sealed class InstanceStore(JournalDatabase database)
         return database.Read(db => db.Query(
             $"""
             SELECT {Columns} FROM instances
-            WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR coalesce(status ->> '$.status', 'accepted') = $4)
+            WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR $4 =
+                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(status ->> '$.status', input ->> '$.state.status', 'accepted') END)
             ORDER BY created_at DESC, id DESC LIMIT $5
             """,
             ReadInstance, workflow, createdAt, id, status, limit));
@@ -85,7 +92,7 @@ internal sealed class InstanceStore(JournalDatabase database)
         string id, int place, IReadOnlyList<Happening> happenings, IReadOnlyList<PendingChild> children, long inboxTaken, string? status,
         string? trace, DateTimeOffset now) => database.WriteAsync(db =>
         {
-            foreach (var child in children) Insert(db, child.Workflow, child.Id, child.Input(), trace, now, replaceEnded: false);
+            foreach (var child in children) Insert(db, child.Workflow, child.Id, child.Input, trace, now, replaceEnded: false);
             foreach (var h in happenings)
             {
                 db.Execute(
@@ -95,16 +102,16 @@ internal sealed class InstanceStore(JournalDatabase database)
             if (inboxTaken > 0) db.Execute("DELETE FROM inbox WHERE instance = $1 AND place <= $2", id, inboxTaken);
             db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status);
             return place;
-        });
+        }, _ => Tell(id, status));
 
     /// <summary>Shows a new status at once, without waiting for the next happening.</summary>
     public Task<int> ShowAsync(string id, string? status) =>
-        database.WriteAsync(db => db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status));
+        database.WriteAsync(db => db.Execute("UPDATE instances SET status = $2 WHERE id = $1", id, status), _ => Tell(id, status));
 
     /// <summary>Lets an instance rest until <paramref name="due"/>, or an event; false if an event has come in between.</summary>
     public Task<bool> RestAsync(string id, DateTimeOffset? due, string? status) => database.WriteAsync(db => db.Execute(
         "UPDATE instances SET due_at = $2, status = $3 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM inbox WHERE instance = $1)",
-        id, due?.UtcTicks, status) > 0);
+        id, due?.UtcTicks, status) > 0, rests => Tell(id, rests ? status : null));
 
     /// <summary>Ends an instance. Its history has served its purpose.</summary>
     public Task<bool> EndAsync(string id, string outcome, string output, string? status) => database.WriteAsync(db =>
@@ -112,18 +119,27 @@ internal sealed class InstanceStore(JournalDatabase database)
         Forget(db, id);
         return db.Execute(
             "UPDATE instances SET due_at = NULL, outcome = $2, output = $3, status = $4 WHERE id = $1", id, outcome, output, status) > 0;
-    });
+    }, _ => Tell(id, status));
 
-    /// <summary>Ends a run and begins the next one, under the same id, with the events that nobody waited for.</summary>
-    public Task<bool> BeginAnewAsync(string id, string input, IReadOnlyList<string> unseen, string? status, DateTimeOffset now) =>
-        database.WriteAsync(db =>
+    /// <summary>
+    /// Ends a run and begins the next one, under the same id, with the events that nobody waited for. Its clock goes on from
+    /// <paramref name="clock"/>, if the machine's is behind that.
+    /// </summary>
+    public Task<bool> BeginAnewAsync(
+        string id, string input, IReadOnlyList<string> unseen, string? status, DateTimeOffset clock, DateTimeOffset now) => database.WriteAsync(db =>
         {
             var raisedMeanwhile = db.Query("SELECT name FROM inbox WHERE instance = $1 ORDER BY place", r => r.GetString(0), id);
             Forget(db, id);
             foreach (var name in unseen.Concat(raisedMeanwhile)) db.Execute("INSERT INTO inbox (instance, name) VALUES ($1, $2)", id, name);
             return db.Execute(
-                "UPDATE instances SET input = $2, started_at = $3, due_at = $3, status = $4 WHERE id = $1", id, input, now.UtcTicks, status) > 0;
-        });
+                "UPDATE instances SET input = $2, started_at = max($3, $4), due_at = $4, status = $5 WHERE id = $1",
+                id, input, clock.UtcTicks, now.UtcTicks, status) > 0;
+        }, _ => Tell(id, status));
+
+    private void Tell(string id, string? status)
+    {
+        if (status is not null) StatusWritten?.Invoke(id, status);
+    }
 
     private static bool Insert(Statements db, string workflow, string id, string input, string? trace, DateTimeOffset now, bool replaceEnded)
     {

@@ -15,8 +15,11 @@ internal sealed class JournalDatabase : IAsyncDisposable
     private readonly FileStream _lock;
     private readonly Statements _writer;
     private readonly Channel<IWrite> _writes = Channel.CreateUnbounded<IWrite>(new() { SingleReader = true });
-    private readonly System.Collections.Concurrent.ConcurrentBag<Statements> _readers = [];
     private readonly Task _writing;
+
+    // Connections that no read uses at present. A read holds its thread, so there are never more of them than threads.
+    private readonly Stack<Statements> _readers = [];
+    private bool _closed;
 
     /// <summary>Opens the journal of a data directory, making both if they are not there.</summary>
     /// <exception cref="JournalException">Another host uses it, or it can't be used: one sentence says why.</exception>
@@ -37,15 +40,19 @@ internal sealed class JournalDatabase : IAsyncDisposable
         {
             _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString;
             _writer = Open();
+            RefuseWhatIsNewer(_writer, path);
             // FULL: a commit has reached the disk before anyone acts on it. A lost intent is a second payment.
             _writer.Execute("PRAGMA journal_mode = WAL");
             _writer.Execute("PRAGMA synchronous = FULL");
+            // Only this makes macOS empty the disk's own cache; elsewhere it does nothing.
+            _writer.Execute("PRAGMA fullfsync = ON");
             _writer.Execute(JournalSchema.Sql);
         }
-        catch (SqliteException e)
+        catch (Exception e)
         {
             _writer?.Dispose();
             _lock.Dispose();
+            if (e is not SqliteException) throw;
             throw new JournalException(
                 $"The journal '{path}' can't be opened: {e.Message} If it is damaged, move it away together with its -wal and -shm files and restore a backup.", e);
         }
@@ -62,9 +69,11 @@ internal sealed class JournalDatabase : IAsyncDisposable
     }
 
     /// <summary>Runs a write in the next commit, and completes when that is on the disk. Writes keep the order of their calls.</summary>
-    public Task<T> WriteAsync<T>(Func<Statements, T> write)
+    /// <param name="write">The write.</param>
+    /// <param name="committed">Told of it on the writer's own thread, in the order of the writes: it must be quick, and not throw.</param>
+    public Task<T> WriteAsync<T>(Func<Statements, T> write, Action<T>? committed = null)
     {
-        var item = new Write<T>(write);
+        var item = new Write<T>(write, committed);
         ObjectDisposedException.ThrowIf(!_writes.Writer.TryWrite(item), this);
         return item.Task;
     }
@@ -72,22 +81,41 @@ internal sealed class JournalDatabase : IAsyncDisposable
     /// <summary>Runs a read on a snapshot of what is committed.</summary>
     public T Read<T>(Func<Statements, T> read)
     {
-        if (!_readers.TryTake(out var statements)) statements = Open();
+        Statements? statements;
+        lock (_readers)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _readers.TryPop(out statements);
+        }
+        statements ??= Open();
+        T result;
         try
         {
-            return read(statements);
+            result = read(statements);
         }
-        finally
+        catch
         {
-            _readers.Add(statements);
+            // It may be left in a transaction, and would show its old snapshot to every read to come.
+            statements.Dispose();
+            throw;
         }
+        lock (_readers)
+        {
+            if (!_closed) _readers.Push(statements);
+            else statements.Dispose();
+        }
+        return result;
     }
 
     public async ValueTask DisposeAsync()
     {
         if (!_writes.Writer.TryComplete()) return;
         await _writing;
-        foreach (var reader in _readers) reader.Dispose();
+        lock (_readers)
+        {
+            _closed = true;
+            foreach (var reader in _readers) reader.Dispose();
+        }
         _writer.Dispose();
         await _lock.DisposeAsync();
     }
@@ -99,6 +127,14 @@ internal sealed class JournalDatabase : IAsyncDisposable
         var statements = new Statements(connection);
         statements.Execute("PRAGMA busy_timeout = 10000");
         return statements;
+    }
+
+    private static void RefuseWhatIsNewer(Statements statements, string path)
+    {
+        var version = statements.Query("PRAGMA user_version", r => r.GetInt32(0))[0];
+        if (version <= JournalSchema.Version) return;
+        throw new JournalException(
+            $"The journal '{path}' was written by a newer version of KlingFunctions (it has format {version}, this one knows {JournalSchema.Version}): start that version, or set Local:DataDirectory to another folder.");
     }
 
     private async Task WriteAllAsync()
@@ -117,41 +153,50 @@ internal sealed class JournalDatabase : IAsyncDisposable
         try
         {
             _writer.Execute("BEGIN IMMEDIATE");
-            for (var i = 0; i < batch.Count; i++)
-            {
-                _writer.Execute("SAVEPOINT one");
-                try
-                {
-                    batch[i].Run(_writer);
-                }
-                catch (Exception e)
-                {
-                    // One bad write must not take its neighbours in the batch down.
-                    _writer.Execute("ROLLBACK TO one");
-                    batch[i].Failed(e);
-                }
-                _writer.Execute("RELEASE one");
-            }
+            foreach (var write in batch) RunAlone(write);
             _writer.Execute("COMMIT");
         }
-        catch (SqliteException e)
+        catch (Exception e)
         {
-            // Disk full, I/O error: nothing of the batch is on the disk. Whoever waits is told, and tries again later.
-            try
-            {
-                _writer.Execute("ROLLBACK");
-            }
-            catch (SqliteException)
-            {
-                // The failed commit has rolled back by itself.
-            }
+            // Disk full, I/O error: nothing of the batch is on the disk. Whoever waits is told, and tries again later. The writer goes on
+            // whatever it was: without it all would wait for ever.
             foreach (var write in batch) write.Failed(e);
+            RollBack();
             return;
         }
         foreach (var write in batch) write.Committed();
     }
 
-    private sealed class Write<T>(Func<Statements, T> write) : IWrite
+    /// <summary>Runs one write of a batch such that, if it fails, it does not take its neighbours down.</summary>
+    private void RunAlone(IWrite write)
+    {
+        _writer.Execute("SAVEPOINT one");
+        try
+        {
+            write.Run(_writer);
+        }
+        catch (Exception e) when (_writer.IsInTransaction)
+        {
+            // If it is not, SQLite has itself rolled everything back, as it does when the disk is full.
+            _writer.Execute("ROLLBACK TO one");
+            write.Failed(e);
+        }
+        _writer.Execute("RELEASE one");
+    }
+
+    private void RollBack()
+    {
+        try
+        {
+            if (_writer.IsInTransaction) _writer.Execute("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // The next BEGIN says what is wrong.
+        }
+    }
+
+    private sealed class Write<T>(Func<Statements, T> write, Action<T>? committed) : IWrite
     {
         private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private T? _result;
@@ -160,11 +205,15 @@ internal sealed class JournalDatabase : IAsyncDisposable
 
         public void Run(Statements statements) => _result = write(statements);
 
-        public void Committed() => _done.TrySetResult(_result!);
+        public void Committed()
+        {
+            // A write that failed on its own was not written, though its neighbours in the batch were.
+            if (_done.TrySetResult(_result!)) committed?.Invoke(_result!);
+        }
 
         public void Failed(Exception reason) => _done.TrySetException(reason);
     }
 }
 
 /// <summary>The journal can't be used: the message says why and what to do.</summary>
-internal sealed class JournalException(string message, Exception inner) : Exception(message, inner);
+internal sealed class JournalException(string message, Exception? inner = null) : Exception(message, inner);

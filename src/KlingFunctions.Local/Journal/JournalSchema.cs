@@ -3,8 +3,12 @@ namespace KlingFunctions.Local.Journal;
 /// <summary>The tables of the journal. Times are UTC ticks.</summary>
 internal static class JournalSchema
 {
+    /// <summary>Which format this is: raised with each change that an older host could not read. There is none older than the first.</summary>
+    public const int Version = 1;
+
     /// <summary>Makes what is not there. <c>due_at</c> is when an instance wants to run: a time past means now, null means only an event wakes it.</summary>
-    public const string Sql = """
+    public static readonly string Sql = $"""
+        BEGIN IMMEDIATE;
         CREATE TABLE IF NOT EXISTS instances (
             id TEXT PRIMARY KEY,
             workflow TEXT NOT NULL,
@@ -38,5 +42,7 @@ internal static class JournalSchema
         CREATE TABLE IF NOT EXISTS in_flight (job TEXT PRIMARY KEY) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS subscriptions (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+        PRAGMA user_version = {Version};
+        COMMIT;
         """;
 }

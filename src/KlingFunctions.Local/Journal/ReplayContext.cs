@@ -10,28 +10,28 @@ internal sealed record PendingStep(int Number, string Name, Func<string> Input, 
 
 internal sealed record PendingTimer(int Number, DateTimeOffset Due, TaskCompletionSource<string?> Done) : PendingTask(Number, "timer", Done);
 
-internal sealed record PendingChild(int Number, string Workflow, string Id, Func<string> Input, TaskCompletionSource<string?> Done)
+internal sealed record PendingChild(int Number, string Workflow, string Id, string Input, TaskCompletionSource<string?> Done)
     : PendingTask(Number, Id, Done);
 
 /// <summary>
 /// A workflow while it is in memory: it is run from its start and fed what has happened, one happening at a time, until there is no
 /// more to feed. Then its pending tasks are what it waits for.
 /// </summary>
-internal sealed class ReplayContext(string id, DateTimeOffset startedAt, JsonSerializerOptions json) : IWorkflowContext
+internal sealed class ReplayContext(Instance instance, JsonSerializerOptions json) : IWorkflowContext
 {
     private readonly SortedDictionary<int, PendingTask> _pending = [];
     private readonly Dictionary<string, LinkedList<TaskCompletionSource<string?>>> _waiters = [];
     private readonly Dictionary<string, int> _unseen = [];
     private int _tasks;
 
-    public string Id => id;
+    public string Id => instance.Id;
 
-    public DateTimeOffset Now { get; private set; } = startedAt;
+    public DateTimeOffset Now { get; private set; } = instance.StartedAt;
 
     public bool IsReplaying { get; set; } = true;
 
-    /// <summary>What the workflow reported last; null if nothing.</summary>
-    public string? Status { get; private set; }
+    /// <summary>What the workflow reported last, in this run or one before; null if nothing.</summary>
+    public string? Status { get; private set; } = instance.Status;
 
     /// <summary>The input of the next run, if the workflow asked for one.</summary>
     public string? NextInput { get; private set; }
@@ -90,8 +90,11 @@ internal sealed class ReplayContext(string id, DateTimeOffset startedAt, JsonSer
 
     public void ReportStatus<T>(T status) => Status = JsonSerializer.Serialize(status, json);
 
-    public Task StartChildAsync<TIn>(string workflow, string id, TIn input) =>
-        Ask((number, done) => new PendingChild(number, workflow, id, () => JsonSerializer.Serialize(input, json), done));
+    public Task StartChildAsync<TIn>(string workflow, string id, TIn input)
+    {
+        var written = JsonSerializer.Serialize(input, json);
+        return Ask((number, done) => new PendingChild(number, workflow, id, written, done));
+    }
 
     public void ContinueAsNew<TIn>(TIn input) => NextInput = JsonSerializer.Serialize(input, json);
 
@@ -99,7 +102,8 @@ internal sealed class ReplayContext(string id, DateTimeOffset startedAt, JsonSer
     /// <exception cref="NotDeterministicException">It does not wait for that: its code is not what wrote the history.</exception>
     public void Feed(Happening happening)
     {
-        Now = happening.At;
+        // The machine's clock may be set back; the workflow's never is.
+        if (happening.At > Now) Now = happening.At;
         if (happening.Kind is HappeningKind.EventRaised)
         {
             Raise(happening.Name);
@@ -109,12 +113,15 @@ internal sealed class ReplayContext(string id, DateTimeOffset startedAt, JsonSer
         {
             // A timer or a waiter that the workflow gave up may still have fired; anything else was asked for by other code.
             if (happening.Kind is HappeningKind.TimerFired && happening.Task < _tasks) return;
-            throw new NotDeterministicException(id, happening, null);
+            throw new NotDeterministicException(Id, happening, null);
         }
-        if (task.Name != happening.Name) throw new NotDeterministicException(id, happening, task.Name);
+        if (task.Name != happening.Name) throw new NotDeterministicException(Id, happening, task.Name);
         if (happening.Kind is HappeningKind.StepFailed) task.Done.SetException(new StepFailedException(happening.Name, happening.Value!));
         else task.Done.SetResult(happening.Value);
     }
+
+    /// <summary>From here on events are kept, and wake nobody.</summary>
+    public void ForgetWaiters() => _waiters.Clear();
 
     private void Raise(string name)
     {

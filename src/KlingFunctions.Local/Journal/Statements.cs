@@ -1,4 +1,6 @@
+using System.Data;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace KlingFunctions.Local.Journal;
 
@@ -6,6 +8,9 @@ namespace KlingFunctions.Local.Journal;
 internal sealed class Statements(SqliteConnection connection) : IDisposable
 {
     private readonly Dictionary<string, SqliteCommand> _commands = [];
+
+    /// <summary>Whether a transaction is open. An error may end one unasked.</summary>
+    public bool IsInTransaction => connection.State is ConnectionState.Open && raw.sqlite3_get_autocommit(connection.Handle) == 0;
 
     /// <summary>Runs a statement; the number of rows that it changed.</summary>
     public int Execute(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteNonQuery();

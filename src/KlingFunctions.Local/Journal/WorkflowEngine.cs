@@ -14,17 +14,22 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
 {
     private const int MaxRunning = 256;
 
-    private static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromHours(1);
+    /// <summary>Nobody sleeps longer than this on a timer: meanwhile the clock may be set forward.</summary>
+    internal static readonly TimeSpan LongestSleep = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
+
+    // The dispatcher alone adds and removes.
     private readonly ConcurrentDictionary<string, WorkflowRun> _running = [];
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    // What wakes the dispatcher: the id of a run that has ended, or null when something has become due.
+    private readonly Channel<string?> _news = Channel.CreateUnbounded<string?>();
     private readonly CancellationTokenSource _abort = new();
-    private readonly CancellationTokenSource _stopping = new();
     private volatile bool _asleep;
 
     /// <summary>True if nothing runs, nothing is due, and the next timer is set: only time or an event can change that.</summary>
-    public bool IsIdle => _asleep && _running.IsEmpty && store.Due(time.GetUtcNow(), 1).Count == 0;
+    /// <remarks>In this order: what is asked later can't be undone by what was asked before.</remarks>
+    public bool IsIdle => store.Due(time.GetUtcNow(), 1).Count == 0 && _running.IsEmpty && _news.Reader.Count == 0 && _asleep;
 
     /// <summary>When the next timer is due; null if there is none.</summary>
     public DateTimeOffset? NextDue => store.NextDue(time.GetUtcNow());
@@ -49,11 +54,11 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     /// <inheritdoc />
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stopping.CancelAsync();
-        await base.StopAsync(cancellationToken);
+        // The dispatcher ends at once, whatever the patience: what runs is then known for good.
+        await base.StopAsync(CancellationToken.None);
         // Steps under way are worth finishing: one of them may be a paid POST that waits for its answer.
         var ended = Task.WhenAll(_running.Values.Select(r => r.Ended));
-        await Task.WhenAny(ended, Task.Delay(Timeout.Infinite, cancellationToken));
+        await ended.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _abort.CancelAsync();
         await ended;
     }
@@ -61,7 +66,6 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     public override void Dispose()
     {
         _abort.Dispose();
-        _stopping.Dispose();
         base.Dispose();
     }
 
@@ -71,12 +75,14 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         {
             try
             {
-                var now = time.GetUtcNow();
-                foreach (var id in store.Due(now, MaxRunning * 2))
+                while (_news.Reader.TryRead(out var ended))
                 {
-                    if (_running.Count >= MaxRunning) break;
-                    Begin(id);
+                    if (ended is not null) _running.TryRemove(ended, out _);
                 }
+                var now = time.GetUtcNow();
+                // What runs is due as well: among so many there are enough that do not run, if there are any.
+                var due = store.Due(now, MaxRunning).Where(id => !_running.ContainsKey(id));
+                foreach (var id in due.Take(MaxRunning - _running.Count)) Begin(id, stoppingToken);
                 var sleep = store.NextDue(now) - now is { } left && left < LongestSleep ? left : LongestSleep;
                 await SleepAsync(sleep, stoppingToken);
             }
@@ -92,17 +98,19 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         }
     }
 
-    private void Begin(string id)
+    private void Begin(string id, CancellationToken stopping)
     {
-        var run = new WorkflowRun(id, catalog, store, time, logger);
-        if (_running.TryAdd(id, run)) _ = RunAsync(id, run);
+        var run = new WorkflowRun(id, catalog, store, time, logger, Wake);
+        // It is there to be poked before it looks into its inbox.
+        _running[id] = run;
+        run.Ended = RunAsync(id, run, stopping);
     }
 
-    private async Task RunAsync(string id, WorkflowRun run)
+    private async Task RunAsync(string id, WorkflowRun run, CancellationToken stopping)
     {
         try
         {
-            await Task.Run(() => run.RunAsync(_stopping.Token, _abort.Token));
+            await Task.Run(() => run.RunAsync(stopping, _abort.Token), CancellationToken.None);
         }
         catch (OperationCanceledException) when (_abort.IsCancellationRequested)
         {
@@ -112,13 +120,11 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         {
             // The journal could not be written, say. Nothing is lost: the instance is still due, and replays.
             LogRunFailed(logger, e, id);
-            await Task.WhenAny(Task.Delay(AfterABrokenRun, time, _stopping.Token));
+            await Task.WhenAny(Task.Delay(AfterABrokenRun, time, stopping));
         }
         finally
         {
-            _running.TryRemove(id, out _);
-            run.SetEnded();
-            Wake();
+            _news.Writer.TryWrite(id);
         }
     }
 
@@ -127,13 +133,12 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var timer = Task.Delay(sleep, time, enough.Token);
         _asleep = true;
-        await Task.WhenAny(_wake.Reader.WaitToReadAsync(enough.Token).AsTask(), timer);
+        await Task.WhenAny(_news.Reader.WaitToReadAsync(enough.Token).AsTask(), timer);
         _asleep = false;
         await enough.CancelAsync();
-        _wake.Reader.TryRead(out _);
     }
 
-    private void Wake() => _wake.Writer.TryWrite(true);
+    private void Wake() => _news.Writer.TryWrite(null);
 
     [LoggerMessage(LogLevel.Error, "The run of {InstanceId} broke off; it goes on from the journal in a few seconds.")]
     private static partial void LogRunFailed(ILogger logger, Exception e, string instanceId);

@@ -9,23 +9,26 @@ namespace KlingFunctions.Local.Journal;
 /// One workflow instance while it has something to do. It replays what is written down, runs the steps it then asks for, writes each
 /// outcome down before the workflow sees it, and leaves memory when all it does is wait.
 /// </summary>
-internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, InstanceStore store, TimeProvider time, ILogger logger)
+/// <param name="id">Which instance.</param>
+/// <param name="catalog">Its code.</param>
+/// <param name="store">Its rows.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Takes what goes wrong.</param>
+/// <param name="wake">Called when children have become due.</param>
+internal sealed partial class WorkflowRun(
+    string id, WorkflowCatalog catalog, InstanceStore store, TimeProvider time, ILogger logger, Action wake)
 {
     private readonly Channel<Happening> _finished = Channel.CreateUnbounded<Happening>(new() { SingleReader = true });
-    private readonly HashSet<int> _started = [];
+    private readonly Dictionary<int, Task> _steps = [];
     private readonly WorkflowThread _thread = new();
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // What came into the inbox while the instance rested is looked for at the start; after that, there is a poke.
     private volatile bool _inboxUnread = true;
 
     private static readonly Happening Nudge = new(HappeningKind.EventRaised, -1, "", null, default);
 
-    /// <summary>Completes when the engine has let go of this run.</summary>
-    public Task Ended => _ended.Task;
-
-    /// <summary>Completes <see cref="Ended"/>.</summary>
-    public void SetEnded() => _ended.TrySetResult();
+    /// <summary>Completes when this run has ended, however it did.</summary>
+    public Task Ended { get; set; } = Task.CompletedTask;
 
     /// <summary>Says that an event has come into the inbox.</summary>
     public void Poke()
@@ -40,61 +43,84 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
     public async Task RunAsync(CancellationToken stopping, CancellationToken abort)
     {
         if (store.Load(id) is not { } recorded) return;
-        var instance = recorded.Instance;
+        var (instance, history) = recorded;
         using var scope = logger.BeginScope(new Dictionary<string, object> { ["InstanceId"] = id, ["Workflow"] = instance.Workflow });
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(abort);
-        var context = new ReplayContext(id, instance.StartedAt, catalog.Json);
-        Task<string>? workflow = null;
+        using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(abort);
+        var context = new ReplayContext(instance, catalog.Json);
         try
         {
-            _thread.Run(() => workflow = catalog.Workflow(instance.Workflow).RunAsync(context, instance.Input));
-            foreach (var happening in recorded.History) _thread.Run(() => context.Feed(happening));
+            var code = catalog.Workflow(instance.Workflow);
+            Task<string> workflow = null!;
+            _thread.Run(() => workflow = code.RunAsync(context, instance.Input));
+            Feed(context, workflow, history);
             context.IsReplaying = false;
 
-            var place = recorded.History.Count;
+            var place = history.Count;
             var shown = instance.Status;
-            while (!workflow!.IsCompleted)
+            while (!workflow.IsCompleted)
             {
-                if (stopping.IsCancellationRequested && _started.Count == 0) return;
-                if (context.Status != shown && context.Pending.Any(p => p is PendingStep && !_started.Contains(p.Number)))
+                if (stopping.IsCancellationRequested && _steps.Count == 0) return;
+                if (context.Status != shown && context.Pending.Any(p => p is PendingStep && !_steps.ContainsKey(p.Number)))
                 {
                     // Not awaited: the writer keeps the order, and a status is not worth waiting for.
                     _ = store.ShowAsync(id, shown = context.Status);
                 }
-                StartSteps(context, instance.Trace, stopping, ended.Token);
+                StartSteps(context, instance.Trace, stopping, unwanted.Token);
 
                 var (happened, children, inboxTaken) = Happened(context);
-                if (happened.Count == 0)
+                if (happened.Count > 0)
                 {
-                    if (_started.Count == 0)
-                    {
-                        if (await store.RestAsync(id, NextTimer(context), context.Status)) return;
-                        _inboxUnread = true;
-                        continue;
-                    }
-                    await WaitAsync(context, abort);
-                    continue;
+                    place = await store.AppendAsync(id, place, happened, children, inboxTaken, context.Status, instance.Trace, time.GetUtcNow());
+                    shown = context.Status;
+                    if (children.Count > 0) wake();
+                    Feed(context, workflow, happened);
                 }
-                place = await store.AppendAsync(id, place, happened, children, inboxTaken, context.Status, instance.Trace, time.GetUtcNow());
-                shown = context.Status;
-                foreach (var happening in happened) _thread.Run(() => context.Feed(happening));
+                else if (_steps.Count > 0)
+                {
+                    await WaitAsync(context, abort);
+                }
+                else
+                {
+                    if (await store.RestAsync(id, NextTimer(context), context.Status)) return;
+                    _inboxUnread = true;
+                }
             }
+            await EndAsync(context, workflow);
         }
-        catch (NotDeterministicException e)
+        catch (Exception e) when (e is NotDeterministicException or KeyNotFoundException)
         {
-            LogNotDeterministic(logger, e);
+            LogForeign(logger, e);
             await store.EndAsync(id, "failed", e.Message, context.Status);
-            return;
+        }
+        catch (Exception)
+        {
+            // It was the journal that failed, not the steps under way, and one of them may be a paid POST. The next run waits until they
+            // are done, so that no step runs twice at a time.
+            await Task.WhenAll(_steps.Values).WaitAsync(abort).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
         finally
         {
             // Whatever the workflow no longer waits for need not finish.
-            await ended.CancelAsync();
+            await unwanted.CancelAsync();
         }
+    }
 
+    private void Feed(ReplayContext context, Task workflow, IReadOnlyList<Happening> happenings)
+    {
+        foreach (var happening in happenings)
+        {
+            // What is raised after the end is for the next run, whoever waited in this one.
+            if (workflow.IsCompleted) context.ForgetWaiters();
+            _thread.Run(() => context.Feed(happening));
+        }
+    }
+
+    private async Task EndAsync(ReplayContext context, Task<string> workflow)
+    {
         if (context.NextInput is { } next)
         {
-            await store.BeginAnewAsync(id, next, [.. context.UnseenEvents], context.Status, time.GetUtcNow());
+            await store.BeginAnewAsync(id, next, [.. context.UnseenEvents], context.Status, context.Now, time.GetUtcNow());
         }
         else if (workflow.IsCompletedSuccessfully)
         {
@@ -116,7 +142,7 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
         while (_finished.Reader.TryRead(out var finished))
         {
             if (ReferenceEquals(finished, Nudge)) continue;
-            _started.Remove(finished.Task);
+            _steps.Remove(finished.Task);
             happened.Add(finished with { At = now });
         }
         var inboxTaken = 0L;
@@ -141,8 +167,7 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
         if (stopping.IsCancellationRequested) return;
         foreach (var step in context.Pending.OfType<PendingStep>())
         {
-            if (!_started.Add(step.Number)) continue;
-            _ = RunStepAsync(step, trace, abort);
+            if (!_steps.ContainsKey(step.Number)) _steps.Add(step.Number, RunStepAsync(step, trace, abort));
         }
     }
 
@@ -157,9 +182,9 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
             var output = await catalog.Step(step.Name).RunAsync(step.Input(), abort);
             happening = new(HappeningKind.StepCompleted, step.Number, step.Name, output, default);
         }
-        catch (OperationCanceledException) when (abort.IsCancellationRequested)
+        catch (Exception) when (abort.IsCancellationRequested)
         {
-            // Not an outcome: the step runs again after the next start, if it is still wanted.
+            // Whatever it throws then is no outcome: the step runs again after the next start, if it is still wanted.
             return;
         }
         catch (Exception e)
@@ -171,18 +196,13 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
         _finished.Writer.TryWrite(happening);
     }
 
-    /// <summary>Waits until a step has finished, an event has come, or the next timer is due.</summary>
+    /// <summary>Waits until a step has finished, an event has come, or the next timer may be due.</summary>
     private async Task WaitAsync(ReplayContext context, CancellationToken abort)
     {
+        var sleep = NextTimer(context) - time.GetUtcNow() is { } left && left < WorkflowEngine.LongestSleep ? left : WorkflowEngine.LongestSleep;
+        if (sleep <= TimeSpan.Zero) return;
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(abort);
-        var finished = _finished.Reader.WaitToReadAsync(enough.Token).AsTask();
-        if (NextTimer(context) is not { } due)
-        {
-            await finished;
-            return;
-        }
-        var left = due - time.GetUtcNow();
-        await Task.WhenAny(finished, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, enough.Token));
+        await Task.WhenAny(_finished.Reader.WaitToReadAsync(enough.Token).AsTask(), Task.Delay(sleep, time, enough.Token));
         await enough.CancelAsync();
         abort.ThrowIfCancellationRequested();
     }
@@ -196,6 +216,6 @@ internal sealed partial class WorkflowRun(string id, WorkflowCatalog catalog, In
     [LoggerMessage(LogLevel.Error, "The workflow failed.")]
     private static partial void LogWorkflowFailed(ILogger logger, Exception e);
 
-    [LoggerMessage(LogLevel.Error, "The workflow was ended, for its history does not fit its code.")]
-    private static partial void LogNotDeterministic(ILogger logger, Exception e);
+    [LoggerMessage(LogLevel.Error, "The workflow was ended, for its history is not that of its code.")]
+    private static partial void LogForeign(ILogger logger, Exception e);
 }

@@ -62,7 +62,7 @@ public sealed class VideoRoutes(
         if (refusal is not null) return refusal;
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
-        var found = await validate.RunAsync(reading.Request, http.RequestAborted);
+        var found = await validate.RunAsync(reading.Request.Input, http.RequestAborted);
         return found.Faults.Count > 0
             ? Problem.Faults(found.Faults)
             : Results.Json(

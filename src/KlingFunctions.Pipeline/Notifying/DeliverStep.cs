@@ -1,11 +1,12 @@
 using System.Text;
 using KlingFunctions.Pipeline.Telemetry;
+using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver a notification: the same body under the same <c>webhook-id</c> each time.</summary>
 public sealed class DeliverStep(
-    WebhookSender sender, DeliverySchedule schedule, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time)
+    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time)
 {
     /// <summary>What came of it, and when to try again.</summary>
     public async Task<DeliveryOutcome> RunAsync(Delivery delivery, CancellationToken cancel)
@@ -20,9 +21,9 @@ public sealed class DeliverStep(
         var notification = delivery.Notification;
         var id = notification.Receiver.NotificationId;
         var url = notification.Receiver.Id == FindReceiversStep.OwnWebhook
-            ? notification.Job.Request.WebhookUrl
+            ? (await jobs.GetAsync(notification.Job.Id, cancel))?.Job.Request.WebhookUrl
             : (await subscriptions.FindAsync(notification.Receiver.Id, cancel))?.Url;
-        if (url is null) return new(DeliveryState.Gone, Reason: "The subscription was deleted.");
+        if (url is null) return new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted.");
 
         var body = WebhookBody.Of(notification);
         var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, cancel);

@@ -11,13 +11,13 @@ public sealed class FindReceiversStep(ISubscriptions subscriptions)
     public async Task<IReadOnlyList<Receiver>> RunAsync(ReceiversInput input, CancellationToken cancel)
     {
         var receivers = new List<Receiver>();
-        if (input.WebhookUrl is { } own) receivers.Add(To(OwnWebhook, own));
+        if (input.OwnHost is { } own) receivers.Add(To(OwnWebhook, own));
         foreach (var subscription in await subscriptions.ListAsync(cancel))
         {
-            if (subscription.Events.Count == 0 || subscription.Events.Contains(input.Type)) receivers.Add(To(subscription.Id, subscription.Url));
+            if (subscription.Events.Count == 0 || subscription.Events.Contains(input.Type)) receivers.Add(To(subscription.Id, new Uri(subscription.Url).Authority));
         }
         return receivers;
 
-        Receiver To(string id, string url) => new(id, new Uri(url).Authority, $"ntf_{input.JobId}_{input.Run}_{id}");
+        Receiver To(string id, string host) => new(id, host, $"ntf_{input.JobId}_{input.Run}_{id}");
     }
 }

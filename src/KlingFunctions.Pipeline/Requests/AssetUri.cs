@@ -32,11 +32,14 @@ public static class AssetUri
     {
         var path = PathOf(uri);
         if (path.Length > MaxPathLength) return $"The path of the image has {path.Length:N0} characters: at most {MaxPathLength:N0} are taken.";
-        if (path.Contains('\\') || path.Any(char.IsControl)) return $"The path {JsonBody.Quote(path)} holds a backslash or a control character: write / between folders.";
-        if (path.StartsWith('/')) return $"The path {JsonBody.Quote(path)} is absolute: write it relative to the folder of this file.";
-        var segments = path.Split('/');
-        if (segments.Contains("..")) return $"The path {JsonBody.Quote(path)} leads out of the uploads: only images that lie there can be used.";
-        if (segments.Any(s => s is "" or ".")) return $"The path {JsonBody.Quote(path)} names no image: write it like folder/image.png.";
-        return null;
+        var wrong = path.Split('/') switch
+        {
+            _ when path.Contains('\\') || path.Any(char.IsControl) => "holds a backslash or a control character: write / between folders",
+            _ when path.StartsWith('/') => "is absolute: write it relative to the folder of this file",
+            var segments when segments.Contains("..") => "leads out of the uploads: only images that lie there can be used",
+            var segments when segments.Any(s => s is "" or ".") => "names no image: write it like folder/image.png",
+            _ => null,
+        };
+        return wrong is null ? null : $"The path {Wording.Quote(path)} {wrong}.";
     }
 }

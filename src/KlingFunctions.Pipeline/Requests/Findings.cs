@@ -13,8 +13,10 @@ internal sealed class Findings
 
     public void Fault(string pointer, string code, string message)
     {
-        if (_faults.Count < Most) _faults.Add(new(pointer, code, message));
-        else if (_faults.Count == Most) _faults.Add(new("", FaultCode.TooMany, $"There are more faults than the {Most} listed: put these right first."));
+        if (_faults.Count < Most)
+            _faults.Add(new(pointer, code, message));
+        else if (_faults.Count == Most)
+            _faults.Add(new("", FaultCode.TooMany, $"There are more faults than the {Most} listed: put these right first."));
     }
 
     public void Warn(string pointer, string code, string message)

@@ -26,12 +26,15 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
 
     /// <summary>Checks each image against its limits. An address that is there more than once is fetched once.</summary>
     /// <returns>The faults in the order of <paramref name="images"/>, at most one of each kind for an image; none if all is well.</returns>
-    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled; running out of <see cref="TimeLimit"/> is a fault instead.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// <paramref name="ct"/> was cancelled; running out of <see cref="TimeLimit"/> is a fault instead.
+    /// </exception>
     public async Task<IReadOnlyList<Fault>> CheckAsync(IReadOnlyList<ImageReference> images, CancellationToken ct)
     {
         var addresses = images.GroupBy(image => image.Url, StringComparer.Ordinal).ToList();
         var findings = new Finding[addresses.Count];
-        await Parallel.ForAsync(0, addresses.Count, new ParallelOptions { MaxDegreeOfParallelism = AtOneTime, CancellationToken = ct }, async (i, stop) =>
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOneTime, CancellationToken = ct };
+        await Parallel.ForAsync(0, addresses.Count, parallel, async (i, stop) =>
             findings[i] = await Look(addresses[i].Key, addresses[i].Max(image => image.Limits.MaxBytes), stop));
         var byAddress = addresses.Zip(findings).ToDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal);
         return [.. images.SelectMany(image => Judge(image, byAddress[image.Url]))];
@@ -51,7 +54,8 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         if (finding.Bytes > limits.MaxBytes)
         {
             var found = finding.SizeIsExact ? $"is {Megabytes(finding.Bytes)} MB" : $"has more than {Megabytes(limits.MaxBytes)} MB";
-            yield return Fault(FaultCode.ImageTooLarge, $"{found}, and at most {Megabytes(limits.MaxBytes)} MB are taken here: compress it or make it smaller.");
+            yield return Fault(FaultCode.ImageTooLarge,
+                $"{found}, and at most {Megabytes(limits.MaxBytes)} MB are taken here: compress it or make it smaller.");
         }
         if (header.Width < limits.MinWidth || header.Height < limits.MinHeight)
         {
@@ -61,8 +65,9 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         var aspect = (double)header.Width / header.Height;
         if (aspect < limits.MinAspect || aspect > limits.MaxAspect)
         {
+            var range = string.Create(CultureInfo.InvariantCulture, $"{limits.MinAspect:0.00} to {limits.MaxAspect:0.00}");
             yield return Fault(FaultCode.ImageBadAspect, string.Create(CultureInfo.InvariantCulture,
-                $"is {header.Width}×{header.Height} px, so its width divided by its height is {aspect:0.00##}; from {limits.MinAspect:0.00} to {limits.MaxAspect:0.00} is taken here: crop it."));
+                $"is {header.Width}×{header.Height} px, a width of {aspect:0.00##} times the height, and {range} is taken here: crop it."));
         }
     }
 
@@ -158,7 +163,8 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
             var more = await body.ReadAtLeastAsync(buffer.AsMemory(read), buffer.Length - read, throwOnEndOfStream: false, ct);
             read += more;
             var header = ImageHeader.Read(buffer.AsSpan(0, read), out var notAnImage);
-            if (header is not null || notAnImage is not null || read < buffer.Length || read >= ImageHeader.MostBytes) return (header, read, notAnImage);
+            var ended = read < buffer.Length;
+            if (header is not null || notAnImage is not null || ended || read >= ImageHeader.MostBytes) return (header, read, notAnImage);
             Array.Resize(ref buffer, buffer.Length * 2);
         }
     }
@@ -198,6 +204,6 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
 
         public static Finding NotAnImage(string what, string? mediaType) =>
             new(null, 0, false, FaultCode.ImageNotAnImage,
-                $"is {what}{(mediaType is null ? "" : $" (served as {JsonBody.Quote(mediaType)})")}: only JPEG, PNG and WebP images are taken.");
+                $"is {what}{(mediaType is null ? "" : $" (served as {Wording.Quote(mediaType)})")}: only JPEG, PNG and WebP images are taken.");
     }
 }

@@ -19,14 +19,16 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
     /// <summary>The most bytes that are looked through for the size: photographs may carry megabytes of metadata before it.</summary>
     public const int MostBytes = 2 * 1024 * 1024;
 
+    private const int SignatureLength = 16;
     private const int PngHeaderLength = 33;
     private const int WebPHeaderLength = 30;
     private static ReadOnlySpan<byte> PngEnd => [0, 0, 0, 0, (byte)'I', (byte)'E', (byte)'N', (byte)'D', 0xAE, 0x42, 0x60, 0x82];
 
     private static readonly JpegSegmentType[] Frames =
     [
-        JpegSegmentType.Sof0, JpegSegmentType.Sof1, JpegSegmentType.Sof2, JpegSegmentType.Sof3, JpegSegmentType.Sof5, JpegSegmentType.Sof6, JpegSegmentType.Sof7,
-        JpegSegmentType.Sof9, JpegSegmentType.Sof10, JpegSegmentType.Sof11, JpegSegmentType.Sof13, JpegSegmentType.Sof14, JpegSegmentType.Sof15,
+        JpegSegmentType.Sof0, JpegSegmentType.Sof1, JpegSegmentType.Sof2, JpegSegmentType.Sof3, JpegSegmentType.Sof5,
+        JpegSegmentType.Sof6, JpegSegmentType.Sof7, JpegSegmentType.Sof9, JpegSegmentType.Sof10, JpegSegmentType.Sof11,
+        JpegSegmentType.Sof13, JpegSegmentType.Sof14, JpegSegmentType.Sof15,
     ];
 
     /// <summary>
@@ -46,8 +48,9 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
                 FileType.WebP => ReadWebP(start),
                 _ => null,
             };
+            var mayBecomeOne = start.Length < SignatureLength || type is FileType.Jpeg or FileType.Png or FileType.WebP;
             if (header is { Width: <= 0 } or { Height: <= 0 }) notAnImage = $"a {header.Format} without a size";
-            else if (type is not (FileType.Jpeg or FileType.Png or FileType.WebP or FileType.Riff) && start.Length >= 16) notAnImage = Describe(type);
+            else if (!mayBecomeOne) notAnImage = type == FileType.Unknown ? "no known kind of image" : $"of the kind {type.GetName()}";
             return notAnImage is null ? header : null;
         }
         catch (Exception e) when (e is ImageProcessingException or IOException)
@@ -62,8 +65,6 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
         using var stream = new MemoryStream(start[..Math.Min(start.Length, 64)].ToArray());
         return FileTypeDetector.DetectFileType(stream);
     }
-
-    private static string Describe(FileType type) => type == FileType.Unknown ? "no known kind of image" : $"of the kind {type.GetName()}";
 
     // The size is in the frame header, behind any number of metadata segments.
     private static ImageHeader? ReadJpeg(ReadOnlySpan<byte> start)

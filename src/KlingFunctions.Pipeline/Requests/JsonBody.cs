@@ -42,23 +42,4 @@ internal static class JsonBody
             return null;
         }
     }
-
-    /// <summary>What a value is, as a sentence calls it.</summary>
-    public static string Kind(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "a list",
-        JsonValueKind.String => "a text",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.True or JsonValueKind.False => "true or false",
-        _ => "null",
-    };
-
-    /// <summary><paramref name="text"/> of a caller as it may stand in a sentence: in quotes, on one line, and not long.</summary>
-    public static string Quote(string text)
-    {
-        const int Most = 40;
-        var cut = text.Length <= Most ? text : text[..(char.IsHighSurrogate(text[Most - 1]) ? Most - 1 : Most)] + "…";
-        return $"\"{new string([.. cut.Select(c => char.IsControl(c) ? ' ' : c)])}\"";
-    }
 }

@@ -92,8 +92,12 @@ public static partial class KlingO1
             findings.Warn("", FaultCode.NoReferenceImages, "There are neither elements nor image_urls: the video will come from the prompt alone.");
         if (prompt is not null)
         {
-            CheckReferences(prompt, body.PointerTo(Prompt),
-                [new("Element", "element", elements?.Count, body.PointerTo(Elements)), new("Image", "image", imageUrls?.Count, body.PointerTo(ImageUrls))], findings);
+            Referable[] referables =
+            [
+                new("Element", "element", elements?.Count, body.PointerTo(Elements)),
+                new("Image", "image", imageUrls?.Count, body.PointerTo(ImageUrls)),
+            ];
+            CheckReferences(prompt, body.PointerTo(Prompt), referables, findings);
         }
         return JsonElement.Parse(new JsonObject
         {
@@ -115,7 +119,7 @@ public static partial class KlingO1
         }
         if (value.ValueKind != JsonValueKind.String)
         {
-            findings.Fault(place, FaultCode.WrongType, $"The prompt must be a text, not {JsonBody.Kind(value)}.");
+            findings.Fault(place, FaultCode.WrongType, $"The prompt must be a text, not {Wording.Kind(value)}.");
             return null;
         }
         var prompt = value.GetString()!;
@@ -131,7 +135,7 @@ public static partial class KlingO1
         var place = of.PointerTo(name);
         if (list.ValueKind != JsonValueKind.Array)
         {
-            findings.Fault(place, FaultCode.WrongType, $"{name} must be a list, not {JsonBody.Kind(list)}.");
+            findings.Fault(place, FaultCode.WrongType, $"{name} must be a list, not {Wording.Kind(list)}.");
             return null;
         }
         if (list.GetArrayLength() > most)
@@ -143,7 +147,7 @@ public static partial class KlingO1
     {
         if (value.ValueKind != JsonValueKind.Object)
         {
-            findings.Fault(place, FaultCode.WrongType, $"An element must be an object with {ReferenceImageUrls}, not {JsonBody.Kind(value)}.");
+            findings.Fault(place, FaultCode.WrongType, $"An element must be an object with {ReferenceImageUrls}, not {Wording.Kind(value)}.");
             return null;
         }
         var properties = Properties.Of(value, place, ElementPropertyNames, findings);
@@ -153,11 +157,12 @@ public static partial class KlingO1
         if (properties[FrontalImageUrl] is { } frontal && !(frontal.ValueKind == JsonValueKind.String && frontal.ValueEquals("")))
             element[FrontalImageUrl] = images.Read(frontal, properties.PointerTo(FrontalImageUrl));
 
-        if (properties[ReferenceImageUrls] is null)
-            findings.Fault(properties.PointerTo(ReferenceImageUrls), FaultCode.Required, $"The element has no {ReferenceImageUrls}: give 1 to {MaxElementImages}.");
         var references = ReadList(properties, ReferenceImageUrls, MaxElementImages, findings, images.Read);
-        if (properties[ReferenceImageUrls] is not null && references is { Count: 0 })
-            findings.Fault(properties.PointerTo(ReferenceImageUrls), FaultCode.TooFew, $"The element has no {ReferenceImageUrls}: give 1 to {MaxElementImages}.");
+        if (references is { Count: 0 })
+        {
+            var code = properties[ReferenceImageUrls] is null ? FaultCode.Required : FaultCode.TooFew;
+            findings.Fault(properties.PointerTo(ReferenceImageUrls), code, $"The element has no {ReferenceImageUrls}: give 1 to {MaxElementImages}.");
+        }
         element[ReferenceImageUrls] = references;
         return element;
     }
@@ -167,13 +172,16 @@ public static partial class KlingO1
         if (body[Duration] is not { } value) return Durations[0];
         if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
         {
-            findings.Fault(body.PointerTo(Duration), FaultCode.WrongType, $"The duration must be \"5\" or \"10\", not {JsonBody.Kind(value)}.");
+            findings.Fault(body.PointerTo(Duration), FaultCode.WrongType, $"The duration must be \"5\" or \"10\", not {Wording.Kind(value)}.");
             return "";
         }
         var duration = value.ToString();
         if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds)) duration = seconds.ToString(CultureInfo.InvariantCulture);
         if (!Durations.Contains(duration))
-            findings.Fault(body.PointerTo(Duration), FaultCode.NotAllowedValue, $"The duration {JsonBody.Quote(duration)} is not offered: only \"5\" and \"10\" seconds are.");
+        {
+            findings.Fault(body.PointerTo(Duration), FaultCode.NotAllowedValue,
+                $"The duration {Wording.Quote(duration)} is not offered: only \"5\" and \"10\" seconds are.");
+        }
         return duration;
     }
 
@@ -182,12 +190,15 @@ public static partial class KlingO1
         if (body[AspectRatio] is not { } value) return AspectRatios[0];
         if (value.ValueKind != JsonValueKind.String)
         {
-            findings.Fault(body.PointerTo(AspectRatio), FaultCode.WrongType, $"The aspect_ratio must be a text, not {JsonBody.Kind(value)}.");
+            findings.Fault(body.PointerTo(AspectRatio), FaultCode.WrongType, $"The aspect_ratio must be a text, not {Wording.Kind(value)}.");
             return "";
         }
         var ratio = value.GetString()!;
         if (!AspectRatios.Contains(ratio))
-            findings.Fault(body.PointerTo(AspectRatio), FaultCode.NotAllowedValue, $"The aspect_ratio {JsonBody.Quote(ratio)} is not offered: only \"16:9\", \"9:16\" and \"1:1\" are.");
+        {
+            findings.Fault(body.PointerTo(AspectRatio), FaultCode.NotAllowedValue,
+                $"The aspect_ratio {Wording.Quote(ratio)} is not offered: only \"16:9\", \"9:16\" and \"1:1\" are.");
+        }
         return ratio;
     }
 
@@ -209,13 +220,16 @@ public static partial class KlingO1
         {
             if (value.ValueKind != JsonValueKind.String)
             {
-                findings.Fault(place, FaultCode.WrongType, $"The address of an image must be a text, not {JsonBody.Kind(value)}.");
+                findings.Fault(place, FaultCode.WrongType, $"The address of an image must be a text, not {Wording.Kind(value)}.");
                 return null;
             }
             var url = value.GetString()!;
-            if (string.IsNullOrWhiteSpace(url)) findings.Fault(place, FaultCode.Empty, "The address of the image is empty: give an https URL, or leave the entry out.");
-            else if (addressFault(url) is { } fault) findings.Fault(place, FaultCode.InvalidUrl, fault);
-            else if (!_places.TryAdd(url, place)) findings.Warn(place, FaultCode.RepeatedImage, $"The same image is given at {_places[url]} already.");
+            if (string.IsNullOrWhiteSpace(url))
+                findings.Fault(place, FaultCode.Empty, "The address of the image is empty: give an https URL, or leave the entry out.");
+            else if (addressFault(url) is { } fault)
+                findings.Fault(place, FaultCode.InvalidUrl, fault);
+            else if (!_places.TryAdd(url, place))
+                findings.Warn(place, FaultCode.RepeatedImage, $"The same image is given at {_places[url]} already.");
             return url;
         }
     }
@@ -229,14 +243,16 @@ public static partial class KlingO1
     {
         private static readonly string[] ShortForms = ["el", "elem", "elems", "im", "img", "imgs"];
 
+        public bool Has(string number) =>
+            Count is null || (int.TryParse(number, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= Count);
+
         public string Range => Count is > 1 ? $"@{Word}1 to @{Word}{Count}" : $"@{Word}1";
 
         /// <summary>Whether somebody who wrote <paramref name="word"/> before a number meant this.</summary>
         public bool IsMeantBy(string word, bool numberFollowsAtOnce)
         {
             var lower = word.ToLowerInvariant();
-            var plain = Noun + "s";
-            if (lower == Noun || lower == plain) return true;
+            if (lower == Noun || lower == Noun + "s") return true;
             return numberFollowsAtOnce
                 && ((ShortForms.Contains(lower) && lower[0] == Noun[0])
                     || (Math.Abs(lower.Length - Noun.Length) <= 2 && NearestName.Distance(lower, Noun) <= Noun.Length / 3));
@@ -244,7 +260,9 @@ public static partial class KlingO1
     }
 
     // Cased letters only, so that a reference may stand between Chinese or Japanese characters, which are written without spaces.
-    [GeneratedRegex(@"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#-]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#-]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Reference { get; }
 
     [GeneratedRegex(@"\G(?<=[A-Za-z0-9._%+-])@[A-Za-z0-9-]+\.[A-Za-z]", RegexOptions.CultureInvariant)]
@@ -266,18 +284,22 @@ public static partial class KlingO1
             if (referables.FirstOrDefault(r => r.IsMeantBy(word, numberFollowsAtOnce)) is not { } meant) continue;
 
             var right = $"@{meant.Word}{number}";
-            if (number.Length > 0) used.Add(right);
-            if (!told.Add(match.Value)) continue;
-
-            if (match.Value != right || number.Length == 0)
+            if ((match.Value != right || number.Length == 0) && told.Add(match.Value))
             {
-                var advice = number.Length == 0 ? $"write {meant.Range}" : tail.Length > 0 ? $"write {JsonBody.Quote(right)} and a space after it" : $"write {JsonBody.Quote(right)}";
-                findings.Fault(place, FaultCode.MisspeltReference, $"The prompt says {JsonBody.Quote(match.Value)}, which the model does not recognise: {advice}.");
+                var advice = number.Length == 0 ? meant.Range : Wording.Quote(right) + (tail.Length > 0 ? " and a space after it" : "");
+                findings.Fault(place, FaultCode.MisspeltReference,
+                    $"The prompt says {Wording.Quote(match.Value)}, which the model does not recognise: write {advice}.");
             }
-            else if (meant.Count is { } count && !(number.Length <= 9 && int.Parse(number, CultureInfo.InvariantCulture) is var n && n >= 1 && n <= count))
+            if (number.Length > 0 && used.Add(right) && !meant.Has(number))
             {
-                var given = count switch { 0 => $"no {meant.Noun}s are given", 1 => $"only {meant.Range} is given", _ => $"only {meant.Range} are given" };
-                findings.Fault(place, FaultCode.DanglingReference, $"The prompt says {JsonBody.Quote(right)}, but {given}.");
+                var given = meant.Count switch
+                {
+                    0 => $"no {meant.Noun}s are given",
+                    1 => $"only {meant.Range} is given",
+                    _ => $"only {meant.Range} are given",
+                };
+                findings.Fault(place, FaultCode.DanglingReference,
+                    $"The prompt says {Wording.Quote(right)}, but {given}: add the {meant.Noun} or take the reference out.");
             }
         }
         foreach (var referable in referables)

@@ -3,7 +3,7 @@ namespace KlingFunctions.Pipeline.Requests;
 /// <summary>Finds the name that somebody most probably meant.</summary>
 internal static class NearestName
 {
-    /// <summary>The one of <paramref name="known"/> with the fewest typing slips from <paramref name="written"/>, the case of letters aside.</summary>
+    /// <summary>The one of <paramref name="known"/> that the fewest slips turn <paramref name="written"/> into, the case of letters aside.</summary>
     public static string Of(string written, IEnumerable<string> known)
     {
         // No known name is nearly as long, so what follows cannot change the choice, only cost time.

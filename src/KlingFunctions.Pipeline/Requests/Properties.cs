@@ -19,8 +19,9 @@ internal sealed class Properties
             var place = JsonPointer.Child(pointer, property.Name);
             if (!known.Contains(property.Name))
             {
+                var nearest = NearestName.Of(property.Name, known);
                 findings.Fault(place, FaultCode.UnknownProperty,
-                    $"{JsonBody.Quote(property.Name)} is not known here: the nearest name that is known is \"{NearestName.Of(property.Name, known)}\" (of {string.Join(", ", known)}).");
+                    $"{Wording.Quote(property.Name)} is not known here: the nearest known name is \"{nearest}\" (of {string.Join(", ", known)}).");
             }
             else if (!values.TryAdd(property.Name, property.Value))
             {

@@ -42,7 +42,7 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
         }
         if (body.ValueKind != JsonValueKind.Object)
         {
-            findings.Fault("", FaultCode.WrongType, $"The body must be a JSON object, not {JsonBody.Kind(body)}.");
+            findings.Fault("", FaultCode.WrongType, $"The body must be a JSON object, not {Wording.Kind(body)}.");
             return findings.Reading(NoRequest);
         }
         var properties = Properties.Of(body, "", PropertyNames, findings);
@@ -72,7 +72,7 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
         var place = properties.PointerTo(WebhookUrl);
         if (value.ValueKind != JsonValueKind.String)
         {
-            findings.Fault(place, FaultCode.WrongType, $"The webhook_url must be a text, not {JsonBody.Kind(value)}.");
+            findings.Fault(place, FaultCode.WrongType, $"The webhook_url must be a text, not {Wording.Kind(value)}.");
             return null;
         }
         var url = value.GetString()!;
@@ -91,7 +91,7 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
         var place = properties.PointerTo(Metadata);
         if (value.ValueKind != JsonValueKind.Object)
         {
-            findings.Fault(place, FaultCode.WrongType, $"The metadata must be an object, not {JsonBody.Kind(value)}.");
+            findings.Fault(place, FaultCode.WrongType, $"The metadata must be an object, not {Wording.Kind(value)}.");
             return null;
         }
         if (JsonMarshal.GetRawUtf8Value(value).Length is > MaxMetadataBytes and var length)
@@ -119,7 +119,7 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
         {
             var child = JsonPointer.Child(place, property.Name);
             if (!names.Add(property.Name))
-                findings.Fault(child, FaultCode.DuplicateProperty, $"{JsonBody.Quote(property.Name)} is there more than once: keep one of them.");
+                findings.Fault(child, FaultCode.DuplicateProperty, $"{Wording.Quote(property.Name)} is there more than once: keep one of them.");
             CheckMetadata(property.Value, child, depth + 1, findings);
         }
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Requests;
@@ -5,10 +6,10 @@ namespace KlingFunctions.Pipeline.Requests;
 /// <summary>Checks before paying all that only the network can tell: whether each image is there, is one, and is fit.</summary>
 public sealed class ValidateStep(IAssetLinks links, ImageCheck check)
 {
-    /// <summary>The faults of the request's images; none: it may be submitted.</summary>
-    public async Task<ImagesChecked> RunAsync(VideoRequest request, CancellationToken cancel)
+    /// <summary>The faults of the images of a model's input; none: it may be submitted.</summary>
+    public async Task<ImagesChecked> RunAsync(JsonElement input, CancellationToken cancel)
     {
-        var (input, faults) = await AssetReferences.ResolveAsync(request.Input, links, cancel);
-        return new(faults.Count > 0 ? faults : await check.CheckAsync([.. KlingO1.Images(input)], cancel));
+        var (linked, faults) = await AssetReferences.ResolveAsync(input, links, cancel);
+        return new(faults.Count > 0 ? faults : await check.CheckAsync([.. KlingO1.Images(linked)], cancel));
     }
 }

@@ -39,7 +39,7 @@ public sealed partial class SubmitStep(
     private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool mayTakeAnother, CancellationToken cancel)
     {
         // The links are minted here, are good for long enough, and never leave this method.
-        var (body, faults) = await AssetReferences.ResolveAsync(input.Request.Input, links, cancel);
+        var (body, faults) = await AssetReferences.ResolveAsync(input.Input, links, cancel);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);
         if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return UnderWay();
 

@@ -113,7 +113,7 @@ public sealed class GenerateVideo
     private async Task<Next> ValidateAsync()
     {
         MoveTo(JobStatus.Validating);
-        var check = _context.CallAsync(Steps.Validate, _job.Request);
+        var check = _context.CallAsync(Steps.Validate, _job.Request.Input);
         if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
         var faults = (await check).Faults;
         if (faults.Count > 0)
@@ -131,7 +131,7 @@ public sealed class GenerateVideo
         {
             var cancelWished = _cancelRequested.IsCompleted;
             if (cancelWished && !_carried.Unsettled) return CancelUnpaid();
-            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request, OnlyAsk: cancelWished));
+            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished));
             switch (outcome.Result)
             {
                 case SubmitResult.Accepted:
@@ -231,13 +231,14 @@ public sealed class GenerateVideo
     {
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
         if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        var ownHost = _job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null;
         var receivers = await AfterTheEndAsync(
-            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, _job.Request.WebhookUrl, EventTypes.Of(_state.Status))) ?? [];
+            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status))) ?? [];
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
         {
             var notification = new Notification(
-                $"msg_{_job.Id}_{_job.Run}", receiver, _job with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
+                $"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
             await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
         }
     }

@@ -1,9 +1,13 @@
+using System.Text.Json;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.Pipeline.Workflow;
 
-/// <summary>The steps of <see cref="GenerateVideo"/>: their names, what goes in and what comes out.</summary>
+/// <summary>
+/// The steps of <see cref="GenerateVideo"/>: their names, what goes in and what comes out. All of it is written into the history, so the
+/// URL of a webhook never is part of it.
+/// </summary>
 public static class Steps
 {
     // A step that throws has met something that is not its own business (a full disk, a lost connection to the store). All of these are
@@ -17,7 +21,7 @@ public static class Steps
     public static readonly Step<string, bool> Leave = new("Leave", Patient);
 
     /// <summary>Checks the images.</summary>
-    public static readonly Step<VideoRequest, ImagesChecked> Validate = new("Validate", Patient);
+    public static readonly Step<JsonElement, ImagesChecked> Validate = new("Validate", Patient);
 
     /// <summary>Submits, at most once.</summary>
     public static readonly Step<SubmitInput, SubmitOutcome> Submit = new("Submit", Patient);
@@ -50,11 +54,11 @@ public sealed record ImagesChecked(IReadOnlyList<Fault> Faults);
 /// <summary>What is to be submitted.</summary>
 /// <param name="JobId">For whom.</param>
 /// <param name="Key">Under which key in the ledger.</param>
-/// <param name="Request">What.</param>
+/// <param name="Input">What: the model's input.</param>
 /// <param name="OnlyAsk">
 /// True once the job is to be cancelled: nothing is sent any more, and all that is wanted is what came of an earlier run of the step.
 /// </param>
-public sealed record SubmitInput(string JobId, string Key, VideoRequest Request, bool OnlyAsk = false);
+public sealed record SubmitInput(string JobId, string Key, JsonElement Input, bool OnlyAsk = false);
 
 /// <summary>What came of submitting.</summary>
 public enum SubmitResult
@@ -152,9 +156,9 @@ public sealed record StoreOutcome(IReadOnlyList<StoredFile>? Files, JobError? Er
 /// <summary>Of what the receivers are to be told.</summary>
 /// <param name="JobId">The job.</param>
 /// <param name="Run">Which run of it.</param>
-/// <param name="WebhookUrl">The request's own webhook.</param>
+/// <param name="OwnHost">The host of the request's own webhook; null if it has none.</param>
 /// <param name="Type">The event's type.</param>
-public sealed record ReceiversInput(string JobId, int Run, string? WebhookUrl, string Type);
+public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type);
 
 /// <summary>An upload whose job failed.</summary>
 /// <param name="Path">The upload.</param>

@@ -22,6 +22,12 @@ internal sealed class JournalHost : IWorkflowHost
 
     public DateTimeOffset Now => _time.GetUtcNow();
 
+    public FakeTimeProvider Time => _time;
+
+    public JournalDatabase Database => _database;
+
+    public InstanceStore Store => _store;
+
     public static async Task<JournalHost> StartAsync(WorkflowCatalog catalog)
     {
         var host = new JournalHost(catalog);
@@ -59,6 +65,9 @@ internal sealed class JournalHost : IWorkflowHost
         _time.Advance(time);
         await RunToRestAsync("");
     }
+
+    /// <summary>Stops the engine as a host does, with patience for steps under way until the token says otherwise; the journal stays open.</summary>
+    public Task StopAsync(CancellationToken patience) => _engine.StopAsync(patience);
 
     public async Task KillAsync()
     {

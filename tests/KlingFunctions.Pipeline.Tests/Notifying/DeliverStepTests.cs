@@ -9,6 +9,7 @@ namespace KlingFunctions.Pipeline.Tests.Notifying;
 
 public sealed class DeliverStepTests : IDisposable
 {
+    private readonly FakeJobs _jobs = new();
     private readonly FakeTimeProvider _time = new(Jobs.CreatedAt.AddMinutes(4));
     private readonly InMemorySubscriptions _subscriptions = new();
     private readonly InMemoryDeadLetters _deadLetters = new();
@@ -96,12 +97,17 @@ public sealed class DeliverStepTests : IDisposable
         Assert.Single(_bodies);
     }
 
-    private static Notification Own(LoopbackHost host) =>
-        Notifications.To(new("webhook", new Uri(host.Url).Authority, "ntf_vid_1_0_webhook"), $"{host.Url}/hook?sig=secret");
+    /// <summary>A notification of a job whose own webhook is this host; the notification itself does not know the URL's query.</summary>
+    private Notification Own(LoopbackHost host)
+    {
+        var notification = Notifications.To(new("webhook", new Uri(host.Url).Authority, "ntf_vid_1_0_webhook"), $"{host.Url}/hook?sig=secret");
+        _jobs.Put(new(notification.Job, notification.State, IsRunning: false, []));
+        return notification with { Job = notification.Job.WithoutSecrets() };
+    }
 
     private DeliverStep Step() => new(
         new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance),
-        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _subscriptions, _deadLetters, _time);
+        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _jobs, _subscriptions, _deadLetters, _time);
 
     private Task<LoopbackHost> ReceiverAsync() => LoopbackHost.StartAsync(
         async http =>

@@ -303,7 +303,7 @@ public class GenerateVideoTests
         {
             case "Enter": engine.On<string, Turn>(Steps.Enter, _ => throw failure); break;
             case "Leave": engine.On<string, bool>(Steps.Leave, _ => throw failure); break;
-            case "Validate": engine.On<VideoRequest, ImagesChecked>(Steps.Validate, _ => throw failure); break;
+            case "Validate": engine.On<JsonElement, ImagesChecked>(Steps.Validate, _ => throw failure); break;
             case "Submit": engine.On<SubmitInput, SubmitOutcome>(Steps.Submit, _ => throw failure); break;
             case "Store": engine.On<StoreInput, StoreOutcome>(Steps.Store, _ => throw failure); break;
             case "ReportUpload": engine.On<UploadFailure, bool>(Steps.ReportUpload, _ => throw failure); break;

@@ -72,7 +72,7 @@ public class SubmitStepRaces
         return new(provider, outcomes);
     }
 
-    private static readonly SubmitInput Input = new("vid_1", "vid_1", Jobs.Request());
+    private static readonly SubmitInput Input = new("vid_1", "vid_1", Jobs.Request().Input);
 
     private static SubmitStep Step(ISubmissionLedger ledger, HttpMessageHandler provider, string whenInDoubt) => new(
         Clients.On(provider), ledger, new NoUploads(), Options.Create(new PipelineOptions()),

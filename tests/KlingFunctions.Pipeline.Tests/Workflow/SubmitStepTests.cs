@@ -12,7 +12,7 @@ public class SubmitStepTests
 {
     private const string Key = "vid_1";
 
-    private static readonly SubmitInput Input = new("vid_1", Key, Jobs.Request());
+    private static readonly SubmitInput Input = new("vid_1", Key, Jobs.Request().Input);
 
     private readonly InMemoryLedger _ledger = new();
     private readonly FakeTimeProvider _time = new();
@@ -171,9 +171,9 @@ public class SubmitStepTests
     [Fact]
     public async Task A_stored_image_without_a_link_fails_before_anything_is_intended()
     {
-        var request = Jobs.Request() with { Input = System.Text.Json.JsonElement.Parse("""{"prompt":"@Image1","elements":[],"image_urls":["asset:a/b.png"]}""") };
+        var stored = System.Text.Json.JsonElement.Parse("""{"prompt":"@Image1","elements":[],"image_urls":["asset:a/b.png"]}""");
         var provider = Accepting();
-        var outcome = await Step(provider).RunAsync(Input with { Request = request }, Ct);
+        var outcome = await Step(provider).RunAsync(Input with { Input = stored }, Ct);
         Assert.Equal("image_unreachable", outcome.Error!.Code);
         Assert.Empty(_ledger.Entries);
         Assert.Empty(provider.Seen);

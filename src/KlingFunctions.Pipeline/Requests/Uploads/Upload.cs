@@ -49,7 +49,7 @@ public static class Upload
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(etag);
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{path.TrimStart('/')}\n{etag.Trim('"')}"));
-        return "up-" + Convert.ToHexStringLower(hash.AsSpan(0, 16));
+        return "vid_" + Convert.ToHexStringLower(hash.AsSpan(0, 16));
     }
 
     /// <summary>

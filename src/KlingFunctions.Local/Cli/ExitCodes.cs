@@ -1,0 +1,60 @@
+using System.Net;
+
+namespace KlingFunctions.Local.Cli;
+
+/// <summary>
+/// What the command line exits with: BSD's sysexits, as RunComfy's own command line has them, so that a script may call either. One
+/// difference: a wrong argument is 64 (EX_USAGE) however it was found out, where RunComfy's parser says 2; the simulator does so too.
+/// </summary>
+internal static class ExitCodes
+{
+    /// <summary>Done. For <c>watch</c> and <c>submit --watch</c>: the job has succeeded.</summary>
+    public const int Success = 0;
+
+    /// <summary>The job failed or was cancelled; or a check of <c>demo</c> failed.</summary>
+    public const int Failed = 1;
+
+    /// <summary>EX_USAGE: the arguments are wrong.</summary>
+    public const int Usage = 64;
+
+    /// <summary>EX_DATAERR: the host refused the request: 400, 404, 409, 422 and the like.</summary>
+    public const int BadData = 65;
+
+    /// <summary>EX_NOINPUT: an input file can't be read.</summary>
+    public const int NoInput = 66;
+
+    /// <summary>EX_UNAVAILABLE: the host can't be reached, answers 5xx, or is none of ours; or an address to listen on is taken.</summary>
+    public const int Unavailable = 69;
+
+    /// <summary>EX_CANTCREAT: an output file can't be written.</summary>
+    public const int CantCreate = 73;
+
+    /// <summary>EX_TEMPFAIL: 408, 429, or no answer in time. Later it may work.</summary>
+    public const int TryLater = 75;
+
+    /// <summary>EX_NOPERM: 401 or 403.</summary>
+    public const int NoPermission = 77;
+
+    /// <summary>EX_CONFIG: a setting is wrong or missing, or the journal can't be used.</summary>
+    public const int Configuration = 78;
+
+    /// <summary>Ctrl-C: 128 and the number of the signal, as shells have it. A job that was being watched goes on.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>The exit code for an answer of the host.</summary>
+    public static int Of(HttpStatusCode status) => (int)status switch
+    {
+        >= 200 and < 300 => Success,
+        401 or 403 => NoPermission,
+        408 or 429 => TryLater,
+        >= 400 and < 500 => BadData,
+        _ => Unavailable,
+    };
+}
+
+/// <summary>Ends the command with one sentence on stderr.</summary>
+internal sealed class ExitException(int code, string message) : Exception(message)
+{
+    /// <summary>One of <see cref="ExitCodes"/>.</summary>
+    public int Code { get; } = code;
+}

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.RunComfy;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Local.Cli;
+
+/// <summary><c>serve</c>: the host, until a signal ends it.</summary>
+internal sealed class ServeCommand : Command
+{
+    private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
+
+    private readonly Option<string?> _urls = new("--urls") { Description = "Where to listen, such as http://127.0.0.1:7071 (the default)." };
+    private readonly Option<string?> _data = new("--data") { Description = "The folder for the journal, the videos and the inbox (default ./data)." };
+    private readonly Terminal _terminal;
+
+    public ServeCommand(Terminal terminal)
+        : base("serve", "Runs the host. Every setting may follow as --Section:Key VALUE, such as --Pipeline:PollMin 00:00:01.")
+    {
+        _terminal = terminal;
+        Options.Add(_urls);
+        Options.Add(_data);
+        TreatUnmatchedTokensAsErrors = false;
+        SetAction(RunAsync);
+    }
+
+    /// <summary>Settings among the arguments: <c>--Section:Key value</c> or <c>--Section:Key=value</c>.</summary>
+    /// <exception cref="ExitException">An argument is neither: the message names it.</exception>
+    internal static Dictionary<string, string?> Settings(IReadOnlyList<string> tokens)
+    {
+        var settings = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            var parts = tokens[i].Split('=', 2);
+            if (!parts[0].StartsWith("--", StringComparison.Ordinal) || !parts[0].Contains(':', StringComparison.Ordinal))
+                throw Wrong($"'serve' does not know '{tokens[i]}': give --urls, --data, or a setting as --Section:Key VALUE.");
+            if (parts.Length == 1 && i + 1 == tokens.Count) throw Wrong($"The setting {parts[0]} has no value.");
+            settings[parts[0][2..]] = parts.Length == 2 ? parts[1] : tokens[++i];
+        }
+        return settings;
+
+        static ExitException Wrong(string sentence) => new(ExitCodes.Usage, sentence);
+    }
+
+    private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
+    {
+        var settings = Settings(parsed.UnmatchedTokens);
+        if (parsed.GetValue(_urls) is { } urls) settings["urls"] = urls;
+        if (parsed.GetValue(_data) is { } data) settings["Local:DataDirectory"] = data;
+        var isUp = false;
+        try
+        {
+            // Why it does not come up is said below, in a sentence.
+            await using var app = LocalHost.Build(settings, builder => builder.Logging.AddFilter(HostLog, level => isUp && level >= LogLevel.Warning));
+            app.Services.GetRequiredService<IStartupValidator>().Validate(); // All that is wrong at once, not what is looked at first.
+            await app.StartAsync(cancel);
+            isUp = true;
+            Introduce(app);
+            await app.WaitForShutdownAsync(cancel);
+            return ExitCodes.Success;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException { ParamName: "port" })
+        {
+            throw new ExitException(ExitCodes.Configuration, $"The setting 'urls' is no address to listen on, such as http://127.0.0.1:7071: {e.Message}");
+        }
+        catch (InvalidOperationException e) when (e.InnerException is FormatException)
+        {
+            throw new ExitException(ExitCodes.Configuration, e.Message);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new ExitException(ExitCodes.Unavailable, $"{e.Message} Stop what listens there, or choose another address with --urls.");
+        }
+    }
+
+    private void Introduce(WebApplication app)
+    {
+        T Options<T>() where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
+        var (local, runComfy, url) = (Options<LocalOptions>(), Options<RunComfyOptions>(), app.Services.GetRequiredService<HostAddress>().Value);
+        var hasKey = !string.IsNullOrEmpty(local.ApiKey);
+        var curl = $"curl {(hasKey ? "-H \"x-functions-key: $KLING_KEY\" " : "")}--json @samples/request.json {url}/api/videos";
+
+        _terminal.Out.Facts(
+        [
+            ("Listens on", string.Join(", ", app.Urls)),
+            ("Data", $"{Path.GetFullPath(local.DataDirectory)} (journal, videos; requests that land in {Path.GetFileName(local.Inbox)}/ start jobs)"),
+            ("Provider", new Uri(runComfy.BaseUrl) switch
+            {
+                { IsLoopback: true } => $"{runComfy.BaseUrl}, on this machine: a simulator, nothing is paid",
+                { Host: var host } when host.EndsWith(".runcomfy.net", StringComparison.OrdinalIgnoreCase) =>
+                    $"{runComfy.BaseUrl}, the real RunComfy: a submission costs money ({SubmitCommand.Price})",
+                _ => $"{runComfy.BaseUrl}: neither RunComfy's own address nor this machine",
+            }),
+            ("Key", hasKey ? "needed in the header x-functions-key" : "none, so only this machine may call: Local:ApiKey sets one"),
+            ("Webhooks", string.IsNullOrEmpty(Options<WebhookOptions>().Secret)
+                ? "not signed: set Webhooks:Secret to whsec_ and what 'openssl rand -base64 32' says"
+                : "signed"),
+            ("Check, free", $"{curl}/validate"),
+            ("Submit", curl),
+        ]);
+        _terminal.Out.Say("Ctrl-C ends it; jobs under way go on at the next start.");
+    }
+}

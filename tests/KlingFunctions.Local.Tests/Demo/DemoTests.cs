@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using KlingFunctions.Local.Cli;
+using KlingFunctions.Local.Tests.Cli;
+
+namespace KlingFunctions.Local.Tests.Demo;
+
+public sealed partial class DemoTests
+{
+    [Fact]
+    public async Task The_demo_shows_every_state_and_proves_what_it_claims()
+    {
+        var folder = Directory.CreateTempSubdirectory("kling-demo-");
+        try
+        {
+            var called = await Called.WithAsync(["demo", "--data", folder.FullName], "", TimeProvider.System);
+            Assert.Equal(ExitCodes.Success, called.ExitCode);
+            Assert.Empty(called.Error);
+            Assert.Equal(
+                ["accepted", "validating", "submitting", "in_queue", "in_progress", "storing", "succeeded"],
+                State.Matches(called.Out).Select(m => m.Groups[1].Value).Distinct());
+            Assert.Contains("in_queue     paid for, and waiting at RunComfy: position 2", called.Out, StringComparison.Ordinal);
+
+            var video = Assert.Single(Directory.GetFiles(folder.FullName, "*.mp4", SearchOption.AllDirectories));
+            Assert.Matches($@"Video +{Regex.Escape(video)}\n", called.Out);
+            Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(video))), called.Out, StringComparison.Ordinal);
+            Assert.Matches("Webhook +video.succeeded received, webhook-id msg_vid_[0-9a-f]+_0, signature verifies", called.Out);
+            Assert.Matches("Paid +1 submission", called.Out);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [GeneratedRegex(@"^ +[\d.]+ s  (\w+)", RegexOptions.Multiline)]
+    private static partial Regex State { get; }
+}

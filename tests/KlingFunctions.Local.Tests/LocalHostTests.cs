@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Net;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Telemetry;
+using KlingFunctions.Simulator;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Local.Tests;
+
+public sealed class LocalHostTests : IDisposable
+{
+    private const string Key = "a-key-of-some-length";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-host-");
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task With_a_key_every_call_but_health_needs_it()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        var settings = Scene.SettingsFor(runComfy);
+        settings["Local:ApiKey"] = Key;
+        await using var host = await LocalHostUnderTest.StartAsync(settings, _time);
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(host, "/api/health"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(host, "/api/videos"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(host, "/api/openapi.json"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(host, "/api/videos", ("x-functions-key", "another")));
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(host, "/api/videos", ("x-functions-key", Key)));
+    }
+
+    [Fact]
+    public async Task Without_a_key_only_this_machine_may_call_and_no_page_of_another_site()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time);
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(host, "/api/videos"));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(host, "/api/videos", ("Host", "rebound.example.com")));
+        Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(host, "/api/videos", ("Sec-Fetch-Site", "cross-site")));
+    }
+
+    [Fact]
+    public async Task What_is_nowhere_is_answered_with_a_problem()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time);
+        using var answer = await host.Http.GetAsync(new Uri("/api/video", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+    }
+
+    [Theory]
+    [InlineData("RunComfy:ApiToken", "")]
+    [InlineData("RunComfy:BaseUrl", "http://example.com")]
+    [InlineData("RunComfy:ResultHosts", "*")]
+    [InlineData("Pipeline:Deadline", "-01:00:00")]
+    [InlineData("Pipeline:PollMin", "00:00:00")]
+    [InlineData("Pipeline:MaxInFlight", "-1")]
+    [InlineData("Pipeline:MaxJobsPerDay", "-1")]
+    [InlineData("Submission:WhenInDoubt", "hope")]
+    [InlineData("Webhooks:Secret", "secret")]
+    [InlineData("Storage:MaxVideoBytes", "0")]
+    [InlineData("Local:ApiKey", "short")]
+    public async Task A_wrong_setting_stops_the_start_with_a_sentence_that_names_it(string key, string value)
+    {
+        var failure = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync((key, value)));
+        Assert.Contains(key, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Storage:Blobs", "UseDevelopmentStorage=true", "Storage:Blobs")]
+    [InlineData("urls", "http://0.0.0.0:0", "Local:ApiKey")]
+    [InlineData("urls", "http://*:0", "Local:ApiKey")]
+    [InlineData("urls", "here", "urls")]
+    [InlineData("urls", "http://127.0.0.1:99999", "urls")]
+    public async Task A_setting_that_would_do_harm_stops_the_start(string key, string value, string named)
+    {
+        var failure = await Assert.ThrowsAsync<SettingException>(() => StartAsync((key, value)));
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_hosts_on_one_data_directory_are_one_too_many()
+    {
+        await using var first = new JournalDatabase(_folder.FullName);
+        var failure = Assert.Throws<JournalException>(() => new JournalDatabase(_folder.FullName));
+        Assert.Contains(_folder.FullName, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_journal_is_left_as_it_is()
+    {
+        var file = Path.Combine(_folder.FullName, "journal.db");
+        await File.WriteAllTextAsync(file, new string('x', 4096), TestContext.Current.CancellationToken);
+        var failure = Assert.Throws<JournalException>(() => new JournalDatabase(_folder.FullName));
+        Assert.Contains(file, failure.Message, StringComparison.Ordinal);
+        Assert.Equal(new string('x', 4096), await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task One_trace_goes_from_the_call_to_the_webhook()
+    {
+        var steps = new System.Collections.Concurrent.ConcurrentBag<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name is KlingTelemetry.Name or "Microsoft.AspNetCore",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = steps.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: TestContext.Current.CancellationToken);
+        await using var scene = new Scene(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count > 0);
+        await scene.Host.RunToRestAsync();
+
+        var own = steps.Where(s => s.Source.Name == KlingTelemetry.Name && s.GetTagItem("kling.instance_id") is string i && i.Contains(id, StringComparison.Ordinal)).ToList();
+        Assert.Superset(new HashSet<string> { "Validate", "Submit", "Poll", "Store", "FindReceivers", "Deliver" }, own.Select(s => s.OperationName).ToHashSet());
+        var trace = Assert.Single(own.Select(s => s.TraceId).Distinct());
+        Assert.Contains(steps, s => s.Source.Name == "Microsoft.AspNetCore" && s.TraceId == trace);
+    }
+
+    [Fact]
+    public async Task The_query_of_a_webhook_is_written_into_the_input_of_its_job_and_nowhere_else()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: TestContext.Current.CancellationToken);
+        await using var scene = new Scene(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
+        scene.Receiver.Status = 500;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count == 2);
+        var written = ((LocalHostUnderTest)scene.Host).Services.GetRequiredService<JournalDatabase>().Read(db => db.Query(
+            "SELECT id || input || coalesce(status, '') || coalesce(output, '') FROM instances UNION ALL SELECT name || coalesce(value, '') FROM history",
+            row => row.GetString(0)));
+        Assert.StartsWith(id, Assert.Single(written, row => row.Contains("s3cr3t", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(written, row => row.StartsWith($"ntf_{id}", StringComparison.Ordinal));
+    }
+
+    private async Task StartAsync(params (string Key, string Value)[] changes)
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["urls"] = "http://127.0.0.1:0",
+            ["RunComfy:ApiToken"] = "token",
+            ["Local:DataDirectory"] = _folder.FullName,
+        };
+        foreach (var (key, value) in changes) settings[key] = value;
+        await using var app = LocalHost.Build(settings);
+        await app.StartAsync();
+    }
+
+    private static async Task<HttpStatusCode> GetAsync(LocalHostUnderTest host, string path, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        using var answer = await host.Http.SendAsync(request);
+        return answer.StatusCode;
+    }
+}

@@ -1,0 +1,111 @@
+using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Requests;
+using static KlingFunctions.Pipeline.Tests.Requests.Reading;
+
+namespace KlingFunctions.Pipeline.Tests.Requests;
+
+public class PromptReferenceTests
+{
+    [Theory]
+    [InlineData("@Element1 and @Element2 in @Image1")]
+    [InlineData("(@Element1),@Element2: @Image1's street.")]
+    [InlineData("让@Element1在@Image1里与@Element2跳舞")]
+    [InlineData("@Element1-style, @Element2... \"@Image1\"")]
+    [InlineData("with@Element1 and@Element2 and@Image1")]
+    [InlineData("@Element1@Element2@Image1@Image1")]
+    public void References_to_what_is_there_are_taken(string prompt)
+    {
+        var reading = ReadPrompt(prompt, elements: 2, images: 1);
+        AssertRequest(reading);
+        Assert.Empty(reading.Warnings);
+    }
+
+    [Theory]
+    [InlineData("@element1", "@Element1")]
+    [InlineData("@ELEMENT2", "@Element2")]
+    [InlineData("@Element 1", "@Element1")]
+    [InlineData("@Element_1", "@Element1")]
+    [InlineData("@Element-1", "@Element1")]
+    [InlineData("@Element #1", "@Element1")]
+    [InlineData("@ Element1", "@Element1")]
+    [InlineData("@Elements1", "@Element1")]
+    [InlineData("@Elemnt1", "@Element1")]
+    [InlineData("@Elemetn2", "@Element2")]
+    [InlineData("@Élément1", "@Element1")]
+    [InlineData("@Elem1", "@Element1")]
+    [InlineData("@Element01", "@Element1")]
+    [InlineData("@Element１", "@Element1")]
+    [InlineData("@Element1s", "@Element1")]
+    [InlineData("@Element1_x", "@Element1")]
+    [InlineData("@Element", "@Element1 to @Element2")]
+    [InlineData("@elements", "@Element1 to @Element2")]
+    [InlineData("@Element walks", "@Element1 to @Element2")]
+    [InlineData("@image1", "@Image1")]
+    [InlineData("@Images1", "@Image1")]
+    [InlineData("@Img1", "@Image1")]
+    [InlineData("@img 1 @Imgae1", "@Image1")]
+    [InlineData("@Imag1", "@Image1")]
+    [InlineData("@Image", "@Image1")]
+    [InlineData("让@image1里", "@Image1")]
+    public void A_misspelt_reference_is_refused_with_the_right_spelling(string prompt, string right) =>
+        AssertFault(ReadPrompt(prompt, elements: 2, images: 1), "/prompt", "misspelt_reference", right);
+
+    [Theory]
+    [InlineData("@Element3", 2, 1, "@Element1 to @Element2")]
+    [InlineData("@Element0", 2, 1, "@Element1 to @Element2")]
+    [InlineData("@Element10", 2, 1, "@Element1 to @Element2")]
+    [InlineData("@Element1", 0, 1, "no elements")]
+    [InlineData("@Image2", 2, 1, "only @Image1 is")]
+    [InlineData("@Image1", 2, 0, "no images")]
+    [InlineData("@Element4294967297", 2, 1, "@Element2")]
+    public void A_reference_to_what_is_not_there_is_refused(string prompt, int elements, int images, string says) =>
+        AssertFault(ReadPrompt(prompt, elements, images), "/prompt", "dangling_reference", says);
+
+    [Fact]
+    public void A_number_of_any_length_is_only_a_dangling_reference() =>
+        AssertFault(ReadPrompt("@Image" + new string('9', 2_000), 1, 1), "/prompt", "dangling_reference");
+
+    [Theory]
+    [InlineData("write to someone@example.com")]
+    [InlineData("write to me@image1.com")]
+    [InlineData("by @brand and @imagine_dragons, @elementary5, @images_of_mine, @imagine5")]
+    [InlineData("meet @ 5, @@, @, @ image")]
+    [InlineData("Element1 and Image1 without the sign")]
+    public void Other_words_with_an_at_sign_are_none_of_our_business(string prompt) => AssertRequest(ReadPrompt(prompt, 1, 1));
+
+    [Fact]
+    public void A_misspelt_reference_to_what_is_not_there_is_both() =>
+        Assert.Equal(["misspelt_reference", "dangling_reference"], ReadPrompt("@element2", 1, 1).Faults.Select(f => f.Code));
+
+    [Fact]
+    public void Each_wrong_reference_is_told_once() =>
+        Assert.Equal(["misspelt_reference", "dangling_reference"],
+            ReadPrompt("@element1 @element1 @Image7 @Image7", 1, 1).Faults.Select(f => f.Code));
+
+    [Fact]
+    public void What_is_never_referred_to_is_worth_a_warning()
+    {
+        var reading = ReadPrompt("only @Element2 and @Image1", elements: 2, images: 3);
+        AssertRequest(reading);
+        Assert.Equal(
+            [("/elements/0", "unused_reference"), ("/image_urls/1", "unused_reference"), ("/image_urls/2", "unused_reference")],
+            reading.Warnings.Select(w => (w.Pointer, w.Code)));
+        Assert.Contains("@Element1", reading.Warnings[0].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_misspelt_reference_is_not_also_called_unused() =>
+        Assert.Empty(ReadPrompt("@element1 in @Image1", 1, 1).Warnings);
+
+    [Fact]
+    public void A_prompt_far_too_long_is_looked_through_all_the_same() =>
+        Assert.Equal(["too_long", "dangling_reference"],
+            ReadPrompt(string.Concat(Enumerable.Repeat("a@", 60_000)) + new string('a', 60_000) + "@Image9", 1, 1).Faults.Select(f => f.Code));
+
+    private static RequestReading ReadPrompt(string prompt, int elements, int images) => Read(new JsonObject
+    {
+        ["prompt"] = prompt,
+        ["elements"] = new JsonArray([.. Enumerable.Range(0, elements).Select(_ => Element())]),
+        ["image_urls"] = new JsonArray([.. Enumerable.Range(0, images).Select(i => (JsonNode)$"https://example.com/{i}.png")]),
+    });
+}
