@@ -16,7 +16,7 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
     /// <summary>An answer with this problem.</summary>
     public static IResult Result(int status, string code, string detail, IReadOnlyList<Fault>? errors = null, string? id = null) =>
         Results.Json(
-            new Problem($"urn:klingfunctions:problem:{code}", TitleOf(status), status, detail, code, errors, id),
+            new Problem($"urn:klingfunctions:problem:{code}", TitleOf(status, code), status, detail, code, errors, id),
             PipelineJson.Default.Problem, "application/problem+json", status);
 
     /// <summary>400 with one entry for each fault.</summary>
@@ -30,8 +30,9 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
     internal static IResult NotFound(string id) => Result(
         StatusCodes.Status404NotFound, "not_found", $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
 
-    private static string TitleOf(int status) => status switch
+    internal static string TitleOf(int status, string code) => status switch
     {
+        _ when code is "idempotency_key_reused" => "The key stands for another request",
         400 => "The request is not valid",
         401 => "A key is needed",
         403 => "Not allowed",

@@ -22,8 +22,9 @@ public sealed record SubscriptionResource(string Id, string Url, IReadOnlyList<s
 /// <summary>The routes below <c>/api/subscriptions</c>: how Power Automate's triggers come and go.</summary>
 public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
 {
-    private const int MaxSubscriptions = 100;
-    private const int MaxUrl = 2048;
+    // Every receiver of a job is in the job's status, which has little room: see StatusLimit.
+    internal const int MaxSubscriptions = 20;
+    internal const int MaxUrl = 2048;
 
     /// <summary><c>POST /api/subscriptions</c>: keeps one.</summary>
     public async Task<IResult> AddAsync(HttpContext http)

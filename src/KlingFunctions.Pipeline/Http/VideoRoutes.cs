@@ -16,9 +16,9 @@ public sealed class VideoRoutes(
     RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, IVideoStore videos, ISubmissionLedger ledger, RunComfyClient client,
     IOptions<PipelineOptions> options, TimeProvider time)
 {
-    private const int DefaultPage = 20;
-    private const int MaxPage = 100;
-    private const int MaxKey = 255;
+    internal const int DefaultPage = 20;
+    internal const int MaxPage = 100;
+    internal const int MaxKey = 255;
 
     // What a poller such as Logic Apps waits between two looks. A video takes minutes.
     private const string LookAgainAfter = "5";
@@ -160,23 +160,25 @@ public sealed class VideoRoutes(
         if (fault is not null) return Problem.Faults([fault]);
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
 
+        // A mistyped id would end the job for good: RunComfy is asked whether it knows it before it is believed.
+        var isTyped = wish.RequestId is not null;
         // An answer that came too late for its job is in the ledger all the same: then there is no doubt.
-        if (wish.RequestId is null && !wish.Resubmit && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
+        if (!isTyped && !wish.Resubmit && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
             && await ledger.FindAsync(snapshot.Job.SubmissionKey, http.RequestAborted) is { RequestId: { } late })
         {
             wish = new(late);
         }
         var resumption = Resumption.Of(snapshot, wish, time.GetUtcNow() + options.Value.Deadline);
         if (resumption.Job is not { } job) return Problem.Result(StatusCodes.Status409Conflict, "not_resumable", resumption.Refusal!, id: id);
-        if (wish.RequestId is { } found)
+        if (isTyped && await client.GetStatusAsync(wish.RequestId!, http.RequestAborted) is StatusAnswer.Faulted { Fault.Class: FaultClass.NotFound })
         {
-            // A mistyped id would end the job for good: RunComfy is asked whether it knows it before it is believed.
-            if (await client.GetStatusAsync(found, http.RequestAborted) is StatusAnswer.Faulted { Fault.Class: FaultClass.NotFound })
-                return Problem.Faults([new("/request_id", "not_found", $"RunComfy knows no request '{found}' of this account: copy the id from its Generations page.")]);
-            await ledger.RecordAsync(job.SubmissionKey, found, time.GetUtcNow(), http.RequestAborted);
+            return Problem.Faults(
+                [new("/request_id", "not_found", $"RunComfy knows no request '{wish.RequestId}' of this account: copy the id from its Generations page.")]);
         }
         if (!await jobs.ResumeAsync(job, http.RequestAborted))
             return Problem.Result(StatusCodes.Status409Conflict, "not_resumable", "The job is running again already: there is nothing to resume.", id: id);
+        // Of several who resume at once only the one who got the job writes down what it watches. Were this lost, the job still knows.
+        if (wish.RequestId is { } watched) await ledger.RecordAsync(job.SubmissionKey, watched, time.GetUtcNow(), http.RequestAborted);
         return Running(http, new(job, JobState.Initial(job), IsRunning: true, []));
     }
 

@@ -1,0 +1,21 @@
+using System.Collections.Concurrent;
+using KlingFunctions.Pipeline.Storing;
+
+namespace KlingFunctions.Pipeline.Tests.Fakes;
+
+/// <summary>Tells where files are that the test says are there; takes none.</summary>
+internal sealed class InMemoryVideoStore : IVideoStore
+{
+    private readonly ConcurrentDictionary<(string Job, string Name), VideoLocation> _files = [];
+
+    public void Put(string jobId, VideoLocation location) => _files[(jobId, location.File.Name)] = location;
+
+    public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken ct) =>
+        Task.FromResult(_files.GetValueOrDefault((jobId, name))?.File);
+
+    public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
+        Task.FromResult(_files.GetValueOrDefault((jobId, name)));
+
+    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct) =>
+        throw new NotSupportedException("Nothing is stored here.");
+}

@@ -1,0 +1,74 @@
+using System.Text.Json.Nodes;
+
+namespace KlingFunctions.Pipeline.Tests.Http;
+
+/// <summary>What the routes really answer against what the OpenAPI document says that they do.</summary>
+public class AnswerTests
+{
+    // Given by whoever hosts the routes, before or around them.
+    private static readonly string[] OfTheHost = ["401", "403", "500"];
+
+    public static readonly TheoryData<string> Scenarios = [.. Scenario.All.Select(s => s.Name)];
+
+    [Theory]
+    [MemberData(nameof(Scenarios))]
+    public async Task An_answer_is_as_the_document_says(string name)
+    {
+        var scenario = Scenario.All.Single(s => s.Name == name);
+        await using var app = await TestApp.StartAsync(scenario.RunComfy, scenario.Settings);
+        using var answer = await scenario.RunAsync(app);
+        var body = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(scenario.Status == answer.StatusCode, $"{answer.StatusCode}: {body}");
+
+        var documented = Responses(scenario)[((int)answer.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture)];
+        Assert.NotNull(documented);
+        var said = ApiDocument.Follow(documented);
+        var headers = said["headers"]?.AsObject() ?? [];
+        Assert.All(headers, h => Assert.True(Has(answer, h.Key) || ApiDocument.Follow(h.Value!)["required"] is null, $"{h.Key} is missing"));
+        Assert.All(new[] { "Location", "Retry-After", "ETag" }.Where(h => Has(answer, h)), h => Assert.True(headers.ContainsKey(h), $"{h} is not documented"));
+
+        if (said["content"]?.AsObject() is not { } content)
+        {
+            Assert.Empty(body);
+            return;
+        }
+        var type = answer.Content.Headers.ContentType!.MediaType!;
+        var media = content.Single(c => c.Key == type || c.Key == $"{type.Split('/')[0]}/*").Value!;
+        if (type.EndsWith("json", StringComparison.Ordinal) && media["schema"]!["$ref"] is not null)
+            Assert.Empty(await ApiDocument.FaultsAsync(ApiDocument.SchemaOf(media), body));
+    }
+
+    [Fact]
+    public void Every_answer_that_is_documented_is_given_by_some_call_above()
+    {
+        var documented = from operation in ApiDocument.Operations
+                         from status in operation.Operation["responses"]!.AsObject()
+                         where !OfTheHost.Contains(status.Key)
+                         select $"{operation.Method} {operation.Path} {status.Key}";
+        Assert.Equal(
+            Scenario.All.Select(s => $"{s.Method} {s.Route} {(int)s.Status}").Distinct().Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("succeeded", "status", "\"done\"")]
+    [InlineData("succeeded", "video/sha256", "\"abc\"")]
+    [InlineData("succeeded", "outputs/0/size_bytes", "\"7\"")]
+    [InlineData("succeeded", "notifications/0/state", "\"lost\"")]
+    [InlineData("failed", "error/details/0/code", "\"odd\"")]
+    [InlineData("failed", "created_at", "\"yesterday\"")]
+    public async Task The_measure_itself_is_one(string example, string place, string value)
+    {
+        // Without this, a validator that takes everything would pass everything.
+        var resource = ApiDocument.Json["components"]!["examples"]![example]!["value"]!.DeepClone();
+        var way = place.Split('/');
+        var holder = way.SkipLast(1).Aggregate(resource, (at, step) => int.TryParse(step, out var i) ? at[i]! : at[step]!);
+        holder[way[^1]] = JsonNode.Parse(value);
+        Assert.NotEmpty(await ApiDocument.FaultsAsync("VideoResource", resource.ToJsonString()));
+    }
+
+    private static JsonObject Responses(Scenario scenario) => ApiDocument.Operations
+        .Single(o => o.Method == scenario.Method.Method && o.Path == scenario.Route).Operation["responses"]!.AsObject();
+
+    private static bool Has(HttpResponseMessage answer, string header) =>
+        answer.Headers.NonValidated.Contains(header) || answer.Content.Headers.NonValidated.Contains(header);
+}

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Http;
+using NJsonSchema;
+
+namespace KlingFunctions.Pipeline.Tests.Http;
+
+/// <summary>The OpenAPI document as it is embedded, read as plain JSON.</summary>
+internal static class ApiDocument
+{
+    private static readonly Lazy<string> Embedded = new(() =>
+    {
+        using var reader = new StreamReader(typeof(RouteTable).Assembly.GetManifestResourceStream("openapi.json")!);
+        return reader.ReadToEnd();
+    });
+
+    public static string Text => Embedded.Value;
+
+    public static JsonObject Json { get; } = JsonNode.Parse(Text)!.AsObject();
+
+    public static JsonObject Schemas => Json["components"]!["schemas"]!.AsObject();
+
+    /// <summary>All operations: method, path and what is said of them.</summary>
+    public static IEnumerable<(string Method, string Path, JsonObject Operation)> Operations =>
+        from path in Json["paths"]!.AsObject()
+        from operation in path.Value!.AsObject()
+        select (operation.Key.ToUpperInvariant(), path.Key, operation.Value!.AsObject());
+
+    /// <summary>What stands at a place, references followed.</summary>
+    public static JsonObject Follow(JsonNode node)
+    {
+        while (node["$ref"] is { } reference)
+            node = reference.GetValue<string>().TrimStart('#', '/').Split('/').Aggregate((JsonNode)Json, (at, name) => at[name]!);
+        return node.AsObject();
+    }
+
+    /// <summary>What is wrong with a value by one of the schemas; nothing if it fits.</summary>
+    public static async Task<IReadOnlyList<string>> FaultsAsync(string schema, string json)
+    {
+        // The validator knows definitions, not components; a schema says the same under either.
+        var root = Schemas[schema]!.DeepClone();
+        root["definitions"] = Schemas.DeepClone();
+        var text = root.ToJsonString().Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal);
+        var validator = await JsonSchema.FromJsonAsync(text, TestContext.Current.CancellationToken);
+        return [.. validator.Validate(json).Select(e => e.ToString())];
+    }
+
+    /// <summary>The name of the schema that a place refers to.</summary>
+    public static string SchemaOf(JsonNode media) => media["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1];
+}

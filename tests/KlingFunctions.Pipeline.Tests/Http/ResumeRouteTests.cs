@@ -1,0 +1,100 @@
+using System.Net;
+using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.RunComfy;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline.Tests.Http;
+
+public class ResumeRouteTests
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_request_that_was_found_is_watched_and_is_in_the_ledger()
+    {
+        await using var app = await InDoubtAsync();
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        Assert.Equal((Station.Watch, "req-9"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+        Assert.Equal("req-9", app.Ledger.Entries["vid_1"].RequestId);
+    }
+
+    [Fact]
+    public async Task Whoever_comes_second_does_not_change_the_ledger()
+    {
+        await using var app = await InDoubtAsync();
+        app.Jobs.LosesResumes = true;
+        Assert.Equal(HttpStatusCode.Conflict, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        Assert.Null(app.Ledger.Entries["vid_1"].RequestId);
+    }
+
+    [Fact]
+    public async Task Of_many_at_once_one_goes_on_and_the_ledger_has_what_it_watches()
+    {
+        await using var app = await InDoubtAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => ResumeAsync(app, $$"""{"request_id":"req-{{i}}"}""")));
+        Assert.Single(answers, HttpStatusCode.Accepted);
+        Assert.Equal(15, answers.Count(a => a is HttpStatusCode.Conflict));
+        Assert.Equal(app.Jobs["vid_1"].Job.State!.Provider!.RequestId, app.Ledger.Entries["vid_1"].RequestId);
+    }
+
+    [Fact]
+    public async Task A_request_that_the_provider_does_not_know_is_refused_and_not_written_down()
+    {
+        await using var app = await InDoubtAsync(StubHandler.Answering(404, """{"error_code":404001}"""));
+        Assert.Equal(HttpStatusCode.BadRequest, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        Assert.Null(app.Ledger.Entries["vid_1"].RequestId);
+        Assert.False(app.Jobs["vid_1"].IsRunning);
+    }
+
+    [Fact]
+    public async Task A_provider_that_can_not_be_asked_keeps_nobody_from_going_on()
+    {
+        await using var app = await InDoubtAsync(StubHandler.Answering(502, "<html>"));
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+    }
+
+    [Fact]
+    public async Task An_answer_that_came_too_late_for_its_job_takes_the_doubt_away_whatever_the_provider_says_of_it_now()
+    {
+        await using var app = await InDoubtAsync(StubHandler.Answering(404, """{"error_code":404001}"""));
+        await app.Ledger.RecordAsync("vid_1", "req-late", Jobs.CreatedAt, Ct);
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, null));
+        Assert.Equal((Station.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+    }
+
+    [Fact]
+    public async Task What_is_watched_on_has_a_new_deadline()
+    {
+        await using var app = await TestApp.StartAsync(settings: ("Pipeline:Deadline", "05:00:00"));
+        app.Jobs.Put(Jobs.Failed(ErrorCodes.ProviderTimeout, new("req-1")));
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, null));
+        Assert.Equal(Jobs.CreatedAt.AddHours(5), app.Jobs["vid_1"].State.Deadline);
+    }
+
+    [Theory]
+    [InlineData("""{"request_id":""}""")]
+    [InlineData("""{"request_id":"../../balance"}""")]
+    [InlineData("""{"request_id":7}""")]
+    [InlineData("""{"resubmit":"yes"}""")]
+    [InlineData("[]")]
+    public async Task A_body_that_says_nothing_usable_is_refused(string body)
+    {
+        await using var app = await InDoubtAsync();
+        Assert.Equal(HttpStatusCode.BadRequest, await ResumeAsync(app, body));
+    }
+
+    private static async Task<TestApp> InDoubtAsync(StubHandler? provider = null)
+    {
+        var app = await TestApp.StartAsync(provider);
+        app.Jobs.Put(Jobs.Failed(ErrorCodes.SubmissionInDoubt));
+        await app.Ledger.TryIntendAsync("vid_1", Jobs.CreatedAt, Ct);
+        return app;
+    }
+
+    private static async Task<HttpStatusCode> ResumeAsync(TestApp app, string? body)
+    {
+        using var content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await app.Http.PostAsync(new Uri("/api/videos/vid_1/resume", UriKind.Relative), content, Ct);
+        return answer.StatusCode;
+    }
+}
