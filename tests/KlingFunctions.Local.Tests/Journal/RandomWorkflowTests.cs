@@ -65,7 +65,7 @@ public sealed class RandomWorkflowTests
     [Fact]
     public void Whatever_happens_meanwhile_a_workflow_ends_as_if_it_had_run_undisturbed() => Prop
         .ForAll(ArbMap.Default.ArbFor<Deed[]>(), ArbMap.Default.ArbFor<Blow[]>(), (deeds, blows) => Ends(deeds, blows))
-        .Check(Config.QuickThrowOnFailure.WithMaxTest(60).WithEndSize(20));
+        .Check(Config.QuickThrowOnFailure.WithMaxTest(40).WithEndSize(20));
 
     private static bool Ends(Deed[] deeds, Blow[] blows)
     {
