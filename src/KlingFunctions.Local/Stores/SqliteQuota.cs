@@ -10,7 +10,8 @@ internal sealed class SqliteQuota(JournalDatabase database) : IQuota
     public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => database.WriteAsync(db =>
     {
         var date = day.ToString("O", CultureInfo.InvariantCulture);
-        db.Execute("DELETE FROM days WHERE day < $1", date);
+        // Yesterday stays: a call may have looked at the clock just before midnight.
+        db.Execute("DELETE FROM days WHERE day < date($1, '-1 day')", date);
         return db.Execute(
             "INSERT INTO days (day, job) SELECT $1, $2 WHERE (SELECT count(*) FROM days WHERE day = $1) < $3 ON CONFLICT DO NOTHING", date, jobId, cap) > 0
             || db.Query("SELECT 1 FROM days WHERE day = $1 AND job = $2", r => r.GetInt32(0), date, jobId).Count > 0;

@@ -13,6 +13,8 @@ internal sealed class JournalHost : IWorkflowHost
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly WorkflowCatalog _catalog;
     private JournalDatabase _database = null!;
+    private DirectoryInfo _life = null!;
+    private int _lives;
     private InstanceStore _store = null!;
     private WorkflowEngine _engine = null!;
 
@@ -31,7 +33,7 @@ internal sealed class JournalHost : IWorkflowHost
     public static async Task<JournalHost> StartAsync(WorkflowCatalog catalog)
     {
         var host = new JournalHost(catalog);
-        await host.OpenAsync();
+        await host.OpenAsync(host.NextLife());
         return host;
     }
 
@@ -71,8 +73,23 @@ internal sealed class JournalHost : IWorkflowHost
 
     public async Task KillAsync()
     {
+        var (dead, next) = (_life, NextLife());
+        try
+        {
+            // What is on the disk now is all that outlives this moment: whatever waits to be written, or is begun later, is lost.
+            await _database.WriteAsync(db =>
+            {
+                foreach (var file in dead.EnumerateFiles("journal.db*")) Copy(file, next);
+                db.Dispose();
+                return 0;
+            });
+        }
+        catch (InvalidOperationException)
+        {
+            // The writer is dead, as it should be.
+        }
         await CloseAsync();
-        await OpenAsync();
+        await OpenAsync(next);
     }
 
     public async ValueTask DisposeAsync()
@@ -81,9 +98,19 @@ internal sealed class JournalHost : IWorkflowHost
         _folder.Delete(recursive: true);
     }
 
-    private async Task OpenAsync()
+    private DirectoryInfo NextLife() => _folder.CreateSubdirectory($"life-{++_lives}");
+
+    private static void Copy(FileInfo file, DirectoryInfo to)
     {
-        _database = new JournalDatabase(_folder.FullName);
+        using var from = file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var copy = File.Create(Path.Combine(to.FullName, file.Name));
+        from.CopyTo(copy);
+    }
+
+    private async Task OpenAsync(DirectoryInfo life)
+    {
+        _life = life;
+        _database = new JournalDatabase(life.FullName);
         _store = new InstanceStore(_database);
         _engine = new WorkflowEngine(_catalog, _store, _time, NullLogger<WorkflowEngine>.Instance);
         await _engine.StartAsync(CancellationToken.None);

@@ -229,12 +229,11 @@ public sealed class WorkflowEngineTests
     [Fact]
     public async Task What_a_step_throws_because_it_is_broken_off_is_not_its_outcome()
     {
-        var (first, runs) = (new TaskCompletionSource(), 0);
+        var (first, broken, runs) = (new TaskCompletionSource(), new TaskCompletionSource(), 0);
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
             .Add(Work, async (text, cancel) =>
             {
                 if (Interlocked.Increment(ref runs) > 1) return text;
-                var broken = new TaskCompletionSource();
                 using var told = cancel.Register(broken.SetResult);
                 await broken.Task;
                 throw new IOException("The connection was closed.");
@@ -255,12 +254,14 @@ public sealed class WorkflowEngineTests
         using var writing = new ManualResetEventSlim();
         var busy = host.Database.WriteAsync(_ => writing.Wait(TimeSpan.FromSeconds(30)));
         first.SetResult();
+        // Too short a wait here would only make the test easier to pass.
         await Task.Delay(50, Cancel);
-        var kill = host.KillAsync();
-        await Task.Delay(50, Cancel);
+        var stop = host.StopAsync(new CancellationToken(canceled: true));
+        await broken.Task;
         writing.Set();
-        await kill;
+        await stop;
         Assert.True(await busy);
+        await host.KillAsync();
         Assert.Equal("\"xx\"", (await host.RunToEndAsync("a")).Output);
     }
 
