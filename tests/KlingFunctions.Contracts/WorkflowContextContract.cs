@@ -72,7 +72,7 @@ public abstract class WorkflowContextContract
                 for (var i = 1; i <= 5; i++)
                 {
                     sum += await context.CallAsync(Count, i);
-                    await context.WaitForEventAsync("next", CancellationToken.None);
+                    await context.WaitForEventAsync("next");
                 }
                 return sum;
             }));
@@ -225,7 +225,7 @@ public abstract class WorkflowContextContract
         {
             using var stop = new CancellationTokenSource();
             var timer = context.WaitUntilAsync(context.Now.AddDays(300), stop.Token);
-            await context.WaitForEventAsync("go", CancellationToken.None);
+            await context.WaitForEventAsync("go");
             stop.Cancel();
             return timer.IsCanceled ? "cancelled" : "waiting";
         }));
@@ -241,8 +241,8 @@ public abstract class WorkflowContextContract
     {
         await using var host = await StartHostAsync(Catalog().Add<int, string>("W", async (context, _) =>
         {
-            await context.WaitForEventAsync("one", CancellationToken.None);
-            await context.WaitForEventAsync("two", CancellationToken.None);
+            await context.WaitForEventAsync("one");
+            await context.WaitForEventAsync("two");
             return "both";
         }));
         await host.StartAsync("W", "a", "0");
@@ -268,7 +268,7 @@ public abstract class WorkflowContextContract
             .Add<string, string>("W", async (context, input) =>
             {
                 var text = await context.CallAsync(Echo, input);
-                await context.WaitForEventAsync("early", CancellationToken.None);
+                await context.WaitForEventAsync("early");
                 return text;
             }));
         await host.StartAsync("W", "a", "\"x\"");
@@ -282,9 +282,9 @@ public abstract class WorkflowContextContract
     {
         await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, _) =>
         {
-            var waiters = Enumerable.Range(0, 3).Select(_ => context.WaitForEventAsync("e", CancellationToken.None)).ToList();
+            var waiters = Enumerable.Range(0, 3).Select(_ => context.WaitForEventAsync("e")).ToList();
             await Task.WhenAny(waiters);
-            await context.WaitForEventAsync("end", CancellationToken.None);
+            await context.WaitForEventAsync("end");
             return waiters.Count(w => w.IsCompleted);
         }));
         await host.StartAsync("W", "a", "0");
@@ -314,10 +314,10 @@ public abstract class WorkflowContextContract
         {
             using var stop = new CancellationTokenSource();
             var timer = context.WaitUntilAsync(context.Now.AddSeconds(seconds), stop.Token);
-            var raised = context.WaitForEventAsync("e", stop.Token);
+            var raised = context.WaitForEventAsync("e");
             var winner = await Task.WhenAny(timer, raised) == timer ? "timer" : "event";
             stop.Cancel();
-            await context.WaitForEventAsync("end", CancellationToken.None);
+            await context.WaitForEventAsync("end");
             return winner;
         }));
         await host.StartAsync("W", "a", JsonSerializer.Serialize(host.ShortWait.TotalSeconds));
@@ -367,7 +367,7 @@ public abstract class WorkflowContextContract
         await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>
         {
             first.Add(context.IsReplaying);
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             last.Add(context.IsReplaying);
             return n;
         }));
@@ -385,7 +385,7 @@ public abstract class WorkflowContextContract
         await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>
         {
             context.ReportStatus("waiting");
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             context.ReportStatus("done");
             return n;
         }));
@@ -438,7 +438,7 @@ public abstract class WorkflowContextContract
             })
             .Add<string, string>("Child", async (context, text) =>
             {
-                await context.WaitForEventAsync("go", CancellationToken.None);
+                await context.WaitForEventAsync("go");
                 return await context.CallAsync(Echo, text);
             })
             .Add<int, string>("W", async (context, _) =>
@@ -475,8 +475,8 @@ public abstract class WorkflowContextContract
                     context.ContinueAsNew(n);
                     return "ignored";
                 }
-                await context.WaitForEventAsync("e", CancellationToken.None);
-                await context.WaitForEventAsync("e", CancellationToken.None);
+                await context.WaitForEventAsync("e");
+                await context.WaitForEventAsync("e");
                 return $"{context.Id}:{n}";
             }));
         await host.StartAsync("W", "a", "0");
@@ -486,6 +486,30 @@ public abstract class WorkflowContextContract
         await host.RaiseAsync("a", "e");
         Assert.Equal("a:3", Output<string>(await host.RunToEndAsync("a")));
         Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task No_event_is_lost_that_comes_while_a_run_gives_way_to_the_next()
+    {
+        const int rounds = 25;
+        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, seen) =>
+        {
+            var raised = context.WaitForEventAsync("e");
+            await context.WaitForEventAsync("go");
+            if (raised.IsCompleted) seen++;
+            if (seen < rounds) context.ContinueAsNew(seen);
+            return seen;
+        }));
+        await host.StartAsync("W", "a", "0");
+        for (var i = 0; i < rounds; i++)
+        {
+            await host.RunToRestAsync("a");
+            await Task.WhenAll(host.RaiseAsync("a", "go"), host.RaiseAsync("a", "e"));
+        }
+        await host.RunToRestAsync("a");
+        // An event that came too late for its run waits for the next: one more run sees it.
+        await host.RaiseAsync("a", "go");
+        Assert.Equal(rounds, Output<int>(await host.RunToEndAsync("a")));
     }
 
     [Fact]

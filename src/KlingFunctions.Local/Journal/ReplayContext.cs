@@ -20,7 +20,7 @@ internal sealed record PendingChild(int Number, string Workflow, string Id, stri
 internal sealed class ReplayContext(Instance instance, JsonSerializerOptions json) : IWorkflowContext
 {
     private readonly SortedDictionary<int, PendingTask> _pending = [];
-    private readonly Dictionary<string, LinkedList<TaskCompletionSource<string?>>> _waiters = [];
+    private readonly Dictionary<string, Queue<TaskCompletionSource>> _waiters = [];
     private readonly Dictionary<string, int> _unseen = [];
     private int _tasks;
 
@@ -70,22 +70,17 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
         await fired;
     }
 
-    public async Task WaitForEventAsync(string name, CancellationToken cancel)
+    public Task WaitForEventAsync(string name)
     {
         if (_unseen.TryGetValue(name, out var count) && count > 0)
         {
             _unseen[name] = count - 1;
-            return;
+            return Task.CompletedTask;
         }
         if (!_waiters.TryGetValue(name, out var waiters)) _waiters[name] = waiters = new();
-        var waiter = waiters.AddLast(new TaskCompletionSource<string?>());
-        using var forget = cancel.Register(() =>
-        {
-            if (waiter.List is null) return;
-            waiters.Remove(waiter);
-            waiter.Value.SetCanceled(cancel);
-        });
-        await waiter.Value.Task;
+        var waiter = new TaskCompletionSource();
+        waiters.Enqueue(waiter);
+        return waiter.Task;
     }
 
     public void ReportStatus<T>(T status) => Status = JsonSerializer.Serialize(status, json);
@@ -111,7 +106,7 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
         }
         if (!_pending.Remove(happening.Task, out var task))
         {
-            // A timer or a waiter that the workflow gave up may still have fired; anything else was asked for by other code.
+            // A timer that the workflow gave up may still have fired; anything else was asked for by other code.
             if (happening.Kind is HappeningKind.TimerFired && happening.Task < _tasks) return;
             throw new NotDeterministicException(Id, happening, null);
         }
@@ -125,10 +120,10 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     private void Raise(string name)
     {
-        if (_waiters.TryGetValue(name, out var waiters) && waiters.First is { } first)
+        // Once the run is over, whoever still waits in it looks no more: the event is the next run's.
+        if (NextInput is null && _waiters.TryGetValue(name, out var waiters) && waiters.TryDequeue(out var first))
         {
-            waiters.RemoveFirst();
-            first.Value.SetResult(null);
+            first.SetResult();
             return;
         }
         _unseen[name] = _unseen.GetValueOrDefault(name) + 1;

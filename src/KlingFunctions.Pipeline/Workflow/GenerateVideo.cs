@@ -51,7 +51,7 @@ public sealed class GenerateVideo
         _job = job;
         _carried = job.Carried;
         _state = StatusLimit.Fit(JobState.Initial(job));
-        _cancelRequested = job.Carried.CancelWished ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent, CancellationToken.None);
+        _cancelRequested = job.Carried.CancelWished ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent);
     }
 
     /// <summary>Runs the workflow.</summary>
@@ -279,7 +279,7 @@ public sealed class GenerateVideo
                 return true;
             case CancelOutcome.Refused:
                 Warn(CancelRefused, "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
-                _cancelRequested = _context.WaitForEventAsync(CancelEvent, CancellationToken.None);
+                _cancelRequested = _context.WaitForEventAsync(CancelEvent);
                 return false;
             case CancelOutcome.NotAsked:
             default:

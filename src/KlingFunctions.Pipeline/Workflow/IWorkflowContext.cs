@@ -32,9 +32,10 @@ public interface IWorkflowContext
 
     /// <summary>
     /// Completes when an event of this name has been raised; one raised before anyone waited is kept for the first to wait. Each event
-    /// wakes one waiter. Written down before it is seen, it survives a restart.
+    /// wakes one waiter, and which one is up to the engine. Names differ by more than case. Written down before it is seen, it survives a
+    /// restart. A wait can't be taken back: Durable would hand the next event to a waiter that has gone.
     /// </summary>
-    Task WaitForEventAsync(string name, CancellationToken cancel);
+    Task WaitForEventAsync(string name);
 
     /// <summary>Replaces what the outside sees of this instance. Keep it small: Durable Functions allows 16 KB.</summary>
     void ReportStatus<T>(T status);
@@ -46,8 +47,8 @@ public interface IWorkflowContext
     Task StartChildAsync<TIn>(string workflow, string id, TIn input);
 
     /// <summary>
-    /// Ends this run, once the workflow has returned, by starting it anew under the same id with this input and an empty history. Events
-    /// that were raised and not yet awaited are kept. What the run returns is ignored.
+    /// Ends this run, once the workflow has returned, by starting it anew under the same id with this input and an empty history. It is
+    /// the last call of a run. Events that woke no waiter before it are kept. What the run returns is ignored.
     /// </summary>
     void ContinueAsNew<TIn>(TIn input);
 }

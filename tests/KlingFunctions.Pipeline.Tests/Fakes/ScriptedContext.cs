@@ -109,7 +109,7 @@ internal sealed class ScriptedContext : IWorkflowContext
         await Ask(timer);
     }
 
-    public Task WaitForEventAsync(string name, CancellationToken cancel)
+    public Task WaitForEventAsync(string name)
     {
         if (_unseen.Remove(name)) return Task.CompletedTask;
         var waiter = new TaskCompletionSource();
