@@ -115,9 +115,6 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
         else task.Done.SetResult(happening.Value);
     }
 
-    /// <summary>From here on events are kept, and wake nobody.</summary>
-    public void ForgetWaiters() => _waiters.Clear();
-
     private void Raise(string name)
     {
         // Once the run is over, whoever still waits in it looks no more: the event is the next run's.

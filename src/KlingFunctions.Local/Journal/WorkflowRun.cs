@@ -52,7 +52,7 @@ internal sealed partial class WorkflowRun(
             var code = catalog.Workflow(instance.Workflow);
             Task<string> workflow = null!;
             _thread.Run(() => workflow = code.RunAsync(context, instance.Input));
-            Feed(context, workflow, history);
+            Feed(context, history);
             context.IsReplaying = false;
 
             var place = history.Count;
@@ -73,7 +73,7 @@ internal sealed partial class WorkflowRun(
                     place = await store.AppendAsync(id, place, happened, children, inboxTaken, context.Status, instance.Trace, time.GetUtcNow());
                     shown = context.Status;
                     if (children.Count > 0) wake();
-                    Feed(context, workflow, happened);
+                    Feed(context, happened);
                 }
                 else if (_steps.Count > 0)
                 {
@@ -106,14 +106,9 @@ internal sealed partial class WorkflowRun(
         }
     }
 
-    private void Feed(ReplayContext context, Task workflow, IReadOnlyList<Happening> happenings)
+    private void Feed(ReplayContext context, IReadOnlyList<Happening> happenings)
     {
-        foreach (var happening in happenings)
-        {
-            // What is raised after the end is for the next run, whoever waited in this one.
-            if (workflow.IsCompleted) context.ForgetWaiters();
-            _thread.Run(() => context.Feed(happening));
-        }
+        foreach (var happening in happenings) _thread.Run(() => context.Feed(happening));
     }
 
     private async Task EndAsync(ReplayContext context, Task<string> workflow)

@@ -44,10 +44,10 @@ public sealed class WorkflowEngineTests
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, string>("W", async (context, run) =>
         {
-            var raised = context.WaitForEventAsync("e", CancellationToken.None);
+            var raised = context.WaitForEventAsync("e");
             if (run == 0)
             {
-                await context.WaitForEventAsync("on", CancellationToken.None);
+                await context.WaitForEventAsync("on");
                 context.ContinueAsNew(1);
                 return raised.IsCompleted ? "seen too early" : "";
             }
@@ -75,7 +75,7 @@ public sealed class WorkflowEngineTests
                 context.ContinueAsNew(1);
                 return 0;
             }
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             return run;
         }));
         await host.StartAsync("W", "a", "0");
@@ -90,9 +90,9 @@ public sealed class WorkflowEngineTests
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<DateTimeOffset?, DateTimeOffset[]>("W", async (context, first) =>
         {
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             var now = context.Now;
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             if (first is not null) return [first.Value, now, context.Now];
             context.ContinueAsNew<DateTimeOffset?>(now);
             return [];
@@ -156,7 +156,7 @@ public sealed class WorkflowEngineTests
             .Add<string, string>("W", async (context, text) =>
             {
                 text = await context.CallAsync(step, text);
-                await context.WaitForEventAsync("e", CancellationToken.None);
+                await context.WaitForEventAsync("e");
                 return text;
             }));
         await host.StartAsync("W", "a", "\"x\"");
@@ -200,7 +200,7 @@ public sealed class WorkflowEngineTests
             .Add<string, string>("W", async (context, text) =>
             {
                 var step = context.CallAsync(Work, text);
-                await context.WaitForEventAsync("e", CancellationToken.None);
+                await context.WaitForEventAsync("e");
                 return await step;
             }));
         await host.StartAsync("W", "a", "\"x\"");
@@ -310,7 +310,7 @@ public sealed class WorkflowEngineTests
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, int>("W", async (context, n) =>
         {
-            await context.WaitForEventAsync("e", CancellationToken.None);
+            await context.WaitForEventAsync("e");
             return n;
         }));
         await host.StopAsync(CancellationToken.None);
