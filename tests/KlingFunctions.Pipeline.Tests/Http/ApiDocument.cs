@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using KlingFunctions.Pipeline.Http;
 using NJsonSchema;
@@ -12,6 +13,8 @@ internal static class ApiDocument
         using var reader = new StreamReader(typeof(RouteTable).Assembly.GetManifestResourceStream("openapi.json")!);
         return reader.ReadToEnd();
     });
+
+    private static readonly ConcurrentDictionary<string, Task<JsonSchema>> Validators = [];
 
     public static string Text => Embedded.Value;
 
@@ -34,16 +37,17 @@ internal static class ApiDocument
     }
 
     /// <summary>What is wrong with a value by one of the schemas; nothing if it fits.</summary>
-    public static async Task<IReadOnlyList<string>> FaultsAsync(string schema, string json)
+    public static async Task<IReadOnlyList<string>> FaultsAsync(string schema, string json) =>
+        [.. (await Validators.GetOrAdd(schema, ValidatorAsync)).Validate(json).Select(e => e.ToString())];
+
+    /// <summary>The name of the schema that a place refers to.</summary>
+    public static string SchemaOf(JsonNode media) => media["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1];
+
+    private static Task<JsonSchema> ValidatorAsync(string schema)
     {
         // The validator knows definitions, not components; a schema says the same under either.
         var root = Schemas[schema]!.DeepClone();
         root["definitions"] = Schemas.DeepClone();
-        var text = root.ToJsonString().Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal);
-        var validator = await JsonSchema.FromJsonAsync(text, TestContext.Current.CancellationToken);
-        return [.. validator.Validate(json).Select(e => e.ToString())];
+        return JsonSchema.FromJsonAsync(root.ToJsonString().Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal));
     }
-
-    /// <summary>The name of the schema that a place refers to.</summary>
-    public static string SchemaOf(JsonNode media) => media["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1];
 }
