@@ -84,10 +84,12 @@ public abstract class PipelineContract
         var request = scene.Request(scene.Receiver.Url);
         request["image_urls"] = new JsonArray(scene.Image("valley.webp") + "?sig=s3cr3t-signature");
         request["metadata"] = new JsonObject { ["order"] = 7 };
+        request["prompt"] = "https://@Image1?and=@Element1";
         var job = await scene.EndAsync(await scene.SubmitAsync(request));
         Assert.Equal(7, job.GetProperty("metadata").GetProperty("order").GetInt32());
         Assert.DoesNotContain("s3cr3t", job.GetRawText(), StringComparison.Ordinal);
         Assert.Contains("valley.webp", job.GetRawText(), StringComparison.Ordinal);
+        Assert.Equal("https://@Image1?and=@Element1", job.GetProperty("request").GetProperty("prompt").GetString());
         await scene.Host.RunUntilAsync(job.GetProperty("id").GetString()!, _ => scene.Receiver.Received.Count > 0);
         Assert.DoesNotContain("s3cr3t", scene.Receiver.Received[0].Json.GetRawText(), StringComparison.Ordinal);
     }
@@ -611,6 +613,17 @@ public abstract class PipelineContract
         using (var redeliver = await scene.PostAsync($"/api/videos/{id}/redeliver")) Assert.Equal(HttpStatusCode.Accepted, redeliver.StatusCode);
         await NotifiedAsync(scene, id, "delivered");
         Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+    }
+
+    [Fact]
+    public async Task A_schedule_may_begin_with_a_wait()
+    {
+        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:02"));
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        var ended = await scene.EndAsync(id);
+        Assert.Empty(scene.Receiver.Received);
+        Assert.True(ended.GetProperty("notifications")[0].TryGetProperty("next_attempt_at", out _));
+        await NotifiedAsync(scene, id, "delivered");
     }
 
     [Fact]

@@ -42,7 +42,7 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         if (instance.Outcome is "failed" && !state.HasEnded())
         {
             // The workflow itself broke: a defect, or a journal that another version wrote. The job must not look as if it went on.
-            state = state with { Status = JobStatus.Failed, Error = new(ErrorCodes.InternalError, $"{instance.Output} Resume the job when the cause is gone.") };
+            state = state with { Status = JobStatus.Failed, Error = new(ErrorCodes.InternalError, "The job's workflow broke; the log says why. Resume the job when the cause is gone.") };
         }
         return new(job, state, instance.Outcome is null, [.. state.Receivers.Select(Notification)]);
     }

@@ -87,19 +87,11 @@ public sealed record VideoResource
     /// <summary>A request as it may be shown: without the secrets that URLs carry in their queries.</summary>
     internal static JsonElement Shown(VideoRequest request)
     {
-        var shown = (JsonObject)WithoutSecrets(JsonNode.Parse(request.Input.GetRawText()))!;
+        var input = KlingO1.RewriteImages(request.Input, image => AssetUri.Is(image) ? image : UrlRule.Redact(image));
+        var shown = JsonObject.Create(input)!;
         if (request.WebhookUrl is { } url) shown["webhook_url"] = UrlRule.Redact(url);
         return JsonSerializer.SerializeToElement(shown, PipelineJson.Default.JsonObject);
     }
-
-    private static JsonNode? WithoutSecrets(JsonNode? node) => node switch
-    {
-        JsonObject o => new JsonObject(o.Select(p => KeyValuePair.Create(p.Key, WithoutSecrets(p.Value)))),
-        JsonArray a => new JsonArray([.. a.Select(WithoutSecrets)]),
-        JsonValue v when v.TryGetValue<string>(out var text) && text.StartsWith("http", StringComparison.OrdinalIgnoreCase) && !text.Contains(' ')
-            => UrlRule.Redact(text),
-        _ => node?.DeepClone(),
-    };
 }
 
 /// <summary>A stored file.</summary>

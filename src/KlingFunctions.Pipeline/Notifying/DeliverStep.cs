@@ -1,12 +1,14 @@
 using System.Text;
 using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver a notification: the same body under the same <c>webhook-id</c> each time.</summary>
-public sealed class DeliverStep(
-    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time)
+public sealed partial class DeliverStep(
+    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time,
+    ILogger<DeliverStep> logger)
 {
     /// <summary>What came of it, and when to try again.</summary>
     public async Task<DeliveryOutcome> RunAsync(Delivery delivery, CancellationToken cancel)
@@ -30,7 +32,7 @@ public sealed class DeliverStep(
         switch (attempt)
         {
             case DeliveryAttempt.Delivered:
-                await deadLetters.RemoveAsync(id, cancel);
+                await ForgetDeadLetterAsync(id, cancel);
                 return new(DeliveryState.Delivered);
             case DeliveryAttempt.Gone:
                 return new(DeliveryState.Gone, Reason: "The receiver answered 410: it wants no more of these.");
@@ -44,4 +46,20 @@ public sealed class DeliverStep(
                 throw new InvalidOperationException("An outcome of the sender is not handled.");
         }
     }
+
+    private async Task ForgetDeadLetterAsync(string id, CancellationToken cancel)
+    {
+        try
+        {
+            await deadLetters.RemoveAsync(id, cancel);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // It is delivered, and must not be sent again because a note about it could not be torn up.
+            LogNotForgotten(logger, e, id);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The notification {NotificationId} was delivered, but its dead letter could not be removed.")]
+    private static partial void LogNotForgotten(ILogger logger, Exception e, string notificationId);
 }

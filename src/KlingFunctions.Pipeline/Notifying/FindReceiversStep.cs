@@ -3,13 +3,14 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
-public sealed class FindReceiversStep(ISubscriptions subscriptions)
+public sealed class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule)
 {
     internal const string OwnWebhook = "webhook";
 
     /// <summary>The receivers, by host: their URLs stay where they are.</summary>
     public async Task<IReadOnlyList<Receiver>> RunAsync(ReceiversInput input, CancellationToken cancel)
     {
+        var first = schedule.DelayAfter(0) is { Ticks: > 0 } delay ? delay : (TimeSpan?)null;
         var receivers = new List<Receiver>();
         if (input.OwnHost is { } own) receivers.Add(To(OwnWebhook, own));
         foreach (var subscription in await subscriptions.ListAsync(cancel))
@@ -18,6 +19,6 @@ public sealed class FindReceiversStep(ISubscriptions subscriptions)
         }
         return receivers;
 
-        Receiver To(string id, string host) => new(id, host, $"ntf_{input.JobId}_{input.Run}_{id}");
+        Receiver To(string id, string host) => new(id, host, $"ntf_{input.JobId}_{input.Run}_{id}", first);
     }
 }

@@ -32,7 +32,7 @@ public static class Notify
     /// <summary>Runs the workflow.</summary>
     public static async Task<NotificationState> RunAsync(IWorkflowContext context, Notification notification)
     {
-        var state = new NotificationState(context.Id, notification.Receiver.Host, DeliveryState.Pending, 0, context.Now);
+        var state = new NotificationState(context.Id, notification.Receiver.Host, DeliveryState.Pending, 0, context.Now + (notification.Receiver.After ?? TimeSpan.Zero));
         var broken = 0;
         while (true)
         {

@@ -10,7 +10,7 @@ public sealed class ReportUploadStep(IUploadReports reports)
     public async Task<bool> RunAsync(UploadFailure failure, CancellationToken cancel)
     {
         var faults = failure.Error.Details ?? [new Fault("", failure.Error.Code, failure.Error.Message)];
-        await reports.WriteAsync(Upload.ErrorReportPath(failure.Path), Upload.ErrorReport(failure.Path, faults), cancel);
+        await reports.WriteAsync(Upload.ErrorReportPath(failure.Path), Upload.ErrorReport(failure.Path, faults, failure.Error.Message), cancel);
         return true;
     }
 }

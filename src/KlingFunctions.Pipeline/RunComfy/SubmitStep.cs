@@ -28,7 +28,7 @@ public sealed partial class SubmitStep(
         {
             var key = n == 1 ? input.Key : $"{input.Key}~{n}";
             var entry = await ledger.FindAsync(key, cancel);
-            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, mayTakeAnother: Resubmits && n < MaxKeys, cancel);
+            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, isFirst: n == 1, mayTakeAnother: Resubmits && n < MaxKeys, cancel);
             if (entry is null && n == 1) return NotYet(TimeSpan.Zero, "Nothing was submitted.");
             if (entry?.RequestId is { } requestId) return Accepted(requestId, entry.SubmittedAt ?? time.GetUtcNow());
             if (entry is { MayBeUnderWay: true }) return UnderWay();
@@ -36,7 +36,7 @@ public sealed partial class SubmitStep(
         }
     }
 
-    private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool mayTakeAnother, CancellationToken cancel)
+    private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool isFirst, bool mayTakeAnother, CancellationToken cancel)
     {
         // The links are minted here, are good for long enough, and never leave this method.
         var (body, faults) = await AssetReferences.ResolveAsync(input.Input, links, cancel);
@@ -52,6 +52,9 @@ public sealed partial class SubmitStep(
                 await ledger.WithdrawAsync(key, CancellationToken.None);
                 return fault.Class switch
                 {
+                    // Another submission of this job is in doubt: whatever came of this one, that may have been paid for.
+                    FaultClass.Transient when !isFirst => Later(SubmitResult.Unsettled, fault.RetryAfter ?? TryAgainAfter, fault.Message),
+                    _ when !isFirst => InDoubt($"The answer to an earlier submission was lost, and this one was refused. {fault.Message}"),
                     FaultClass.Auth => Failed(
                         ErrorCodes.ProviderAuth, $"RunComfy refused the API token, and nothing was paid. {fault.Message} Set RunComfy:ApiToken to a valid token, then resume the job."),
                     FaultClass.Balance => Failed(
@@ -61,7 +64,7 @@ public sealed partial class SubmitStep(
                 };
             case SubmitAnswer.NotSent { Message: var message }:
                 await ledger.WithdrawAsync(key, CancellationToken.None);
-                return NotYet(TryAgainAfter, message);
+                return Later(isFirst ? SubmitResult.NotYet : SubmitResult.Unsettled, TryAgainAfter, message);
             case SubmitAnswer.InDoubt { Message: var message }:
                 KlingTelemetry.InDoubt.Add(1);
                 LogInDoubt(logger, input.JobId, message);

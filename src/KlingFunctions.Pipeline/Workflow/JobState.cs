@@ -50,7 +50,8 @@ public sealed record JobError(string Code, string Message, IReadOnlyList<Fault>?
 /// <param name="Id"><c>webhook</c>, or the subscription's id.</param>
 /// <param name="Host">The host of its URL: all that is ever shown of it.</param>
 /// <param name="NotificationId">The instance id of the child workflow that tells it.</param>
-public sealed record Receiver(string Id, string Host, string NotificationId);
+/// <param name="After">How long to wait before the first try; null: not at all.</param>
+public sealed record Receiver(string Id, string Host, string NotificationId, TimeSpan? After = null);
 
 /// <summary>
 /// The state of a job: what the workflow reports as its custom status and returns in the end. Small, and without secrets.

@@ -87,6 +87,17 @@ public sealed class InboxTests : IAsyncLifetime
         Assert.Equal(0, _runComfy.Account.Calls(ApiCall.Submit));
     }
 
+    [Fact]
+    public async Task The_report_on_a_job_that_failed_after_it_was_paid_does_not_say_that_nothing_was()
+    {
+        _runComfy.Behaviour = _runComfy.Behaviour with { FailsWith = "no luck" };
+        await PutAsync("paid/one.json", """{"prompt": "A tree"}""");
+        await EndAsync(await OnlyJobAsync());
+        var report = await File.ReadAllTextAsync(Path.Combine(_host.Inbox, "paid", "one.error.json"), TestContext.Current.CancellationToken);
+        Assert.Contains("no luck", report, StringComparison.Ordinal);
+        Assert.DoesNotContain("nothing was paid", report, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/assets/walk/robot.png")]
     [InlineData("/assets/walk/robot.png?expires=99999999999&sig=00")]

@@ -7,6 +7,9 @@ internal sealed class InMemoryDeadLetters : IDeadLetters
 {
     private readonly ConcurrentDictionary<string, DeadLetter> _letters = [];
 
+    /// <summary>Nothing can be removed.</summary>
+    public bool IsReadOnly { get; set; }
+
     public Task AddAsync(DeadLetter letter, CancellationToken cancel)
     {
         _letters[letter.NotificationId] = letter;
@@ -15,6 +18,7 @@ internal sealed class InMemoryDeadLetters : IDeadLetters
 
     public Task RemoveAsync(string notificationId, CancellationToken cancel)
     {
+        if (IsReadOnly) throw new IOException("The store is read-only.");
         _letters.TryRemove(notificationId, out _);
         return Task.CompletedTask;
     }

@@ -56,6 +56,14 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_delivered_is_not_sent_again_because_its_dead_letter_could_not_be_removed()
+    {
+        await using var host = await ReceiverAsync();
+        _deadLetters.IsReadOnly = true;
+        Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(Own(host), 1), Ct)).State);
+    }
+
+    [Fact]
     public async Task A_dead_letter_is_removed_when_it_is_delivered_after_all()
     {
         await using var host = await ReceiverAsync();
@@ -107,7 +115,7 @@ public sealed class DeliverStepTests : IDisposable
 
     private DeliverStep Step() => new(
         new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance),
-        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _jobs, _subscriptions, _deadLetters, _time);
+        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _jobs, _subscriptions, _deadLetters, _time, NullLogger<DeliverStep>.Instance);
 
     private Task<LoopbackHost> ReceiverAsync() => LoopbackHost.StartAsync(
         async http =>

@@ -139,6 +139,18 @@ public class SubmitStepTests
         Assert.Single(provider.Seen);
     }
 
+    [Theory]
+    [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed)]
+    [InlineData(422, "{}", SubmitResult.Failed)]
+    [InlineData(429, "{}", SubmitResult.Unsettled)]
+    public async Task With_one_submission_in_doubt_the_refusal_of_another_does_not_mean_that_nothing_was_paid(int status, string body, SubmitResult result)
+    {
+        await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
+        var outcome = await Step(StubHandler.Answering(status, body), "resubmit").RunAsync(Input, Ct);
+        Assert.Equal(result, outcome.Result);
+        if (result is SubmitResult.Failed) Assert.Equal(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+    }
+
     [Fact]
     public async Task With_resubmission_chosen_it_is_sent_three_times_at_most_and_then_a_person_decides()
     {

@@ -14,6 +14,8 @@ public static class Upload
     /// <summary>The name of the file that says what to do with the images of its folder.</summary>
     public const string RecipeName = "_recipe.json";
 
+    private const string NothingStarted = "No video was started and nothing was paid. Put the faults right and upload the file again.";
+
     private const string ErrorExtension = ".error.json";
 
     // Read by people in an editor, not by browsers in a page.
@@ -63,7 +65,7 @@ public static class Upload
     }
 
     /// <summary>The report on a bad upload: JSON in UTF-8, laid out for a person to read.</summary>
-    public static byte[] ErrorReport(string path, IReadOnlyList<Fault> faults)
+    public static byte[] ErrorReport(string path, IReadOnlyList<Fault> faults, string message = NothingStarted)
     {
         ArgumentNullException.ThrowIfNull(faults);
         var buffer = new ArrayBufferWriter<byte>();
@@ -71,7 +73,7 @@ public static class Upload
         {
             writer.WriteStartObject();
             writer.WriteString("upload", path);
-            writer.WriteString("message", "No video was started and nothing was paid. Put the faults right and upload the file again.");
+            writer.WriteString("message", message);
             writer.WriteStartArray("faults");
             foreach (var fault in faults)
             {
