@@ -12,6 +12,14 @@ internal sealed record InboxFile(string Path, string ETag);
 /// <summary>The folder <c>inbox</c> in the data directory: what the uploads container is on Azure.</summary>
 internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadReports
 {
+    // Links are not followed: they may lead out of the inbox, or in a circle.
+    private static readonly EnumerationOptions NoLinks = new()
+    {
+        RecurseSubdirectories = true,
+        AttributesToSkip = FileAttributes.ReparsePoint,
+        IgnoreInaccessible = true,
+    };
+
     private readonly string _root = Path.GetFullPath(options.Value.Inbox);
 
     /// <summary>The folder itself.</summary>
@@ -21,9 +29,9 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
     public IReadOnlyList<InboxFile> Files()
     {
         Directory.CreateDirectory(_root);
-        return [.. new DirectoryInfo(_root).EnumerateFiles("*", SearchOption.AllDirectories)
+        return [.. new DirectoryInfo(_root).EnumerateFiles("*", NoLinks)
             .Select(file => (file, path: Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/')))
-            .Where(f => Upload.KindOf(f.path) is UploadKind.Request or UploadKind.Image)
+            .Where(f => Upload.KindOf(f.path) is UploadKind.Request or UploadKind.Image && f.file.Exists)
             .OrderBy(f => f.file.LastWriteTimeUtc)
             .Select(f => new InboxFile(f.path, $"{f.file.LastWriteTimeUtc.Ticks:x}-{f.file.Length:x}"))];
     }
@@ -41,11 +49,16 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
         }
     }
 
-    /// <summary>The full path of a file in the inbox; null if it is not there, or the path leads out.</summary>
+    /// <summary>The full path of a file in the inbox; null if it is not there, or the path leads out, if only by a link.</summary>
     public string? PathOf(string path)
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
-        return full.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(full) ? full : null;
+        if (!full.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal) || !File.Exists(full)) return null;
+        for (var part = full; part.Length > _root.Length; part = Path.GetDirectoryName(part)!)
+        {
+            if (new FileInfo(part).LinkTarget is not null) return null;
+        }
+        return full;
     }
 
     /// <inheritdoc />
@@ -53,6 +66,9 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        await File.WriteAllBytesAsync(full, content, cancel);
+        // Never over what is there: it may be a link, and then another file would be lost.
+        File.Delete(full);
+        await using var file = new FileStream(full, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
+        await file.WriteAsync(content, cancel);
     }
 }

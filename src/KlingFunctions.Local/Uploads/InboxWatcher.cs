@@ -13,8 +13,11 @@ internal sealed partial class InboxWatcher(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private HashSet<InboxFile> _before = [];
     private readonly HashSet<InboxFile> _done = [];
+
+    // Those that wait and of which the log has said so.
+    private readonly HashSet<InboxFile> _told = [];
+    private HashSet<InboxFile> _before = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -42,9 +45,10 @@ internal sealed partial class InboxWatcher(
             var now = inbox.Files().ToHashSet();
             foreach (var file in now.Where(f => _before.Contains(f) && !_done.Contains(f)))
             {
-                if (await TakeAsync(file, cancel)) _done.Add(file);
+                if (await TryTakeAsync(file, cancel)) _done.Add(file);
             }
             _done.IntersectWith(now);
+            _told.IntersectWith(now);
             _before = now;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -53,10 +57,24 @@ internal sealed partial class InboxWatcher(
         }
     }
 
+    private async Task<bool> TryTakeAsync(InboxFile file, CancellationToken cancel)
+    {
+        try
+        {
+            return await TakeAsync(file, cancel);
+        }
+        catch (Exception e) when (!cancel.IsCancellationRequested)
+        {
+            // It is locked, or the journal can't be written. It holds no other up, and has its turn again at the next look.
+            if (_told.Add(file)) LogTakeFailed(logger, e, file.Path);
+            return false;
+        }
+    }
+
     /// <summary>Starts a job for a file, or says what is wrong with it; false if it is to be looked at again.</summary>
     private async Task<bool> TakeAsync(InboxFile file, CancellationToken cancel)
     {
-        if (await ReadAsync(file, cancel) is not { } reading) return true;
+        if (await ReadAsync(file, cancel) is not { } reading) return false;
         if (reading.Request is null)
         {
             await inbox.WriteAsync(Upload.ErrorReportPath(file.Path), Upload.ErrorReport(file.Path, reading.Faults), cancel);
@@ -67,7 +85,7 @@ internal sealed partial class InboxWatcher(
         switch (await intake.HandInAsync(id, reading, address.Value, file.Path, cancel))
         {
             case Intake.DayIsFull:
-                LogDayIsFull(logger, file.Path);
+                if (_told.Add(file)) LogDayIsFull(logger, file.Path);
                 return false;
             default:
                 LogTaken(logger, file.Path, id);
@@ -75,7 +93,7 @@ internal sealed partial class InboxWatcher(
         }
     }
 
-    /// <summary>What a file asks for; null if it asks for nothing: an image without a recipe.</summary>
+    /// <summary>What a file asks for; null if it asks for nothing, as yet: an image without a recipe.</summary>
     private async Task<RequestReading?> ReadAsync(InboxFile file, CancellationToken cancel)
     {
         if (Upload.KindOf(file.Path) is UploadKind.Image)
@@ -93,6 +111,9 @@ internal sealed partial class InboxWatcher(
 
     [LoggerMessage(LogLevel.Warning, "The upload {Path} waits: as many jobs as Pipeline:MaxJobsPerDay allows were accepted today.")]
     private static partial void LogDayIsFull(ILogger logger, string path);
+
+    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again every second until it can.")]
+    private static partial void LogTakeFailed(ILogger logger, Exception e, string path);
 
     [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; the next look is in a second.")]
     private static partial void LogLookFailed(ILogger logger, Exception e, string root);
