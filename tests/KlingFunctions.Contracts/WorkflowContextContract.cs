@@ -376,6 +376,8 @@ public abstract class WorkflowContextContract
         await host.RaiseAsync("a", "e");
         await host.RunToEndAsync("a");
         Assert.Equal([false], last);
+        // The first time is no replay; every further one is.
+        Assert.Single(first, replaying => !replaying);
         Assert.Contains(true, first);
     }
 

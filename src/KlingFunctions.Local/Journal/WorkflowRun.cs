@@ -46,7 +46,7 @@ internal sealed partial class WorkflowRun(
         var (instance, history) = recorded;
         using var scope = logger.BeginScope(new Dictionary<string, object> { ["InstanceId"] = id, ["Workflow"] = instance.Workflow });
         using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(abort);
-        var context = new ReplayContext(instance, catalog.Json);
+        var context = new ReplayContext(instance, catalog.Json) { IsReplaying = history.Count > 0 };
         try
         {
             var code = catalog.Workflow(instance.Workflow);
