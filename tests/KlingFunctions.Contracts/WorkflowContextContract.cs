@@ -360,28 +360,6 @@ public abstract class WorkflowContextContract
     }
 
     [Fact]
-    public async Task Replaying_is_told_apart_from_running()
-    {
-        var first = new ConcurrentBag<bool>();
-        var last = new ConcurrentBag<bool>();
-        await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>
-        {
-            first.Add(context.IsReplaying);
-            await context.WaitForEventAsync("e");
-            last.Add(context.IsReplaying);
-            return n;
-        }));
-        await host.StartAsync("W", "a", "0");
-        await host.RunToRestAsync("a");
-        await host.RaiseAsync("a", "e");
-        await host.RunToEndAsync("a");
-        Assert.Equal([false], last);
-        // The first time is no replay; every further one is.
-        Assert.Single(first, replaying => !replaying);
-        Assert.Contains(true, first);
-    }
-
-    [Fact]
     public async Task A_status_is_seen_while_the_workflow_waits_and_when_it_has_ended()
     {
         await using var host = await StartHostAsync(Catalog().Add<int, int>("W", async (context, n) =>

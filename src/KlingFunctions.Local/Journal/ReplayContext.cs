@@ -28,8 +28,6 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     public DateTimeOffset Now { get; private set; } = instance.StartedAt;
 
-    public bool IsReplaying { get; set; }
-
     /// <summary>What the workflow reported last, in this run or one before; null if nothing.</summary>
     public string? Status { get; private set; } = instance.Status;
 

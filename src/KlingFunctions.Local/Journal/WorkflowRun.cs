@@ -46,14 +46,13 @@ internal sealed partial class WorkflowRun(
         var (instance, history) = recorded;
         using var scope = logger.BeginScope(new Dictionary<string, object> { ["InstanceId"] = id, ["Workflow"] = instance.Workflow });
         using var unwanted = CancellationTokenSource.CreateLinkedTokenSource(abort);
-        var context = new ReplayContext(instance, catalog.Json) { IsReplaying = history.Count > 0 };
+        var context = new ReplayContext(instance, catalog.Json);
         try
         {
             var code = catalog.Workflow(instance.Workflow);
             Task<string> workflow = null!;
             _thread.Run(() => workflow = code.RunAsync(context, instance.Input));
             Feed(context, history);
-            context.IsReplaying = false;
 
             var place = history.Count;
             var shown = instance.Status;

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Notifying;
@@ -10,6 +11,8 @@ public sealed class FindReceiversStep(ISubscriptions subscriptions, DeliverySche
     /// <summary>The receivers, by host: their URLs stay where they are.</summary>
     public async Task<IReadOnlyList<Receiver>> RunAsync(ReceiversInput input, CancellationToken cancel)
     {
+        // Every job that ends comes by here, once.
+        KlingTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("type", input.Type));
         var first = schedule.DelayAfter(0) is { Ticks: > 0 } delay ? delay : (TimeSpan?)null;
         var receivers = new List<Receiver>();
         if (input.OwnHost is { } own) receivers.Add(To(OwnWebhook, own));

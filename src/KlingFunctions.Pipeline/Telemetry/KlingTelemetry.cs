@@ -18,7 +18,7 @@ public static class KlingTelemetry
     /// <summary>Jobs accepted.</summary>
     public static readonly Counter<long> Accepted = Meter.CreateCounter<long>("kling.jobs.accepted", "{job}", "Jobs accepted.");
 
-    /// <summary>Jobs ended, by <c>status</c> and <c>error.code</c>.</summary>
+    /// <summary>Jobs ended, by the <c>type</c> of the event that tells of it.</summary>
     public static readonly Counter<long> Ended = Meter.CreateCounter<long>("kling.jobs.ended", "{job}", "Jobs ended.");
 
     /// <summary>Paid submissions that RunComfy accepted.</summary>

@@ -14,9 +14,6 @@ public interface IWorkflowContext
     /// <summary>The deterministic clock (UTC): the time of the last recorded happening, the same in every replay.</summary>
     DateTimeOffset Now { get; }
 
-    /// <summary>True while recorded history is being run again: logs and counters stay silent then.</summary>
-    bool IsReplaying { get; }
-
     /// <summary>
     /// Runs a step (an activity). Its outcome is written down before the workflow goes on. If the process dies before that, the
     /// step runs again: a step runs at least once.

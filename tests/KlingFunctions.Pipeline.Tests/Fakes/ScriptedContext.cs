@@ -58,8 +58,6 @@ internal sealed class ScriptedContext : IWorkflowContext
 
     public DateTimeOffset Now { get; private set; }
 
-    public bool IsReplaying => false;
-
     public List<Deed> Deeds { get; } = [];
 
     public IReadOnlyList<Pending> Pending => _pending;
