@@ -33,7 +33,7 @@ internal static class LocalHost
         configure?.Invoke(builder);
 
         var app = builder.Build();
-        RefuseStrangersWithoutAKey(app);
+        CheckAddresses(app);
         app.UseExceptionHandler(errors => errors.Run(AnswerUnexpectedAsync));
         app.UseMiddleware<ApiKeyGate>();
         app.MapPipeline();
@@ -65,12 +65,12 @@ internal static class LocalHost
         services.AddSingleton<InboxWatcher>().AddHostedService(s => s.GetRequiredService<InboxWatcher>());
     }
 
-    private static void RefuseStrangersWithoutAKey(WebApplication app)
+    private static void CheckAddresses(WebApplication app)
     {
-        if (!string.IsNullOrEmpty(app.Configuration["Local:ApiKey"])) return;
+        var hasKey = !string.IsNullOrEmpty(app.Configuration["Local:ApiKey"]);
         foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
         {
-            if (!ApiKeyGate.IsLoopback(HostOf(url)))
+            if (!ApiKeyGate.IsLoopback(HostOf(url)) && !hasKey)
                 throw new SettingException($"The address {url} is open to other machines: set Local:ApiKey first, so that not everyone can spend your money.");
         }
     }

@@ -84,6 +84,13 @@ public sealed class LocalHostTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_no_address_stops_the_start_with_a_key_too()
+    {
+        var failure = await Assert.ThrowsAsync<SettingException>(() => StartAsync(("urls", "http://127.0.0.1:99999"), ("Local:ApiKey", Key)));
+        Assert.Contains("urls", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Two_hosts_on_one_data_directory_are_one_too_many()
     {
         await using var first = new JournalDatabase(_folder.FullName);

@@ -60,10 +60,6 @@ internal sealed class ServeCommand : Command
             await app.WaitForShutdownAsync(cancel);
             return ExitCodes.Success;
         }
-        catch (Exception e) when (e is FormatException or ArgumentOutOfRangeException { ParamName: "port" })
-        {
-            throw new ExitException(ExitCodes.Configuration, $"The setting 'urls' is no address to listen on, such as http://127.0.0.1:7071: {e.Message}");
-        }
         catch (InvalidOperationException e) when (e.InnerException is FormatException)
         {
             throw new ExitException(ExitCodes.Configuration, e.Message);
