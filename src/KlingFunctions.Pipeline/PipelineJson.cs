@@ -54,3 +54,11 @@ public sealed partial class PipelineJson : JsonSerializerContext;
 /// <summary>Writes an enum's members in snake_case.</summary>
 internal sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
     where T : struct, Enum;
+
+/// <summary>The word that an enum's member is in JSON, for where it is not in JSON: a query, a sentence, a column.</summary>
+public static class JsonWord
+{
+    /// <summary>The member in snake_case.</summary>
+    public static string Of<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+}

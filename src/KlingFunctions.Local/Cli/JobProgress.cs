@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Workflow;
 using Spectre.Console;
 
@@ -33,7 +34,7 @@ internal sealed class JobProgress(IAnsiConsole console, TimeProvider time, DateT
         }
         await foreach (var moment in moments.WithCancellation(cancel))
         {
-            if (IsNews(moment)) console.Say($"{Elapsed.Of(moment.At - since),9}  {JobText.Word(moment.Status),-12} {Sentence(moment)}");
+            if (IsNews(moment)) console.Say($"{Elapsed.Of(moment.At - since),9}  {JsonWord.Of(moment.Status),-12} {Sentence(moment)}");
         }
         return _seen;
     }
@@ -87,7 +88,7 @@ internal sealed class JobProgress(IAnsiConsole console, TimeProvider time, DateT
         Style style = isNow || station > JobStatus.Storing && isPast ? JobText.Colour(station) : isPast ? Style.Plain : Color.Grey;
         grid.AddRow(
             new Text(isNow ? Spin() : isPast ? Tick(station) : " ", isPast && station <= JobStatus.Storing ? Color.Green : style),
-            new Text(JobText.Word(station), style),
+            new Text(JsonWord.Of(station), style),
             new Text(began is null ? "" : Elapsed.Of(began.At - since), Color.Grey),
             PlainText.Cell(moment is null ? "" : Sentence(moment), isNow ? style : Color.Grey));
     }

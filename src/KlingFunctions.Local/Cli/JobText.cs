@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Workflow;
 using Spectre.Console;
@@ -10,9 +11,6 @@ namespace KlingFunctions.Local.Cli;
 internal static class JobText
 {
     private const int LongestPrompt = 60;
-
-    /// <summary>The word for a status, as the HTTP contract has it.</summary>
-    public static string Word(JobStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
 
     /// <summary>A time (UTC).</summary>
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
@@ -34,7 +32,7 @@ internal static class JobText
     public static IEnumerable<(string Name, string Text)> Details(VideoResource job)
     {
         yield return ("Job", job.Id);
-        yield return ("Status", Word(job.Status));
+        yield return ("Status", JsonWord.Of(job.Status));
         if (job.Error is { } error)
         {
             yield return ("Error", $"{error.Code}: {error.Message}");
@@ -54,7 +52,7 @@ internal static class JobText
             yield return ("", $"{file.Name}, {file.ContentType}, {Bytes(file.SizeBytes)}, SHA-256 {file.Sha256}");
         }
         foreach (var told in job.Notifications)
-            yield return ("Webhook", $"{told.Receiver}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(told.State.ToString())}, tries: {told.Attempts}");
+            yield return ("Webhook", $"{told.Receiver}: {JsonWord.Of(told.State)}, tries: {told.Attempts}");
         if (string.Join(", ", job.Links.Keys.Where(name => name is "cancel" or "resume" or "redeliver")) is { Length: > 0 } verbs)
             yield return ("Possible now", verbs);
     }
@@ -68,7 +66,7 @@ internal static class JobText
         {
             var prompt = Prompt(job);
             table.AddRow(
-                PlainText.Cell(job.Id), PlainText.Cell(Word(job.Status), Colour(job.Status)), PlainText.Cell(Time(job.CreatedAt)),
+                PlainText.Cell(job.Id), PlainText.Cell(JsonWord.Of(job.Status), Colour(job.Status)), PlainText.Cell(Time(job.CreatedAt)),
                 PlainText.Cell(prompt.Length > LongestPrompt ? prompt[..LongestPrompt] + "…" : prompt));
         }
         return table;

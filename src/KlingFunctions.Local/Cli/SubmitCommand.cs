@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
@@ -47,11 +48,11 @@ internal sealed class SubmitCommand : ClientCommand
         }
         if (output is not null || parsed.GetValue(_watch))
         {
-            voice.Say($"{job.Id} is {JobText.Word(job.Status)}.");
+            voice.Say($"{job.Id} is {JsonWord.Of(job.Status)}.");
             return await new Watching(deployment, voice, job.Id).ToTheEndAsync(output, cancel);
         }
         voice.Result(answer, console => console.Say(job.Id));
-        voice.Say($"It is {JobText.Word(job.Status)}: 'watch {job.Id}' follows it to its end.");
+        voice.Say($"It is {JsonWord.Of(job.Status)}: 'watch {job.Id}' follows it to its end.");
         return ExitCodes.Success;
     }
 

@@ -225,7 +225,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         return ExitCodes.Success;
     }
 
-    private static string Words(IEnumerable<JobStatus> way) => string.Join(", ", way.Select(JobText.Word));
+    private static string Words(IEnumerable<JobStatus> way) => string.Join(", ", way.Select(JsonWord.Of));
 
     private static string NewSecret() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 

@@ -22,7 +22,7 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
 
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel)
     {
-        var status = query.Status is { } wanted ? JsonNamingPolicy.SnakeCaseLower.ConvertName(wanted.ToString()) : null;
+        var status = query.Status is { } wanted ? JsonWord.Of(wanted) : null;
         // One more than asked for tells whether there is a next page.
         var found = store.List(GenerateVideo.Name, status, query.Cursor is { } cursor ? ReadCursor(cursor) : null, query.Limit + 1);
         var page = found.Take(query.Limit).ToList();

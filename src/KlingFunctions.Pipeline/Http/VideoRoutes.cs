@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
@@ -95,7 +94,7 @@ public sealed class VideoRoutes(
         JobStatus? status = null;
         if (query["status"].ToString() is { Length: > 0 } word && (status = StatusOf(word)) is null)
         {
-            var known = string.Join(", ", Enum.GetValues<JobStatus>().Select(WordOf));
+            var known = string.Join(", ", Enum.GetValues<JobStatus>().Select(JsonWord.Of));
             faults.Add(new("/status", "not_allowed_value", $"There is no status '{word}': it is one of {known}."));
         }
         var limit = DefaultPage;
@@ -125,7 +124,7 @@ public sealed class VideoRoutes(
         {
             return Problem.Result(
                 StatusCodes.Status409Conflict, "no_content",
-                $"There is no video: the job is {WordOf(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
+                $"There is no video: the job is {JsonWord.Of(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
         }
         var name = http.Request.Query["output"].ToString() is { Length: > 0 } wanted ? wanted : snapshot.State.Outputs[0].Name;
         if (snapshot.State.Outputs.All(o => o.Name != name) || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
@@ -147,7 +146,7 @@ public sealed class VideoRoutes(
         if (snapshot.State.Status is JobStatus.Storing)
             return Problem.Result(StatusCodes.Status409Conflict, "not_cancellable", "The video is made and paid for, and is being stored: it can't be cancelled any more.", id: id);
         if (!await jobs.CancelAsync(id, http.RequestAborted))
-            return Problem.Result(StatusCodes.Status409Conflict, "not_cancellable", $"The job is {WordOf(snapshot.State.Status)}: there is nothing to cancel.", id: id);
+            return Problem.Result(StatusCodes.Status409Conflict, "not_cancellable", $"The job is {JsonWord.Of(snapshot.State.Status)}: there is nothing to cancel.", id: id);
         return Running(http, snapshot);
     }
 
@@ -213,7 +212,5 @@ public sealed class VideoRoutes(
     private static IResult Resource(JobSnapshot snapshot, int status) =>
         Results.Json(VideoResource.Of(snapshot), PipelineJson.Default.VideoResource, statusCode: status);
 
-    private static string WordOf(JobStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
-
-    private static JobStatus? StatusOf(string word) => Enum.GetValues<JobStatus>().Cast<JobStatus?>().FirstOrDefault(s => WordOf(s!.Value) == word);
+    private static JobStatus? StatusOf(string word) => Enum.GetValues<JobStatus>().Cast<JobStatus?>().FirstOrDefault(s => JsonWord.Of(s!.Value) == word);
 }

@@ -31,9 +31,9 @@ public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions
     /// <summary>A new id, sortable by time.</summary>
     public static string NewId() => $"vid_{Guid.CreateVersion7():N}";
 
-    /// <summary>The id of the job that an <c>Idempotency-Key</c> stands for: the same key, the same id.</summary>
-    public static string IdOf(string idempotencyKey) =>
-        $"vid_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)))[..32]}";
+    /// <summary>The id of the job that a key stands for, an <c>Idempotency-Key</c> or the version of an upload: the same key, the same id.</summary>
+    public static string IdOf(string key) =>
+        $"vid_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..32]}";
 
     /// <summary>Starts a job under this id, unless it is there. Nothing is lost once this has returned: the job is written down.</summary>
     /// <param name="id">The job's id.</param>

@@ -27,9 +27,10 @@ internal static class StatusLimit
     /// <summary>The same state, with less in its lists if need be.</summary>
     public static JobState Fit(JobState state)
     {
+        var length = Length(state);
         foreach (var shorten in Shortenings)
         {
-            for (int length = Length(state), before = int.MaxValue; length > MaxChars && length < before;)
+            for (var before = int.MaxValue; length > MaxChars && length < before;)
             {
                 state = shorten(state);
                 (length, before) = (Length(state), length);

@@ -1,8 +1,7 @@
 using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Requests.Uploads;
 
@@ -50,8 +49,7 @@ public static class Upload
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(etag);
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{path.TrimStart('/')}\n{etag.Trim('"')}"));
-        return "vid_" + Convert.ToHexStringLower(hash.AsSpan(0, 16));
+        return JobIntake.IdOf($"{path.TrimStart('/')}\n{etag.Trim('"')}");
     }
 
     /// <summary>
