@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using DurableTask.Core;
+using DurableTask.Core.History;
+using Microsoft.DurableTask.Testing.Sidecar;
+
+namespace KlingFunctions.Tests.Host;
+
+/// <summary>When, around the end of a step, a test is told of it.</summary>
+internal enum StepMoment
+{
+    /// <summary>The step has run, and its outcome is not written down yet.</summary>
+    Done,
+
+    /// <summary>The outcome is written down, and the workflow has not seen it yet.</summary>
+    Written,
+}
+
+/// <summary>
+/// Durable's own in-memory backend, which outlives the processes that work on it. It gives back what a dead one had taken, as a lease that
+/// runs out would.
+/// </summary>
+internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationService
+{
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(150);
+
+    private readonly ConcurrentDictionary<TaskActivityWorkItem, bool> _activities = [];
+    private readonly ConcurrentDictionary<TaskOrchestrationWorkItem, bool> _orchestrations = [];
+    private readonly Lock _gate = new();
+    private int _life;
+    private long _moves;
+
+    /// <summary>Told of the end of each step, and awaited: a test may kill the process right there.</summary>
+    public Func<string, StepMoment, Task> AtStep { get; set; } = (_, _) => Task.CompletedTask;
+
+    // The dispatcher polls every half second where it has reached the limit, so there is none.
+    int IOrchestrationService.MaxConcurrentTaskOrchestrationWorkItems => int.MaxValue;
+
+    int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => int.MaxValue;
+
+    /// <summary>Waits until nothing has been taken or finished for a moment.</summary>
+    public async Task RestAsync(CancellationToken limit)
+    {
+        long seen;
+        do
+        {
+            seen = Interlocked.Read(ref _moves);
+            await Task.Delay(Quiet, limit);
+        }
+        while (!_activities.IsEmpty || !_orchestrations.IsEmpty || seen != Interlocked.Read(ref _moves));
+    }
+
+    /// <summary>The process that worked on it is dead: what it had taken is free again, and what it still says is not heard.</summary>
+    public void Abandon()
+    {
+        lock (_gate)
+        {
+            _life++;
+            foreach (var item in _activities.Keys) AbandonTaskActivityWorkItemAsync(item).GetAwaiter().GetResult();
+            foreach (var (item, settled) in _orchestrations)
+            {
+                if (!settled) AbandonTaskOrchestrationWorkItemAsync(item).GetAwaiter().GetResult();
+                ReleaseTaskOrchestrationWorkItemAsync(item).GetAwaiter().GetResult();
+            }
+            _activities.Clear();
+            _orchestrations.Clear();
+        }
+    }
+
+    async Task<TaskActivityWorkItem> IOrchestrationService.LockNextTaskActivityWorkItem(TimeSpan timeout, CancellationToken cancel)
+    {
+        var life = _life;
+        var item = await LockNextTaskActivityWorkItem(timeout, cancel);
+        if (IsTaken(_activities, item, life)) return item;
+        await AbandonTaskActivityWorkItemAsync(item);
+        throw new OperationCanceledException();
+    }
+
+    async Task<TaskOrchestrationWorkItem> IOrchestrationService.LockNextTaskOrchestrationWorkItemAsync(TimeSpan timeout, CancellationToken cancel)
+    {
+        var life = _life;
+        var item = await LockNextTaskOrchestrationWorkItemAsync(timeout, cancel);
+        if (IsTaken(_orchestrations, item, life)) return item;
+        await AbandonTaskOrchestrationWorkItemAsync(item);
+        await ReleaseTaskOrchestrationWorkItemAsync(item);
+        throw new OperationCanceledException();
+    }
+
+    async Task IOrchestrationService.CompleteTaskActivityWorkItemAsync(TaskActivityWorkItem item, TaskMessage response)
+    {
+        var step = ((TaskScheduledEvent)item.TaskMessage.Event).Name!;
+        await AtStep(step, StepMoment.Done);
+        lock (_gate)
+        {
+            if (!_activities.TryRemove(item, out _)) return;
+            _moves++;
+            CompleteTaskActivityWorkItemAsync(item, response).GetAwaiter().GetResult();
+        }
+        await AtStep(step, StepMoment.Written);
+    }
+
+    Task IOrchestrationService.AbandonTaskActivityWorkItemAsync(TaskActivityWorkItem item)
+    {
+        lock (_gate) return _activities.TryRemove(item, out _) ? AbandonTaskActivityWorkItemAsync(item) : Task.CompletedTask;
+    }
+
+    Task IOrchestrationService.CompleteTaskOrchestrationWorkItemAsync(
+        TaskOrchestrationWorkItem item, OrchestrationRuntimeState state, IList<TaskMessage> outbound, IList<TaskMessage> orchestrator,
+        IList<TaskMessage> timers, TaskMessage anew, OrchestrationState status)
+    {
+        lock (_gate)
+        {
+            _moves++;
+            return _orchestrations.TryUpdate(item, true, false)
+                ? CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, timers, anew, status)
+                : Task.CompletedTask;
+        }
+    }
+
+    Task IOrchestrationService.AbandonTaskOrchestrationWorkItemAsync(TaskOrchestrationWorkItem item)
+    {
+        lock (_gate) return _orchestrations.TryUpdate(item, true, false) ? AbandonTaskOrchestrationWorkItemAsync(item) : Task.CompletedTask;
+    }
+
+    Task IOrchestrationService.ReleaseTaskOrchestrationWorkItemAsync(TaskOrchestrationWorkItem item)
+    {
+        lock (_gate) return _orchestrations.TryRemove(item, out _) ? ReleaseTaskOrchestrationWorkItemAsync(item) : Task.CompletedTask;
+    }
+
+    private bool IsTaken<T>(ConcurrentDictionary<T, bool> taken, T item, int life) where T : notnull
+    {
+        lock (_gate)
+        {
+            _moves++;
+            return life == _life && taken.TryAdd(item, false);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.Text.Json;
+using KlingFunctions.Contracts.Hosts;
+
+namespace KlingFunctions.Tests.Host;
+
+/// <summary>The Functions app under the suites that all hosts share, in real time.</summary>
+internal sealed class FunctionsHostUnderTest(FunctionsHost host) : IHostUnderTest
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public HttpClient Http => host.Http;
+
+    public TimeProvider Time => TimeProvider.System;
+
+    public async Task<JsonElement> RunUntilAsync(string id, Func<JsonElement, bool> wanted)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            using var answer = await Http.GetAsync(new Uri($"/api/videos/{id}", UriKind.Relative), CancellationToken.None);
+            var resource = await Scene.JsonOf(answer);
+            if (wanted(resource)) return resource;
+            if (limit.IsCancellationRequested) throw new TimeoutException($"It was not to be in {Patience}, and the job stands so: {resource.GetRawText()}");
+            await Task.Delay(50, CancellationToken.None);
+        }
+    }
+
+    public async Task RunToRestAsync()
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        await host.Backend.RestAsync(limit.Token);
+    }
+
+    public Task KillAsync(IReadOnlyDictionary<string, string?>? changes = null) => host.KillAsync(changes);
+
+    public ValueTask DisposeAsync() => host.DisposeAsync();
+}
