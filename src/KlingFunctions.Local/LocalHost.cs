@@ -5,6 +5,7 @@ using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.AspNetCore.Diagnostics;
@@ -34,7 +35,8 @@ internal static class LocalHost
 
         var app = builder.Build();
         CheckAddresses(app);
-        app.UseExceptionHandler(errors => errors.Run(AnswerUnexpectedAsync));
+        app.UseExceptionHandler(errors => errors.Run(http =>
+            Problem.Unexpected(http.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(http)));
         app.UseMiddleware<ApiKeyGate>();
         app.MapPipeline();
         app.MapGet($"{SignedAssetLinks.Route}/{{**path}}", (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
@@ -60,8 +62,9 @@ internal static class LocalHost
             new FolderVideoStore(s.GetRequiredService<IOptions<LocalOptions>>().Value.Videos, s.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton<HostAddress>();
-        services.AddSingleton<InboxFolder>().AddSingleton<IUploadReports>(s => s.GetRequiredService<InboxFolder>());
+        services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());
         services.AddSingleton<SignedAssetLinks>().AddSingleton<IAssetLinks>(s => s.GetRequiredService<SignedAssetLinks>());
+        services.AddHostedService<OldJobsTimer>();
         services.AddSingleton<InboxWatcher>().AddHostedService(s => s.GetRequiredService<InboxWatcher>());
     }
 
@@ -87,14 +90,6 @@ internal static class LocalHost
             // Said below.
         }
         throw new SettingException($"urls: '{url}' is no address to listen on: write it like {DefaultUrl}.");
-    }
-
-    private static Task AnswerUnexpectedAsync(HttpContext http)
-    {
-        // What was thrown is in the log; the caller learns nothing of the host's inside.
-        return http.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
-            ? Problem.Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.").ExecuteAsync(http)
-            : Problem.Result(500, ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.").ExecuteAsync(http);
     }
 }
 

@@ -22,6 +22,9 @@ public sealed class PipelineOptions
 
     /// <summary>At most so many jobs are accepted in a day (UTC). 0: no cap.</summary>
     public int MaxJobsPerDay { get; set; }
+
+    /// <summary>How long a job is remembered after it ended; its videos stay. 0: for ever.</summary>
+    public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
 }
 
 /// <summary>What to do with a submission that is in doubt. Section <c>Submission</c>.</summary>
@@ -44,6 +47,7 @@ internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOption
         if (options.PollMax < options.PollMin) return Fail("Pipeline:PollMax must not be shorter than Pipeline:PollMin.");
         if (options.MaxInFlight < 0) return Fail("Pipeline:MaxInFlight must be 0 (no cap) or more.");
         if (options.MaxJobsPerDay < 0) return Fail("Pipeline:MaxJobsPerDay must be 0 (no cap) or more.");
+        if (options.KeepFor < TimeSpan.Zero) return Fail("Pipeline:KeepFor must be 0 (for ever) or a time such as 30.00:00:00 for 30 days.");
         return ValidateOptionsResult.Success;
     }
 

@@ -33,7 +33,7 @@ public static class PipelineServices
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
-        services.AddSingleton<JobIntake>();
+        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();
         services.AddSingleton<StoreStep>().AddSingleton<FindReceiversStep>().AddSingleton<DeliverStep>().AddSingleton<ReportUploadStep>();
         services.AddSingleton(Catalog);
@@ -54,6 +54,7 @@ public static class PipelineServices
         return new WorkflowCatalog(PipelineJson.Default.Options)
             .Add<VideoJob, JobState>(GenerateVideo.Name, GenerateVideo.RunAsync)
             .Add<Notification, NotificationState>(Notify.Name, Notify.RunAsync)
+            .Add(Steps.TakeDay, (id, cancel) => The<TurnSteps>().TakeDayAsync(id, cancel))
             .Add(Steps.Enter, (id, cancel) => The<TurnSteps>().EnterAsync(id, cancel))
             .Add(Steps.Leave, (id, cancel) => The<TurnSteps>().LeaveAsync(id, cancel))
             .Add(Steps.Validate, (input, cancel) => The<ValidateStep>().RunAsync(input, cancel))

@@ -136,6 +136,16 @@ internal sealed class InstanceStore(JournalDatabase database)
                 id, input, clock.UtcTicks, now.UtcTicks, status) > 0;
         }, _ => Tell(id, status));
 
+    /// <summary>Deletes those of these instances that have ended, with all that is known of them.</summary>
+    public Task ForgetEndedAsync(IReadOnlyList<string> ids) => database.WriteAsync(db =>
+    {
+        foreach (var id in ids)
+        {
+            if (db.Execute("DELETE FROM instances WHERE id = $1 AND outcome IS NOT NULL", id) > 0) Forget(db, id);
+        }
+        return ids.Count;
+    });
+
     private void Tell(string id, string? status)
     {
         if (status is not null) StatusWritten?.Invoke(id, status);

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
@@ -35,16 +36,32 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         store.Find(notificationId) is { Workflow: Notify.Name } ended
         && await engine.StartAsync(Notify.Name, notificationId, ended.Input, replaceEnded: true);
 
+    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        (long CreatedAt, string Id)? last = (time.UtcTicks, "");
+        while (last is { } from)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var page = store.List(GenerateVideo.Name, status: null, from, limit: 100);
+            foreach (var instance in page) yield return Snapshot(instance);
+            last = page.Count > 0 ? (page[^1].CreatedAt.UtcTicks, page[^1].Id) : null;
+            await Task.Yield();
+        }
+    }
+
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => store.ForgetEndedAsync([.. job.Notifications.Select(n => n.Id), job.Job.Id]);
+
     private JobSnapshot Snapshot(Instance instance)
     {
         var job = JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob)!;
-        var state = instance.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.JobState)! : JobState.Initial(job);
-        if (instance.Outcome is "failed" && !state.HasEnded())
+        var state = instance.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.JobState) : null;
+        var run = instance.Outcome switch
         {
-            // The workflow itself broke: a defect, or a journal that another version wrote. The job must not look as if it went on.
-            state = state with { Status = JobStatus.Failed, Error = new(ErrorCodes.InternalError, "The job's workflow broke; the log says why. Resume the job when the cause is gone.") };
-        }
-        return new(job, state, instance.Outcome is null, [.. state.Receivers.Select(Notification)]);
+            null => RunState.Running,
+            "failed" => RunState.Broken,
+            _ => RunState.Completed,
+        };
+        return JobSnapshot.Of(job, state, run, [.. (state?.Receivers ?? []).Select(Notification)]);
     }
 
     private NotificationState Notification(Receiver receiver)

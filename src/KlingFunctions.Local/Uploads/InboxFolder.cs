@@ -1,16 +1,10 @@
-using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Uploads;
 
-/// <summary>A file in the inbox.</summary>
-/// <param name="Path">Its path below the inbox, with <c>/</c> between its parts.</param>
-/// <param name="ETag">Its version: another one after each change.</param>
-internal sealed record InboxFile(string Path, string ETag);
-
 /// <summary>The folder <c>inbox</c> in the data directory: what the uploads container is on Azure.</summary>
-internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadReports
+internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
 {
     // Links are not followed: they may lead out of the inbox, or in a circle.
     private static readonly EnumerationOptions NoLinks = new()
@@ -26,28 +20,40 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
     public string Root => _root;
 
     /// <summary>Every file that may start something, oldest first.</summary>
-    public IReadOnlyList<InboxFile> Files()
+    public IReadOnlyList<UploadedFile> Files()
     {
         Directory.CreateDirectory(_root);
         return [.. new DirectoryInfo(_root).EnumerateFiles("*", NoLinks)
-            .Select(file => (file, path: Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/')))
-            .Where(f => Upload.KindOf(f.path) is UploadKind.Request or UploadKind.Image && f.file.Exists)
-            .OrderBy(f => f.file.LastWriteTimeUtc)
-            .Select(f => new InboxFile(f.path, $"{f.file.LastWriteTimeUtc.Ticks:x}-{f.file.Length:x}"))];
+            .Where(f => Upload.KindOf(f.Name) is UploadKind.Request or UploadKind.Image && f.Exists)
+            .OrderBy(f => f.LastWriteTimeUtc)
+            .Select(Described)];
     }
 
-    /// <summary>The bytes of a file; null if it is not there.</summary>
-    public async Task<byte[]?> ReadAsync(string path, CancellationToken cancel)
+    /// <inheritdoc/>
+    public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) =>
+        Task.FromResult(PathOf(path) is { } full ? Described(new FileInfo(full)) : null);
+
+    /// <inheritdoc/>
+    public async Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel)
     {
         try
         {
-            return PathOf(path) is { } full ? await File.ReadAllBytesAsync(full, cancel) : null;
+            if (PathOf(path) is not { } full) return null;
+            var file = Described(new FileInfo(full));
+            await using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
+            var bytes = new byte[Math.Min(stream.Length, atMost + 1)];
+            var read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancel);
+            return (file, bytes[..read]);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
     }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) =>
+        Files().Where(f => Upload.FolderOf(f.Path) == folder).ToAsyncEnumerable();
 
     /// <summary>The full path of a file in the inbox; null if it is not there, or the path leads out, if only by a link.</summary>
     public string? PathOf(string path)
@@ -61,8 +67,8 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
         return full;
     }
 
-    /// <inheritdoc />
-    public async Task WriteAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    /// <inheritdoc/>
+    public async Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel)
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
@@ -71,4 +77,9 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploadRepor
         await using var file = new FileStream(full, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
         await file.WriteAsync(content, cancel);
     }
+
+    private UploadedFile Described(FileInfo file) => new(
+        Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/'),
+        $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}",
+        file.LastWriteTimeUtc);
 }

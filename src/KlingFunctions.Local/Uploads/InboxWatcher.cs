@@ -1,6 +1,4 @@
-using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Uploads;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Uploads;
 
@@ -9,15 +7,15 @@ namespace KlingFunctions.Local.Uploads;
 /// differ by system and get lost, a look does not. The job's id comes from path and version, so a second look starts nothing twice.
 /// </summary>
 internal sealed partial class InboxWatcher(
-    InboxFolder inbox, UploadReader reader, JobIntake intake, HostAddress address, TimeProvider time, ILogger<InboxWatcher> logger) : BackgroundService
+    InboxFolder inbox, UploadIntake intake, HostAddress address, TimeProvider time, ILogger<InboxWatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly HashSet<InboxFile> _done = [];
+    private readonly HashSet<UploadedFile> _done = [];
 
     // Those that wait and of which the log has said so.
-    private readonly HashSet<InboxFile> _told = [];
-    private HashSet<InboxFile> _before = [];
+    private readonly HashSet<UploadedFile> _told = [];
+    private HashSet<UploadedFile> _before = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,11 +55,12 @@ internal sealed partial class InboxWatcher(
         }
     }
 
-    private async Task<bool> TryTakeAsync(InboxFile file, CancellationToken cancel)
+    private async Task<bool> TryTakeAsync(UploadedFile file, CancellationToken cancel)
     {
         try
         {
-            return await TakeAsync(file, cancel);
+            // An image may wait for its recipe.
+            return await intake.TakeAsync(file.Path, address.Value, cancel) is not UploadOutcome.NoRecipe;
         }
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {
@@ -70,47 +69,6 @@ internal sealed partial class InboxWatcher(
             return false;
         }
     }
-
-    /// <summary>Starts a job for a file, or says what is wrong with it; false if it is to be looked at again.</summary>
-    private async Task<bool> TakeAsync(InboxFile file, CancellationToken cancel)
-    {
-        if (await ReadAsync(file, cancel) is not { } reading) return false;
-        if (reading.Request is null)
-        {
-            await inbox.WriteAsync(Upload.ErrorReportPath(file.Path), Upload.ErrorReport(file.Path, reading.Faults), cancel);
-            LogRefused(logger, file.Path, reading.Faults.Count, Upload.ErrorReportPath(file.Path));
-            return true;
-        }
-        var id = Upload.JobId(file.Path, file.ETag);
-        switch (await intake.HandInAsync(id, reading, address.Value, file.Path, cancel))
-        {
-            case Intake.DayIsFull:
-                if (_told.Add(file)) LogDayIsFull(logger, file.Path);
-                return false;
-            default:
-                LogTaken(logger, file.Path, id);
-                return true;
-        }
-    }
-
-    /// <summary>What a file asks for; null if it asks for nothing, as yet: an image without a recipe.</summary>
-    private async Task<RequestReading?> ReadAsync(InboxFile file, CancellationToken cancel)
-    {
-        if (Upload.KindOf(file.Path) is UploadKind.Image)
-        {
-            return await inbox.ReadAsync(Upload.RecipePath(file.Path), cancel) is { } recipe ? reader.ReadImage(file.Path, recipe) : null;
-        }
-        return await inbox.ReadAsync(file.Path, cancel) is { } body ? reader.ReadRequest(file.Path, body) : null;
-    }
-
-    [LoggerMessage(LogLevel.Information, "The upload {Path} is job {JobId}.")]
-    private static partial void LogTaken(ILogger logger, string path, string jobId);
-
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults and starts nothing: see {Report} beside it.")]
-    private static partial void LogRefused(ILogger logger, string path, int count, string report);
-
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} waits: as many jobs as Pipeline:MaxJobsPerDay allows were accepted today.")]
-    private static partial void LogDayIsFull(ILogger logger, string path);
 
     [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again every second until it can.")]
     private static partial void LogTakeFailed(ILogger logger, Exception e, string path);

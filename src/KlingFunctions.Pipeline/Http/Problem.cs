@@ -19,6 +19,11 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
             new Problem($"urn:klingfunctions:problem:{code}", TitleOf(status, code), status, detail, code, errors, id),
             PipelineJson.Default.Problem, "application/problem+json", status);
 
+    /// <summary>The answer to a call that broke. What was thrown is for the log: the caller learns nothing of the host's inside.</summary>
+    public static IResult Unexpected(Exception? thrown) => thrown is BadHttpRequestException bad
+        ? Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.")
+        : Result(StatusCodes.Status500InternalServerError, Workflow.ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.");
+
     /// <summary>400 with one entry for each fault.</summary>
     internal static IResult Faults(IReadOnlyList<Fault> faults)
     {

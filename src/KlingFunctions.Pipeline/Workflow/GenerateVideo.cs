@@ -20,6 +20,9 @@ public sealed class GenerateVideo
     // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
     private const int WaitsPerRun = 40;
 
+    private static readonly Fault DayIsFull = new(
+        "", "daily_cap_reached", "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: this one waits for a day with room (UTC), or for a higher cap.");
+
     private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
 
     // A broken result link often heals by itself: it is fetched anew each time.
@@ -99,15 +102,25 @@ public sealed class GenerateVideo
     private async Task<Next> WaitForATurnAsync()
     {
         MoveTo(JobStatus.Accepted);
-        while (_job.Capped)
+        if (_job.AwaitsDay && await WaitForAsync(Steps.TakeDay, DayIsFull) is not Next.GoOn and var ended) return ended;
+        return _job.Capped ? await WaitForAsync(Steps.Enter, null) : Next.GoOn;
+    }
+
+    private async Task<Next> WaitForAsync(Step<string, Turn> place, Fault? whatItWaitsFor)
+    {
+        while (true)
         {
-            var turn = await _context.CallAsync(Steps.Enter, _job.Id);
-            if (turn.Granted) break;
+            var turn = await _context.CallAsync(place, _job.Id);
+            if (turn.Granted)
+            {
+                Change(s => s with { Attention = null });
+                return Next.GoOn;
+            }
+            Change(s => s with { Attention = whatItWaitsFor });
             await SleepAsync(turn.Delay);
             if (_cancelRequested.IsCompleted) return CancelUnpaid();
             if (HistoryIsLong()) return Next.Anew;
         }
-        return Next.GoOn;
     }
 
     private async Task<Next> ValidateAsync()

@@ -7,7 +7,41 @@ namespace KlingFunctions.Pipeline.Workflow;
 /// <param name="State">Its state.</param>
 /// <param name="IsRunning">Whether its workflow runs; false once it has ended.</param>
 /// <param name="Notifications">Who was told, and how that went.</param>
-public sealed record JobSnapshot(VideoJob Job, JobState State, bool IsRunning, IReadOnlyList<NotificationState> Notifications);
+public sealed record JobSnapshot(VideoJob Job, JobState State, bool IsRunning, IReadOnlyList<NotificationState> Notifications)
+{
+    /// <summary>What an engine knows of a job, as a client is to see it.</summary>
+    /// <param name="job">The input of its present run.</param>
+    /// <param name="reported">What it reported last, or returned; null if nothing yet.</param>
+    /// <param name="run">How its workflow stands.</param>
+    /// <param name="notifications">Who was told.</param>
+    public static JobSnapshot Of(VideoJob job, JobState? reported, RunState run, IReadOnlyList<NotificationState> notifications)
+    {
+        var state = reported ?? JobState.Initial(job);
+        if (run is RunState.Broken && !state.HasEnded())
+        {
+            // A defect, or a history that another version wrote. The job must not look as if it went on.
+            state = state with
+            {
+                Status = JobStatus.Failed,
+                Error = new(ErrorCodes.InternalError, "The job's workflow broke; the log says why. Resume the job when the cause is gone."),
+            };
+        }
+        return new(job, state, run is RunState.Running, notifications);
+    }
+}
+
+/// <summary>How the run of a workflow stands, as its engine sees it.</summary>
+public enum RunState
+{
+    /// <summary>It runs, or waits.</summary>
+    Running,
+
+    /// <summary>It returned.</summary>
+    Completed,
+
+    /// <summary>It threw, or was ended from outside.</summary>
+    Broken,
+}
 
 /// <summary>Which jobs to list, newest first.</summary>
 /// <param name="Status">Only those in this status; null: all.</param>
@@ -45,4 +79,10 @@ public interface IJobs
     /// <summary>Starts an ended notification anew, under its own id, with a fresh schedule.</summary>
     /// <returns>False if it is running, or not there.</returns>
     Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel);
+
+    /// <summary>The jobs that were accepted before a time, oldest or newest first as it comes; running ones too.</summary>
+    IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel);
+
+    /// <summary>Forgets an ended job and its notifications, for good. A repeat is harmless; a running one is left as it is.</summary>
+    Task ForgetAsync(JobSnapshot job, CancellationToken cancel);
 }

@@ -28,4 +28,7 @@ public interface ISubmissionLedger
 
     /// <summary>Takes the intent back: the provider provably accepted nothing. A submission with a request id stays.</summary>
     Task WithdrawAsync(string key, CancellationToken cancel);
+
+    /// <summary>Forgets every submission of a job: all keys that begin with its id. A repeat is harmless.</summary>
+    Task ForgetAsync(string jobId, CancellationToken cancel);
 }

@@ -20,7 +20,7 @@ public abstract record Intake
     /// <summary>The id belongs to a job with another request.</summary>
     public sealed record Taken : Intake;
 
-    /// <summary>The day's cap is used up.</summary>
+    /// <summary>The day's cap is used up. An upload never comes to this: it waits as a job.</summary>
     /// <param name="RetryAfter">How long the day still lasts.</param>
     public sealed record DayIsFull(TimeSpan RetryAfter) : Intake;
 }
@@ -30,6 +30,9 @@ public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions
 {
     /// <summary>A new id, sortable by time.</summary>
     public static string NewId() => $"vid_{Guid.CreateVersion7():N}";
+
+    /// <summary>Whether this may be the id of a job.</summary>
+    public static bool IsId(string id) => id.Length == 36 && id.StartsWith("vid_", StringComparison.Ordinal) && id.Skip(4).All(char.IsAsciiHexDigitLower);
 
     /// <summary>The id of the job that a key stands for, an <c>Idempotency-Key</c> or the version of an upload: the same key, the same id.</summary>
     public static string IdOf(string key) =>
@@ -48,7 +51,8 @@ public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions
 
         var now = time.GetUtcNow();
         var cap = options.Value.MaxJobsPerDay;
-        if (cap > 0 && !await quota.TryTakeDayAsync(id, DateOnly.FromDateTime(now.UtcDateTime), cap, cancel))
+        var isUpload = upload is not null;
+        if (cap > 0 && !isUpload && !await quota.TryTakeDayAsync(id, DateOnly.FromDateTime(now.UtcDateTime), cap, cancel))
             return new Intake.DayIsFull(now.UtcDateTime.Date.AddDays(1) - now.UtcDateTime);
 
         var job = new VideoJob
@@ -59,6 +63,7 @@ public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions
             Warnings = reading.Warnings,
             BaseUrl = baseUrl,
             Upload = upload,
+            AwaitsDay = cap > 0 && isUpload,
             Capped = options.Value.MaxInFlight > 0,
             SubmissionKey = id,
         };

@@ -14,6 +14,9 @@ public static class Steps
     // harmless to repeat, the submission too: its ledger entry keeps a second run from paying.
     private static readonly RetryPolicy Patient = new(8, TimeSpan.FromSeconds(2), 3, TimeSpan.FromMinutes(5));
 
+    /// <summary>Takes one of the day's jobs, if there is one: for uploads, which nobody can be told to send again tomorrow.</summary>
+    public static readonly Step<string, Turn> TakeDay = new("TakeDay", Patient);
+
     /// <summary>Takes a place among the jobs in flight, if there is one.</summary>
     public static readonly Step<string, Turn> Enter = new("Enter", Patient);
 

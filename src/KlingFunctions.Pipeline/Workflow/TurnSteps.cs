@@ -2,10 +2,27 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Workflow;
 
-/// <summary>Lets at most <c>Pipeline:MaxInFlight</c> jobs be on their way at one time.</summary>
-public sealed class TurnSteps(IQuota quota, IOptions<PipelineOptions> options)
+/// <summary>
+/// Lets at most <c>Pipeline:MaxInFlight</c> jobs be on their way at one time, and at most <c>Pipeline:MaxJobsPerDay</c> uploads and calls
+/// become jobs that cost money in a day.
+/// </summary>
+public sealed class TurnSteps(IQuota quota, IOptions<PipelineOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(5);
+
+    // The cap may be raised in the middle of a day.
+    private static readonly TimeSpan AskForTheDayAfterAtMost = TimeSpan.FromHours(1);
+
+    /// <summary>Takes one of the day's jobs, if there is one.</summary>
+    public async Task<Turn> TakeDayAsync(string jobId, CancellationToken cancel)
+    {
+        var cap = options.Value.MaxJobsPerDay;
+        var now = time.GetUtcNow().UtcDateTime;
+        var dayEnds = now.Date.AddDays(1) - now;
+        return new(
+            cap == 0 || await quota.TryTakeDayAsync(jobId, DateOnly.FromDateTime(now), cap, cancel),
+            dayEnds < AskForTheDayAfterAtMost ? dayEnds : AskForTheDayAfterAtMost);
+    }
 
     /// <summary>Takes a place, if there is one.</summary>
     public async Task<Turn> EnterAsync(string jobId, CancellationToken cancel)

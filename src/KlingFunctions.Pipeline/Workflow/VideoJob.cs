@@ -48,6 +48,12 @@ public sealed record VideoJob
     /// <summary>True if <c>Pipeline:MaxInFlight</c> was set when it was accepted: it then waits for a place.</summary>
     public bool Capped { get; init; }
 
+    /// <summary>
+    /// True if <c>Pipeline:MaxJobsPerDay</c> was set when it was accepted from an upload: it then waits for a day with room. A call is told
+    /// instead to come back.
+    /// </summary>
+    public bool AwaitsDay { get; init; }
+
     /// <summary>How often it was resumed; 0 for the first run.</summary>
     public int Run { get; init; }
 

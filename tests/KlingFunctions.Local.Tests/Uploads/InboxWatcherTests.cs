@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
@@ -23,7 +24,6 @@ public sealed class InboxWatcherTests : IDisposable
     private readonly DirectoryInfo _outside = Directory.CreateTempSubdirectory("kling-outside-");
     private readonly Jobs _jobs = new();
     private readonly Lines _log = new();
-    private readonly PipelineOptions _options = new();
     private readonly InboxFolder _inbox;
     private readonly InboxWatcher _watcher;
 
@@ -32,9 +32,11 @@ public sealed class InboxWatcherTests : IDisposable
         var time = new FakeTimeProvider();
         _inbox = new InboxFolder(Options.Create(new LocalOptions { DataDirectory = _folder.FullName }));
         Directory.CreateDirectory(_inbox.Root);
-        var reader = new UploadReader(new RequestReader(Options.Create(new NetworkOptions())));
-        _watcher = new InboxWatcher(
-            _inbox, reader, new JobIntake(_jobs, _jobs, Options.Create(_options), time), new HostAddress(new Server(), null!), time, _log);
+        var options = Options.Create(new PipelineOptions());
+        var intake = new UploadIntake(
+            _inbox, new UploadReader(new RequestReader(Options.Create(new NetworkOptions()))), new JobIntake(_jobs, _jobs, options, time), options, time,
+            NullLogger<UploadIntake>.Instance);
+        _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!), time, _log);
     }
 
     public void Dispose()
@@ -110,20 +112,6 @@ public sealed class InboxWatcherTests : IDisposable
     }
 
     [Fact]
-    public async Task What_waits_for_another_day_is_said_once_and_taken_then()
-    {
-        _options.MaxJobsPerDay = 1;
-        _jobs.DayIsFull = true;
-        Put("a.json", Request);
-        await LookAsync(5);
-        Assert.Empty(_jobs.Uploads);
-        Assert.Single(_log.Said);
-        _jobs.DayIsFull = false;
-        await LookAsync();
-        Assert.Equal(["a.json"], _jobs.Uploads);
-    }
-
-    [Fact]
     public async Task A_link_that_leads_out_of_the_inbox_is_neither_followed_nor_served_nor_written_through()
     {
         File.WriteAllText(Path.Combine(_outside.FullName, "secret.json"), Request);
@@ -174,8 +162,6 @@ public sealed class InboxWatcherTests : IDisposable
 
         public Action<VideoJob>? Starting { get; set; }
 
-        public bool DayIsFull { get; set; }
-
         public Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
         {
             Starting?.Invoke(job);
@@ -187,7 +173,7 @@ public sealed class InboxWatcherTests : IDisposable
         public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
             Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), true, []) : null);
 
-        public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => Task.FromResult(!DayIsFull);
+        public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
 
@@ -198,6 +184,10 @@ public sealed class InboxWatcherTests : IDisposable
         public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task<bool> TryEnterAsync(string jobId, int cap, CancellationToken cancel) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
+
+        public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task LeaveAsync(string jobId, CancellationToken cancel) => throw new NotSupportedException();
     }

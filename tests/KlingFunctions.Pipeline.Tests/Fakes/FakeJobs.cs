@@ -12,6 +12,8 @@ internal sealed class FakeJobs : IJobs
     /// <summary>Another got there first: whoever resumes a job is told that it runs again.</summary>
     public bool LosesResumes { get; set; }
 
+    public IEnumerable<string> Ids => _jobs.Keys;
+
     public JobSnapshot this[string id] => _jobs[id];
 
     public void Put(JobSnapshot snapshot) => _jobs[snapshot.Job.Id] = snapshot;
@@ -37,4 +39,13 @@ internal sealed class FakeJobs : IJobs
     public Task<bool> CancelAsync(string id, CancellationToken cancel) => Task.FromResult(_jobs.TryGetValue(id, out var job) && job.IsRunning);
 
     public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => Task.FromResult(true);
+
+    public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) =>
+        _jobs.Values.Where(j => j.Job.CreatedAt < time).ToList().ToAsyncEnumerable();
+
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
+    {
+        _jobs.TryRemove(job.Job.Id, out _);
+        return Task.CompletedTask;
+    }
 }

@@ -33,4 +33,10 @@ internal sealed class InMemoryLedger : ISubmissionLedger
         if (_entries.TryGetValue(key, out var entry) && entry.RequestId is null) _entries.TryRemove(key, out _);
         return Task.CompletedTask;
     }
+
+    public Task ForgetAsync(string jobId, CancellationToken cancel)
+    {
+        foreach (var key in _entries.Keys.Where(k => k.StartsWith(jobId, StringComparison.Ordinal))) _entries.TryRemove(key, out _);
+        return Task.CompletedTask;
+    }
 }

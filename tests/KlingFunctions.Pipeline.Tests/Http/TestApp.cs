@@ -1,6 +1,7 @@
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
@@ -47,7 +48,7 @@ internal sealed class TestApp : IAsyncDisposable
             .AddSingleton(Clients.On(provider ?? StubHandler.Answering(200, """{"status":"in_progress"}""")))
             .AddSingleton<IJobs>(jobs).AddSingleton<ISubmissionLedger>(ledger).AddSingleton<IVideoStore>(videos)
             .AddSingleton<IQuota, InMemoryQuota>().AddSingleton<ISubscriptions, InMemorySubscriptions>()
-            .AddSingleton<IDeadLetters, InMemoryDeadLetters>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploadReports>(uploads);
+            .AddSingleton<IDeadLetters, InMemoryDeadLetters>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads);
         var app = builder.Build();
         app.MapPipeline();
         await app.StartAsync(TestContext.Current.CancellationToken);

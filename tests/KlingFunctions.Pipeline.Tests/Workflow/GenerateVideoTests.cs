@@ -117,6 +117,27 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void A_job_that_waits_for_a_day_with_room_says_so_and_then_takes_one()
+    {
+        var days = 0;
+        var engine = Engine().On(Steps.TakeDay, _ => new Turn(++days == 3, TimeSpan.FromHours(1)));
+        engine.On(Steps.Poll, _ => Done);
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", Jobs.New() with { AwaitsDay = true });
+        Assert.Equal((JobStatus.Succeeded, null), (end.Status, end.Attention));
+        Assert.Equal(3, Called(engine).Count(c => c == "TakeDay"));
+        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Accepted, Attention.Code: "daily_cap_reached" });
+    }
+
+    [Fact]
+    public void A_job_that_waits_for_a_day_with_room_can_be_cancelled_unpaid()
+    {
+        var engine = Engine(ScriptedEngine.JustBefore("timer", 2)).On(Steps.TakeDay, _ => new Turn(false, TimeSpan.FromHours(1)));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", Jobs.New() with { AwaitsDay = true });
+        Assert.Equal(JobStatus.Cancelled, end.Status);
+        Assert.DoesNotContain("Submit", Called(engine));
+    }
+
+    [Fact]
     public void A_wish_to_cancel_that_comes_while_it_is_being_submitted_is_passed_on_to_the_provider()
     {
         var engine = Engine(ScriptedEngine.JustBefore("Submit")).On(Steps.Poll, _ => Queued).On(Steps.Cancel, _ => CancelOutcome.Cancelled);

@@ -143,6 +143,8 @@ public class SubmitStepRaces
             await run.Gate.PassAsync();
             await ledger.WithdrawAsync(key, cancel);
         }
+
+        public Task ForgetAsync(string jobId, CancellationToken cancel) => ledger.ForgetAsync(jobId, cancel);
     }
 
     /// <summary>The provider, which accepts, refuses, or accepts without being heard.</summary>

@@ -88,7 +88,7 @@ public static class Upload
     }
 
     /// <summary>The folder of a path with the <c>/</c> at its end; empty for the root.</summary>
-    internal static string FolderOf(string path) => path[..(path.LastIndexOf('/') + 1)];
+    public static string FolderOf(string path) => path[..(path.LastIndexOf('/') + 1)];
 
     private static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];
 }
