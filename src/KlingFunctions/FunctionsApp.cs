@@ -25,6 +25,7 @@ internal static class FunctionsApp
         builder.Services.AddSingleton<PublicAddress>().AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
         // One way of writing JSON for inputs, outputs and statuses in the history: the pipeline's own.
         builder.Services.Configure<WorkerOptions>(o => o.Serializer = new JsonObjectSerializer(DurableJson.ForHistory));
+        builder.AddTelemetry();
         configure?.Invoke(builder);
         return builder.Build();
     }

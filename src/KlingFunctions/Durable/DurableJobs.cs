@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Grpc.Core;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Notifying;
@@ -65,10 +66,17 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 
     public async Task<bool> CancelAsync(string id, CancellationToken cancel)
     {
-        // Durable takes events for what has ended or never was, and says nothing.
+        // Some backends take events for what has ended or never was, and say nothing; others refuse.
         if (await Client.GetInstanceAsync(id, cancel) is not { IsCompleted: false }) return false;
-        await Client.RaiseEventAsync(id, GenerateVideo.CancelEvent, cancellation: cancel);
-        return true;
+        try
+        {
+            await Client.RaiseEventAsync(id, GenerateVideo.CancelEvent, cancellation: cancel);
+            return true;
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition)
+        {
+            return false;
+        }
     }
 
     public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) =>
