@@ -1,0 +1,55 @@
+using System.Runtime.CompilerServices;
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using KlingFunctions.Pipeline.Requests.Uploads;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>The container that the owner uploads to.</summary>
+internal sealed class BlobUploads(BlobServiceClient account) : IUploads
+{
+    private readonly BlobContainerClient _uploads = account.GetBlobContainerClient(Containers.Uploads);
+
+    public async Task<UploadedFile?> FindAsync(string path, CancellationToken cancel)
+    {
+        try
+        {
+            var properties = await _uploads.GetBlobClient(path).GetPropertiesAsync(cancellationToken: cancel);
+            return new(path, properties.Value.ETag.ToString(), properties.Value.LastModified);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    public async Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel)
+    {
+        try
+        {
+            // One answer has both, so the version is that of the bytes.
+            var download = await _uploads.GetBlobClient(path).DownloadStreamingAsync(cancellationToken: cancel);
+            await using var content = download.Value.Content;
+            var details = download.Value.Details;
+            var bytes = new byte[Math.Min(details.ContentLength, atMost + 1)];
+            await content.ReadExactlyAsync(bytes, cancel);
+            return (new(path, details.ETag.ToString(), details.LastModified), bytes);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    public async IAsyncEnumerable<UploadedFile> ListAsync(string folder, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await foreach (var item in _uploads.GetBlobsByHierarchyAsync(new() { Delimiter = "/", Prefix = folder }, cancel))
+        {
+            if (item.IsBlob) yield return new(item.Blob.Name, item.Blob.Properties.ETag.ToString()!, item.Blob.Properties.LastModified!.Value);
+        }
+    }
+
+    public Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel) => _uploads.GetBlobClient(path).UploadAsync(
+        new BinaryData(content), new BlobUploadOptions { HttpHeaders = new() { ContentType = "application/json" } }, cancel);
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.DurableTask;
+using RetryPolicy = KlingFunctions.Pipeline.Workflow.RetryPolicy;
+
+namespace KlingFunctions.Durable;
+
+/// <summary>A workflow's context on Durable Functions.</summary>
+/// <param name="context">Durable's own.</param>
+/// <param name="json">How the input of a child is written down: as the worker's serialiser writes all else.</param>
+internal sealed class DurableContext(TaskOrchestrationContext context, JsonSerializerOptions json) : IWorkflowContext
+{
+    /// <inheritdoc/>
+    public string Id => context.InstanceId;
+
+    /// <inheritdoc/>
+    public DateTimeOffset Now => new(DateTime.SpecifyKind(context.CurrentUtcDateTime, DateTimeKind.Utc));
+
+    /// <inheritdoc/>
+    public async Task<TOut> CallAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
+    {
+        try
+        {
+            return await context.CallActivityAsync<TOut>(step.Name, input, Options(step.Retry));
+        }
+        catch (TaskFailedException failure)
+        {
+            throw new StepFailedException(step.Name, failure.FailureDetails.ErrorMessage);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel) =>
+        time <= Now ? Task.CompletedTask : context.CreateTimer(time.UtcDateTime, cancel);
+
+    /// <inheritdoc/>
+    public Task WaitForEventAsync(string name) => context.WaitForExternalEvent<object?>(name);
+
+    /// <inheritdoc/>
+    public void ReportStatus<T>(T status) => context.SetCustomStatus(status);
+
+    /// <inheritdoc/>
+    public Task StartChildAsync<TIn>(string workflow, string id, TIn input)
+    {
+        // Not a sub-orchestration: that would fail under an id that is there already, and be part of this one.
+        var start = new ChildStart(workflow, id, JsonSerializer.SerializeToElement(input, json));
+        return context.CallActivityAsync<bool>(ChildStart.Step.Name, start, Options(ChildStart.Step.Retry));
+    }
+
+    /// <inheritdoc/>
+    public void ContinueAsNew<TIn>(TIn input) => context.ContinueAsNew(input, preserveUnprocessedEvents: true);
+
+    private static TaskOptions? Options(RetryPolicy? retry) => retry is null ? null : TaskOptions.FromRetryPolicy(
+        new Microsoft.DurableTask.RetryPolicy(retry.MaxAttempts, retry.FirstDelay, retry.Backoff, retry.MaxDelay));
+}

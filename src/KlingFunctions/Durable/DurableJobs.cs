@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Grpc.Core;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.DurableTask.Client;
+
+namespace KlingFunctions.Durable;
+
+/// <summary>
+/// Jobs as orchestrations: the instance id is the job's id. What Durable keeps can be found by id alone, so an index beside it tells
+/// which came when.
+/// </summary>
+internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex index) : IJobs
+{
+    // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
+    private const int MostLooked = 1000;
+
+    // Only what has ended may be started anew.
+    private static readonly OrchestrationRuntimeStatus[] WhileRunning =
+        [OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Suspended];
+
+    private DurableTaskClient Client => durable.Client;
+
+    public async Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
+    {
+        // Before the start, so that no job is missing from it; an entry without a job is passed over.
+        await index.AddAsync(job.Id, job.CreatedAt, cancel);
+        var isStarted = await Client.TryStartAsync(
+            GenerateVideo.Name, job.Id, job, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, cancel);
+        // On Azure Storage two starts at the same moment may both hear that they were first. The one whose input is there was.
+        if (await FindAsync(job.Id, cancel) is { } there && InputOf(there).CreatedAt is var createdAt && createdAt != job.CreatedAt)
+        {
+            await index.RemoveAsync(job.Id, job.CreatedAt, cancel);
+            return false;
+        }
+        return isStarted;
+    }
+
+    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) =>
+        Client.TryStartAsync(GenerateVideo.Name, job.Id, job, WhileRunning, cancel);
+
+    public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
+        JobIntake.IsId(id) && await FindAsync(id, cancel) is { } found ? await SnapshotAsync(found, cancel) : null;
+
+    public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel)
+    {
+        var jobs = new List<JobSnapshot>();
+        string? last = null;
+        var looked = 0;
+        await foreach (var entry in index.ListAsync(query.Cursor, cancel))
+        {
+            var job = await GetAsync(entry, cancel);
+            if (job is not null && (query.Status is null || job.State.Status == query.Status))
+            {
+                if (jobs.Count == query.Limit) return new(jobs, last);
+                jobs.Add(job);
+            }
+            last = entry.Cursor;
+            if (++looked == MostLooked) return new(jobs, last);
+        }
+        return new(jobs, null);
+    }
+
+    public async Task<bool> CancelAsync(string id, CancellationToken cancel)
+    {
+        // Some backends take events for what has ended or never was, and say nothing; others refuse.
+        if (await Client.GetInstanceAsync(id, cancel) is not { IsCompleted: false }) return false;
+        try
+        {
+            await Client.RaiseEventAsync(id, GenerateVideo.CancelEvent, cancellation: cancel);
+            return true;
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition)
+        {
+            return false;
+        }
+    }
+
+    public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) =>
+        await Client.GetInstanceAsync(notificationId, getInputsAndOutputs: true, cancel) is { Name: Notify.Name, IsCompleted: true, SerializedInput: { } input }
+        && await Client.TryStartAsync(Notify.Name, notificationId, JsonElement.Parse(input), WhileRunning, cancel);
+
+    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(
+        DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await foreach (var entry in index.ListOlderThanAsync(time, cancel))
+        {
+            if (await GetAsync(entry, cancel) is { } job) yield return job;
+            else await index.RemoveAsync(entry.JobId, entry.CreatedAt, cancel);
+        }
+    }
+
+    public async Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
+    {
+        // Durable purges only what has ended.
+        foreach (var notification in job.Notifications) await Client.PurgeInstanceAsync(notification.Id, cancel);
+        await Client.PurgeInstanceAsync(job.Job.Id, cancel);
+        await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
+    }
+
+    private async Task<JobSnapshot?> GetAsync(IndexedJob entry, CancellationToken cancel) =>
+        await GetAsync(entry.JobId, cancel) is { } job && job.Job.CreatedAt == entry.CreatedAt ? job : null;
+
+    private async Task<OrchestrationMetadata?> FindAsync(string id, CancellationToken cancel) =>
+        await Client.GetInstanceAsync(id, getInputsAndOutputs: true, cancel) is { Name: GenerateVideo.Name } found ? found : null;
+
+    private async Task<JobSnapshot> SnapshotAsync(OrchestrationMetadata found, CancellationToken cancel)
+    {
+        var state = Reported(found) is { } json ? JsonSerializer.Deserialize(json, PipelineJson.Default.JobState) : null;
+        var run = found switch
+        {
+            { IsCompleted: false } => RunState.Running,
+            { RuntimeStatus: OrchestrationRuntimeStatus.Completed } => RunState.Completed,
+            _ => RunState.Broken,
+        };
+        var notifications = new List<NotificationState>();
+        foreach (var receiver in state?.Receivers ?? []) notifications.Add(await NotificationAsync(receiver, cancel));
+        return JobSnapshot.Of(InputOf(found), state, run, notifications);
+    }
+
+    private async Task<NotificationState> NotificationAsync(Receiver receiver, CancellationToken cancel) =>
+        await Client.GetInstanceAsync(receiver.NotificationId, getInputsAndOutputs: true, cancel) is { } told && Reported(told) is { } json
+            ? JsonSerializer.Deserialize(json, PipelineJson.Default.NotificationState)!
+            : new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+
+    // What it returned is written with its end, what it reported may be a moment behind.
+    private static string? Reported(OrchestrationMetadata found) =>
+        found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput ?? found.SerializedCustomStatus : found.SerializedCustomStatus;
+
+    private static VideoJob InputOf(OrchestrationMetadata found) => JsonSerializer.Deserialize(found.SerializedInput!, PipelineJson.Default.VideoJob)!;
+}

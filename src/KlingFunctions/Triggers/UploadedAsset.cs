@@ -1,0 +1,21 @@
+using Azure.Storage.Blobs;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Pipeline.Requests.Uploads;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+
+namespace KlingFunctions.Triggers;
+
+/// <summary>Takes what lands in the uploads container. What an upload comes to is decided in <see cref="UploadIntake"/>.</summary>
+public sealed class UploadedAsset(UploadIntake intake, PublicAddress address)
+{
+    /// <summary>
+    /// By Event Grid, which delivers at least once and in any order. What throws here is delivered again by the host, and in the end lies
+    /// in its poison queue; a bad upload does not throw.
+    /// </summary>
+    [Function(nameof(UploadedAsset))]
+    public Task RunAsync(
+        [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.EventGrid)] BlobClient blob,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancel) => intake.TakeAsync(blob.Name, address.Value, cancel);
+}
