@@ -1,4 +1,5 @@
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Context.Features;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.DurableTask.Client;
 
@@ -19,8 +20,12 @@ internal sealed class DurableClientSource : IFunctionsWorkerMiddleware
     /// <inheritdoc/>
     public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
     {
-        var binding = context.FunctionDefinition.InputBindings.Values.FirstOrDefault(b => b.Type.Equals("durableClient", StringComparison.OrdinalIgnoreCase));
-        if (binding is not null && (await context.BindInputAsync<DurableTaskClient>(binding)).Value is { } client) _client = client;
+        if (context.FunctionDefinition.InputBindings.Values.Any(b => b.Type.Equals("durableClient", StringComparison.OrdinalIgnoreCase)))
+        {
+            // All inputs, which are then kept for the function itself: to bind one alone tries converters that are not meant for it, and keeps their failure.
+            var inputs = await context.Features.Get<IFunctionInputBindingFeature>()!.BindFunctionInputAsync(context);
+            _client = inputs.Values.OfType<DurableTaskClient>().Single();
+        }
         await next(context);
     }
 }

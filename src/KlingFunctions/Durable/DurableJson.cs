@@ -6,12 +6,14 @@ using KlingFunctions.Pipeline;
 namespace KlingFunctions.Durable;
 
 /// <summary>How the history is written down: as the pipeline writes JSON, and the start of a child beside it.</summary>
+[JsonSerializable(typeof(object[]))] // Durable Task passes the arguments of an activity as an array.
 [JsonSerializable(typeof(ChildStart))]
 internal sealed partial class DurableJson : JsonSerializerContext
 {
     /// <summary>For the worker's serialiser, and for all that reads what it wrote.</summary>
     public static JsonSerializerOptions ForHistory { get; } = new(PipelineJson.Default.Options)
     {
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(PipelineJson.Default, Default),
+        // Not Default: that may not be there yet while the statics of this class are made.
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(PipelineJson.Default, new DurableJson()),
     };
 }
