@@ -1,0 +1,42 @@
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>Registers the ports on Blob Storage, as the setting <c>Storage:Blobs</c> says.</summary>
+public static class AzureStorageServices
+{
+    /// <summary>Adds every port that has to do with storage, and the index of jobs.</summary>
+    public static IServiceCollection AddAzureStores(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddAccount(configuration, Containers.All);
+        services.AddSingleton<ISubmissionLedger, BlobLedger>().AddSingleton<IQuota, BlobQuota>();
+        services.AddSingleton<ISubscriptions, BlobSubscriptions>().AddSingleton<IDeadLetters, BlobDeadLetters>();
+        services.AddSingleton<IVideoStore, BlobVideoStore>();
+        services.AddSingleton<IAssetLinks, BlobAssetLinks>().AddSingleton<IUploadReports, BlobUploadReports>();
+        return services.AddSingleton<BlobJobIndex>();
+    }
+
+    /// <summary>Adds videos, and links to uploaded images, for a host that keeps everything else in its own way.</summary>
+    public static IServiceCollection AddBlobVideos(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddAccount(configuration, [Containers.Videos, Containers.Uploads]);
+        return services.AddSingleton<IVideoStore, BlobVideoStore>().AddSingleton<IAssetLinks, BlobAssetLinks>();
+    }
+
+    private static void AddAccount(this IServiceCollection services, IConfiguration configuration, IReadOnlyList<string> containers)
+    {
+        services.AddOptions<StorageOptions>().Bind(configuration.GetSection(StorageOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<StorageOptions>, BlobsSettingValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(s => BlobAccount.Open(s.GetRequiredService<IOptions<StorageOptions>>().Value.Blobs!, configuration));
+        services.AddSingleton<BlobLinks>();
+        services.AddSingleton(new NeededContainers(containers)).AddHostedService<ContainerSetup>();
+    }
+}

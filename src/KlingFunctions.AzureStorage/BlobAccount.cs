@@ -1,0 +1,86 @@
+using Azure.Core;
+using Azure.Identity;
+using Azure.Storage.Blobs;
+using Microsoft.Extensions.Configuration;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>
+/// Reads the setting <c>Storage:Blobs</c>: the URI of a Blob service, reached with an identity, or the connection string of an Azurite on
+/// this machine. An account key opens everything to whoever sees it, and so none is taken for an account in Azure.
+/// </summary>
+internal static class BlobAccount
+{
+    // Every Azurite since 3.35 speaks this version, and what is used here is older than that.
+    private const BlobClientOptions.ServiceVersion Version = BlobClientOptions.ServiceVersion.V2025_11_05;
+
+    private const string UriForm = "https://ACCOUNT.blob.core.windows.net";
+
+    /// <summary>One sentence that says what is wrong with the setting, without repeating it; null if nothing is.</summary>
+    public static string? Fault(string? setting)
+    {
+        if (string.IsNullOrWhiteSpace(setting))
+            return $"Storage:Blobs is missing: set it to the URI of the Blob service, like {UriForm}, or to UseDevelopmentStorage=true for an Azurite on this machine.";
+        return IsUri(setting) ? UriFault(setting) : ConnectionStringFault(setting);
+    }
+
+    /// <summary>A client for a setting without fault.</summary>
+    /// <param name="setting">The value of <c>Storage:Blobs</c>.</param>
+    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="Credential"/>.</param>
+    public static BlobServiceClient Open(string setting, IConfiguration configuration) => IsUri(setting)
+        ? new(new Uri(setting), Credential(configuration), new(Version))
+        : new(setting, new BlobClientOptions(Version));
+
+    /// <summary>
+    /// In Azure, which sets one of two variables, the managed identity and nothing else: what a chain finds besides may have other rights.
+    /// Elsewhere whatever the developer is signed in with.
+    /// </summary>
+    internal static TokenCredential Credential(IConfiguration configuration)
+    {
+        var inAzure = !string.IsNullOrEmpty(configuration["IDENTITY_ENDPOINT"]) || !string.IsNullOrEmpty(configuration["MSI_ENDPOINT"]);
+        if (!inAzure) return new DefaultAzureCredential();
+        return new ManagedIdentityCredential(configuration["AZURE_CLIENT_ID"] is { Length: > 0 } clientId
+            ? ManagedIdentityId.FromUserAssignedClientId(clientId)
+            : ManagedIdentityId.SystemAssigned);
+    }
+
+    private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
+
+    private static string? UriFault(string setting)
+    {
+        var uri = new Uri(setting);
+        if (uri.Scheme is not ("https" or "http"))
+            return $"Storage:Blobs is not a URI: it should look like {UriForm}.";
+        if (uri.Query.Length > 0 || uri.Fragment.Length > 0 || uri.UserInfo.Length > 0)
+            return $"Storage:Blobs carries a signature or a password: give the bare URI, like {UriForm}, and let an identity open it.";
+        if (uri.Scheme == Uri.UriSchemeHttp)
+        {
+            return uri.IsLoopback
+                ? "Storage:Blobs is an http URI, and no identity is shown over http: for an Azurite on this machine give a connection string, such as UseDevelopmentStorage=true."
+                : $"Storage:Blobs uses http, which would show everything to everyone on the way: use https, like {UriForm}.";
+        }
+
+        // Azurite, and nothing else, has the account in the path.
+        return uri.AbsolutePath == "/" || uri.IsLoopback
+            ? null
+            : $"Storage:Blobs names something within the Blob service: give the service's own URI, like {UriForm}.";
+    }
+
+    private static string? ConnectionStringFault(string setting)
+    {
+        Uri endpoint;
+        try
+        {
+            endpoint = new BlobServiceClient(setting).Uri;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or InvalidOperationException)
+        {
+            // What was thrown may repeat the setting, key and all.
+            return $"Storage:Blobs is neither a URI, like {UriForm}, nor a connection string that can be read, like UseDevelopmentStorage=true.";
+        }
+
+        return endpoint.IsLoopback
+            ? null
+            : $"Storage:Blobs is a connection string for storage that is not on this machine: give the URI of the Blob service instead, like {UriForm}, and give the identity that runs this the role {ContainerSetup.Role}.";
+    }
+}

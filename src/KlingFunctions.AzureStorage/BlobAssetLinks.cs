@@ -1,0 +1,26 @@
+using Azure.Storage.Blobs;
+using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>Links to images in the uploads container, good for long enough that RunComfy gets round to fetching them.</summary>
+internal sealed class BlobAssetLinks(BlobServiceClient account, BlobLinks links, IOptions<NetworkOptions> network) : IAssetLinks
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(4);
+
+    private readonly BlobContainerClient _uploads = account.GetBlobContainerClient(Containers.Uploads);
+
+    public async Task<AssetLink> LinkAsync(string path, CancellationToken cancel)
+    {
+        if (account.Uri.IsLoopback && !network.Value.AllowLoopback)
+        {
+            return new(null, $"The image '{path}' lies in storage on this machine, where RunComfy can't fetch it: put it on the web and give its https URL, or set Storage:Blobs to storage in Azure.");
+        }
+        var blob = _uploads.GetBlobClient(path);
+        return await blob.ExistsAsync(cancel)
+            ? new(await links.ReadLinkAsync(blob, Lifetime, cancel), null)
+            : new(null, $"There is no image '{path}' in the container '{Containers.Uploads}': put it there, then resume the job.");
+    }
+}

@@ -1,0 +1,62 @@
+using Azure.Storage.Blobs;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>The ledger as one blob for each submission. What a method has written when it completes is durable.</summary>
+internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) : ISubmissionLedger
+{
+    /// <summary>
+    /// So long after an intent someone may be in the paid POST: <see cref="IntendLimit"/> to write it, the 60 seconds of a call to RunComfy,
+    /// and half a minute by which the clocks of two hosts may differ.
+    /// </summary>
+    public static readonly TimeSpan UnderWay = IntendLimit + TimeSpan.FromSeconds(90);
+
+    private const int MostTries = 10;
+
+    private readonly BlobContainerClient _container = account.GetBlobContainerClient(Containers.Ledger);
+
+    /// <summary>Nobody may POST on the strength of an intent that took longer to write: others may take him for dead.</summary>
+    private static TimeSpan IntendLimit => TimeSpan.FromSeconds(30);
+
+    public async Task<Submission?> FindAsync(string key, CancellationToken cancel) => await Entry(key).ReadAsync(cancel) is { Value: var entry }
+        ? new(key, entry.IntendedAt, entry.RequestId, entry.SubmittedAt, entry.RequestId is null && time.GetUtcNow() - entry.IntendedAt < UnderWay)
+        : null;
+
+    public async Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel)
+    {
+        using var limit = new CancellationTokenSource(IntendLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
+        try
+        {
+            var entry = new LedgerEntry(Guid.NewGuid(), now);
+            return await Entry(key).TryWriteAsync(entry, null, either.Token)
+                // Or it was written, the answer was lost, and the repeat met it.
+                || (await Entry(key).ReadAsync(either.Token))?.Value.Nonce == entry.Nonce;
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The intent could not be written to the ledger within {IntendLimit.TotalSeconds} seconds, and nothing was submitted.", e);
+        }
+    }
+
+    public async Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var there = await Entry(key).ReadAsync(cancel);
+            if (there?.Value.RequestId == requestId) return;
+            var entry = there?.Value ?? new LedgerEntry(Guid.NewGuid(), now);
+            if (await Entry(key).TryWriteAsync(entry with { RequestId = requestId, SubmittedAt = now }, there?.ETag, cancel)) return;
+            if (tries == MostTries) throw new IOException($"The ledger's entry {key} changes all the time, and could not be written.");
+        }
+    }
+
+    public async Task WithdrawAsync(string key, CancellationToken cancel)
+    {
+        // Only the version that was read: were it another by then, it would have an id, or be the intent of someone who is about to POST.
+        if (await Entry(key).ReadAsync(cancel) is { Value.RequestId: null } intent) await Entry(key).DeleteAsync(intent.ETag, cancel);
+    }
+
+    private JsonBlob<LedgerEntry> Entry(string key) => new(_container.GetBlobClient(key), StoredJson.Default.LedgerEntry);
+}

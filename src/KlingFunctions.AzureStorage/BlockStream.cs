@@ -1,0 +1,108 @@
+using System.Buffers;
+using Azure.Storage.Blobs.Specialized;
+
+namespace KlingFunctions.AzureStorage;
+
+/// <summary>
+/// Cuts what is written into blocks and stages them, one under way while the next fills. Memory is two blocks, whatever the length.
+/// </summary>
+/// <param name="blobFor">The blob for a file that begins so: asked once, with the whole of the first block.</param>
+internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> blobFor) : Stream
+{
+    /// <summary>The length of a block but the last, in bytes. A blob has at most 50,000 blocks.</summary>
+    public const int BlockLength = 8 * 1024 * 1024;
+
+    // Two writers of one blob must not mix: each block says whose it is. All ids of a blob must be of one length.
+    private readonly Guid _writer = Guid.NewGuid();
+    private readonly List<string> _blocks = [];
+    private readonly CancellationTokenSource _stop = new();
+    private byte[]? _filling;
+    private byte[]? _spare;
+    private int _filled;
+    private long _length;
+    private BlockBlobClient? _blob;
+    private Task _staging = Task.CompletedTask;
+    private bool _disposed;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => !_disposed;
+
+    /// <summary>So many bytes were written.</summary>
+    public override long Length => _length;
+
+    public override long Position
+    {
+        get => _length;
+        set => throw new NotSupportedException();
+    }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        while (buffer.Length > 0)
+        {
+            _filling ??= ArrayPool<byte>.Shared.Rent(BlockLength);
+            var count = Math.Min(buffer.Length, BlockLength - _filled);
+            buffer[..count].CopyTo(_filling.AsMemory(_filled));
+            buffer = buffer[count..];
+            _filled += count;
+            _length += count;
+            if (_filled == BlockLength) await StageAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Stages what is left. The blocks, in order.</summary>
+    /// <param name="blob">Where they should be.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="ArgumentException">They are staged elsewhere.</exception>
+    public async Task<IReadOnlyList<string>> CompleteAsync(BlockBlobClient blob, CancellationToken cancel)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _blob ??= blob;
+        if (_blob.Name != blob.Name) throw new ArgumentException($"What was written is {_blob.Name}, not {blob.Name}.", nameof(blob));
+        if (_filled > 0) await StageAsync(cancel);
+        await _staging.WaitAsync(cancel);
+        return _blocks;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        await _stop.CancelAsync();
+        // Only then does nobody read from the buffers any more.
+        await _staging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_filling is not null) ArrayPool<byte>.Shared.Return(_filling);
+        if (_spare is not null) ArrayPool<byte>.Shared.Return(_spare);
+        _stop.Dispose();
+        await base.DisposeAsync();
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Written to asynchronously only.");
+
+    public override void Flush()
+    {
+        // Nothing is durable before the commit.
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    private async Task StageAsync(CancellationToken cancel)
+    {
+        await _staging.WaitAsync(cancel);
+        var block = _filling!;
+        (_filling, _spare) = (_spare, block);
+        _blob ??= blobFor(block.AsMemory(0, _filled));
+        var id = Convert.ToBase64String([.. _writer.ToByteArray(), .. BitConverter.GetBytes(_blocks.Count)]);
+        _staging = _blob.StageBlockAsync(id, new MemoryStream(block, 0, _filled, writable: false), options: null, _stop.Token);
+        _blocks.Add(id);
+        _filled = 0;
+    }
+}
