@@ -1,5 +1,3 @@
-using Azure.Core;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 
@@ -26,23 +24,10 @@ internal static class BlobAccount
 
     /// <summary>A client for a setting without fault.</summary>
     /// <param name="setting">The value of <c>Storage:Blobs</c>.</param>
-    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="Credential"/>.</param>
+    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="AzureCredential"/>.</param>
     public static BlobServiceClient Open(string setting, IConfiguration configuration) => IsUri(setting)
-        ? new(new Uri(setting), Credential(configuration), new(Version))
+        ? new(new Uri(setting), AzureCredential.For(configuration), new(Version))
         : new(setting, new BlobClientOptions(Version));
-
-    /// <summary>
-    /// In Azure, which sets one of two variables, the managed identity and nothing else: what a chain finds besides may have other rights.
-    /// Elsewhere whatever the developer is signed in with.
-    /// </summary>
-    internal static TokenCredential Credential(IConfiguration configuration)
-    {
-        var inAzure = !string.IsNullOrEmpty(configuration["IDENTITY_ENDPOINT"]) || !string.IsNullOrEmpty(configuration["MSI_ENDPOINT"]);
-        if (!inAzure) return new DefaultAzureCredential();
-        return new ManagedIdentityCredential(configuration["AZURE_CLIENT_ID"] is { Length: > 0 } clientId
-            ? ManagedIdentityId.FromUserAssignedClientId(clientId)
-            : ManagedIdentityId.SystemAssigned);
-    }
 
     private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
 
