@@ -9,9 +9,6 @@ namespace KlingFunctions.AzureStorage;
 /// </summary>
 internal static class BlobAccount
 {
-    // Every Azurite since 3.35 speaks this version, and what is used here is older than that.
-    private const BlobClientOptions.ServiceVersion Version = BlobClientOptions.ServiceVersion.V2025_11_05;
-
     private const string UriForm = "https://ACCOUNT.blob.core.windows.net";
 
     /// <summary>One sentence that says what is wrong with the setting, without repeating it; null if nothing is.</summary>
@@ -26,8 +23,11 @@ internal static class BlobAccount
     /// <param name="setting">The value of <c>Storage:Blobs</c>.</param>
     /// <param name="configuration">Tells whether this runs in Azure: see <see cref="AzureCredential"/>.</param>
     public static BlobServiceClient Open(string setting, IConfiguration configuration) => IsUri(setting)
-        ? new(new Uri(setting), AzureCredential.For(configuration), new(Version))
-        : new(setting, new BlobClientOptions(Version));
+        ? new(new Uri(setting), AzureCredential.For(configuration), ClientOptions())
+        : new(setting, ClientOptions());
+
+    // Every Azurite since 3.35 speaks this version, and all that is used here is older.
+    internal static BlobClientOptions ClientOptions() => new(BlobClientOptions.ServiceVersion.V2025_11_05);
 
     private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
 

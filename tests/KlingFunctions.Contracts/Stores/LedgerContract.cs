@@ -47,6 +47,18 @@ public abstract class LedgerContract
         Assert.Equal<IEnumerable<string?>>([null, "id", null], await Task.WhenAll(keys.Select(async key => (await FindAsync(key))!.RequestId)));
     }
 
+    [Fact]
+    public async Task All_submissions_of_one_job_are_forgotten_and_those_of_no_other()
+    {
+        const string Job = "vid_0123456789abcdef0123456789abcdef";
+        const string Other = "vid_0123456789abcdef0123456789abcdf0";
+        foreach (var key in new[] { Job, $"{Job}~2", $"{Job}.1", $"{Job}.1~2", Other }) await Ledger.RecordAsync(key, "id", Now, Cancel);
+        await Ledger.ForgetAsync(Job, Cancel);
+        await Ledger.ForgetAsync(Job, Cancel);
+        foreach (var key in new[] { Job, $"{Job}~2", $"{Job}.1", $"{Job}.1~2" }) Assert.Null(await Ledger.FindAsync(key, Cancel));
+        Assert.NotNull(await Ledger.FindAsync(Other, Cancel));
+    }
+
     public enum Entry
     {
         Intend,
