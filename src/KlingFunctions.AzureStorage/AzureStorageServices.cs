@@ -24,11 +24,14 @@ public static class AzureStorageServices
         return services.AddSingleton<BlobJobIndex>();
     }
 
-    /// <summary>Adds videos, and links to uploaded images, for a host that keeps everything else in its own way.</summary>
+    /// <summary>
+    /// Adds videos for a host that keeps everything else in its own way; and, under the key <see cref="Containers.Uploads"/>, the links to
+    /// what that container holds.
+    /// </summary>
     public static IServiceCollection AddBlobVideos(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddAccount(configuration, [Containers.Videos, Containers.Uploads]);
-        return services.AddSingleton<IVideoStore, BlobVideoStore>().AddSingleton<IAssetLinks, BlobAssetLinks>();
+        return services.AddSingleton<IVideoStore, BlobVideoStore>().AddKeyedSingleton<IAssetLinks, BlobAssetLinks>(Containers.Uploads);
     }
 
     private static void AddAccount(this IServiceCollection services, IConfiguration configuration, IReadOnlyList<string> containers)

@@ -1,5 +1,3 @@
-using Azure.Core;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 
@@ -11,9 +9,6 @@ namespace KlingFunctions.AzureStorage;
 /// </summary>
 internal static class BlobAccount
 {
-    // Every Azurite since 3.35 speaks this version, and what is used here is older than that.
-    private const BlobClientOptions.ServiceVersion Version = BlobClientOptions.ServiceVersion.V2025_11_05;
-
     private const string UriForm = "https://ACCOUNT.blob.core.windows.net";
 
     /// <summary>One sentence that says what is wrong with the setting, without repeating it; null if nothing is.</summary>
@@ -26,23 +21,13 @@ internal static class BlobAccount
 
     /// <summary>A client for a setting without fault.</summary>
     /// <param name="setting">The value of <c>Storage:Blobs</c>.</param>
-    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="Credential"/>.</param>
+    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="AzureCredential"/>.</param>
     public static BlobServiceClient Open(string setting, IConfiguration configuration) => IsUri(setting)
-        ? new(new Uri(setting), Credential(configuration), new(Version))
-        : new(setting, new BlobClientOptions(Version));
+        ? new(new Uri(setting), AzureCredential.For(configuration), ClientOptions())
+        : new(setting, ClientOptions());
 
-    /// <summary>
-    /// In Azure, which sets one of two variables, the managed identity and nothing else: what a chain finds besides may have other rights.
-    /// Elsewhere whatever the developer is signed in with.
-    /// </summary>
-    internal static TokenCredential Credential(IConfiguration configuration)
-    {
-        var inAzure = !string.IsNullOrEmpty(configuration["IDENTITY_ENDPOINT"]) || !string.IsNullOrEmpty(configuration["MSI_ENDPOINT"]);
-        if (!inAzure) return new DefaultAzureCredential();
-        return new ManagedIdentityCredential(configuration["AZURE_CLIENT_ID"] is { Length: > 0 } clientId
-            ? ManagedIdentityId.FromUserAssignedClientId(clientId)
-            : ManagedIdentityId.SystemAssigned);
-    }
+    // Every Azurite since 3.35 speaks this version, and all that is used here is older.
+    internal static BlobClientOptions ClientOptions() => new(BlobClientOptions.ServiceVersion.V2025_11_05);
 
     private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
 

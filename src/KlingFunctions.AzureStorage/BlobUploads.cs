@@ -16,7 +16,7 @@ internal sealed class BlobUploads(BlobServiceClient account) : IUploads
         try
         {
             var properties = await _uploads.GetBlobClient(path).GetPropertiesAsync(cancellationToken: cancel);
-            return new(path, properties.Value.ETag.ToString(), properties.Value.LastModified);
+            return new(path, properties.Value.ETag.ToString("H"), properties.Value.LastModified);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
@@ -34,7 +34,7 @@ internal sealed class BlobUploads(BlobServiceClient account) : IUploads
             var details = download.Value.Details;
             var bytes = new byte[Math.Min(details.ContentLength, atMost + 1)];
             await content.ReadExactlyAsync(bytes, cancel);
-            return (new(path, details.ETag.ToString(), details.LastModified), bytes);
+            return (new(path, details.ETag.ToString("H"), details.LastModified), bytes);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
@@ -46,7 +46,7 @@ internal sealed class BlobUploads(BlobServiceClient account) : IUploads
     {
         await foreach (var item in _uploads.GetBlobsByHierarchyAsync(new() { Delimiter = "/", Prefix = folder }, cancel))
         {
-            if (item.IsBlob) yield return new(item.Blob.Name, item.Blob.Properties.ETag.ToString()!, item.Blob.Properties.LastModified!.Value);
+            if (item.IsBlob) yield return new(item.Blob.Name, item.Blob.Properties.ETag!.Value.ToString("H"), item.Blob.Properties.LastModified!.Value);
         }
     }
 

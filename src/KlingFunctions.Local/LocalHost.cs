@@ -1,3 +1,4 @@
+using KlingFunctions.AzureStorage;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
@@ -25,8 +26,6 @@ internal static class LocalHost
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
         if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
-        if (!string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
-            throw new SettingException("Storage:Blobs is set, and this version of Local keeps videos in a folder only: leave it out.");
         // Kestrel's own lines would name each URL whole, with what it carries in its query.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Services.AddPipeline(builder.Configuration);
@@ -58,14 +57,23 @@ internal static class LocalHost
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
         services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IQuota, SqliteQuota>();
         services.AddSingleton<ISubscriptions, SqliteSubscriptions>().AddSingleton<IDeadLetters, SqliteDeadLetters>();
-        services.AddSingleton<IVideoStore>(s =>
-            new FolderVideoStore(s.GetRequiredService<IOptions<LocalOptions>>().Value.Videos, s.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton<HostAddress>();
         services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());
-        services.AddSingleton<SignedAssetLinks>().AddSingleton<IAssetLinks>(s => s.GetRequiredService<SignedAssetLinks>());
         services.AddHostedService<OldJobsTimer>();
         services.AddSingleton<InboxWatcher>().AddHostedService(s => s.GetRequiredService<InboxWatcher>());
+
+        services.AddSingleton<SignedAssetLinks>();
+        if (string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
+        {
+            services.AddSingleton<IVideoStore>(s =>
+                new FolderVideoStore(s.GetRequiredService<IOptions<LocalOptions>>().Value.Videos, s.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<IAssetLinks>(s => s.GetRequiredService<SignedAssetLinks>());
+        }
+        else
+        {
+            services.AddBlobVideos(builder.Configuration).AddSingleton<IAssetLinks, UploadedAssetLinks>();
+        }
     }
 
     private static void CheckAddresses(WebApplication app)

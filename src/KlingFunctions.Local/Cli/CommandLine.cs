@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using KlingFunctions.AzureStorage;
 using KlingFunctions.Local.Demo;
 using KlingFunctions.Local.Journal;
 using Microsoft.Extensions.Options;
@@ -48,6 +49,11 @@ internal static class CommandLine
         {
             terminal.Error.Say(e.Message);
             return ExitCodes.Configuration;
+        }
+        catch (StorageUnavailableException e)
+        {
+            terminal.Error.Say(e.Message);
+            return ExitCodes.Unavailable;
         }
         catch (OperationCanceledException)
         {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using Azure.Storage.Blobs;
+using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.RunComfy;
 using Microsoft.Extensions.Options;
@@ -75,12 +77,14 @@ internal sealed class ServeCommand : Command
         T Options<T>() where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
         var (local, runComfy, url) = (Options<LocalOptions>(), Options<RunComfyOptions>(), app.Services.GetRequiredService<HostAddress>().Value);
         var hasKey = !string.IsNullOrEmpty(local.ApiKey);
+        var blobs = app.Services.GetService<BlobServiceClient>()?.Uri;
         var curl = $"curl {(hasKey ? "-H \"x-functions-key: $KLING_KEY\" " : "")}--json @samples/request.json {url}/api/videos";
 
         _terminal.Out.Facts(
         [
             ("Listens on", string.Join(", ", app.Urls)),
-            ("Data", $"{Path.GetFullPath(local.DataDirectory)} (journal, videos; requests that land in {Path.GetFileName(local.Inbox)}/ start jobs)"),
+            ("Data", $"{Path.GetFullPath(local.DataDirectory)} (journal{(blobs is null ? ", videos" : "")}; requests that land in {Path.GetFileName(local.Inbox)}/ start jobs)"),
+            .. blobs is null ? Array.Empty<(string, string)>() : [("Videos", $"{blobs.GetLeftPart(UriPartial.Path)} (container {Containers.Videos})")],
             ("Provider", new Uri(runComfy.BaseUrl) switch
             {
                 { IsLoopback: true } => $"{runComfy.BaseUrl}, on this machine: a simulator, nothing is paid",

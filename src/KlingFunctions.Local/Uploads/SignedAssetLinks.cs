@@ -38,7 +38,7 @@ internal sealed class SignedAssetLinks(InboxFolder inbox, HostAddress address, I
     {
         if (!network.Value.AllowLoopback)
         {
-            return new(null, $"The image '{path}' lies on this machine, where RunComfy can't fetch it: put it on the web and give its https URL, or use the Azure host, whose uploads RunComfy can fetch.");
+            return new(null, $"The image '{path}' lies on this machine, where RunComfy can't fetch it: put it on the web and give its https URL, or set Storage:Blobs to storage in Azure, from where RunComfy can fetch it.");
         }
         if (inbox.PathOf(path) is null) return new(null, $"There is no image '{path}' in the inbox: put it there, then resume the job.");
         var expires = (time.GetUtcNow() + Lifetime).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);

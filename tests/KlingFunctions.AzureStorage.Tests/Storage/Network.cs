@@ -1,0 +1,69 @@
+using Azure;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Storage.Blobs;
+
+namespace KlingFunctions.AzureStorage.Tests.Storage;
+
+/// <summary>The way to the storage, on which a test can lose things. The client's own retries are those of the product, without the pauses.</summary>
+internal sealed class Network : HttpPipelineTransport
+{
+    private readonly HttpPipelineTransport _real = new HttpClientTransport();
+    private readonly Lock _gate = new();
+    private readonly List<(Func<Request, bool> Matches, Func<Task> Meanwhile)> _losses = [];
+
+    /// <summary>Everything that was sent.</summary>
+    public List<(RequestMethod Method, string Path)> Sent { get; } = [];
+
+    /// <summary>Runs before a request is sent.</summary>
+    public Func<HttpMessage, Task>? Before { get; set; }
+
+    /// <summary>Answers in place of the storage; null lets the request through.</summary>
+    public Func<Request, Response?>? Answer { get; set; }
+
+    /// <summary>Loses the answer to the next request that matches: the storage has done the work by then.</summary>
+    /// <param name="matches">Which one.</param>
+    /// <param name="meanwhile">What happens between the work and the client's next try.</param>
+    public void LoseAnswer(Func<Request, bool> matches, Func<Task>? meanwhile = null)
+    {
+        lock (_gate) _losses.Add((matches, meanwhile ?? (() => Task.CompletedTask)));
+    }
+
+    public BlobClientOptions Options()
+    {
+        var options = BlobAccount.ClientOptions();
+        options.Transport = this;
+        options.Retry.Mode = RetryMode.Fixed;
+        options.Retry.Delay = TimeSpan.FromMilliseconds(1);
+        return options;
+    }
+
+    public override Request CreateRequest() => _real.CreateRequest();
+
+    public override void Process(HttpMessage message) => throw new NotSupportedException();
+
+    public override async ValueTask ProcessAsync(HttpMessage message)
+    {
+        var request = message.Request;
+        lock (_gate) Sent.Add((request.Method, request.Uri.Path));
+        if (Before is not null) await Before(message);
+        if (Answer?.Invoke(request) is { } answer)
+        {
+            message.Response = answer;
+            return;
+        }
+
+        await _real.ProcessAsync(message);
+        Func<Task> meanwhile;
+        lock (_gate)
+        {
+            var loss = _losses.FindIndex(l => l.Matches(request));
+            if (loss < 0) return;
+            meanwhile = _losses[loss].Meanwhile;
+            _losses.RemoveAt(loss);
+        }
+        message.Response.Dispose();
+        await meanwhile();
+        throw new IOException("The answer was lost.");
+    }
+}

@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace KlingFunctions.Contracts.Azurite;
+
+/// <summary>
+/// Azurite's Blob service on loopback, on a port of its own, in memory. It has many accounts, and gives each test one of its own, so that
+/// tests that run at the same time never meet. One for each test assembly is enough.
+/// </summary>
+public sealed class AzuriteProcess : IAsyncDisposable
+{
+    private const int Accounts = 512;
+
+    // Ends with the process that holds the other end of its input, however that one dies.
+    private const string Script = "process.stdin.on('close', () => process.exit(0)).resume(); require(process.env.AZURITE_PROGRAM);";
+
+    private readonly Process _process;
+    private readonly string _url;
+    private int _taken;
+
+    private AzuriteProcess(Process process, string url) => (_process, _url) = (process, url);
+
+    /// <summary>Starts it, having installed it if need be, and returns when it listens.</summary>
+    public static async Task<AzuriteProcess> StartAsync(CancellationToken cancel = default)
+    {
+        var start = new ProcessStartInfo(
+            "node",
+            [
+                "-e", Script, "--", "azurite-blob", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
+                "--blobHost", "127.0.0.1", "--blobPort", "0",
+            ])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["AZURITE_PROGRAM"] = await AzuriteInstall.EnsureAsync(cancel);
+        start.Environment["AZURITE_ACCOUNTS"] = string.Join(';', Enumerable.Range(0, Accounts).Select(n => $"{NameOf(n)}:{KeyOf(n)}"));
+
+        var process = AzuriteInstall.Start(start);
+        var listens = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var said = new StringBuilder();
+        void Hear(string? line)
+        {
+            const string mark = "successfully listens on ";
+            if (line is null) return;
+            lock (said) said.AppendLine(line);
+            if (line.IndexOf(mark, StringComparison.Ordinal) is >= 0 and var at) listens.TrySetResult(line[(at + mark.Length)..].Trim());
+        }
+        process.OutputDataReceived += (_, e) => Hear(e.Data);
+        process.ErrorDataReceived += (_, e) => Hear(e.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await Task.WhenAny(listens.Task, process.WaitForExitAsync(cancel));
+        if (listens.Task.IsCompletedSuccessfully) return new(process, await listens.Task);
+        throw new InvalidOperationException($"Azurite did not come up: {said}");
+    }
+
+    /// <summary>The connection string of an account that nobody else has had.</summary>
+    /// <param name="url">Where to reach it, if not directly.</param>
+    public string NextAccount(string? url = null)
+    {
+        var n = Interlocked.Increment(ref _taken) - 1;
+        if (n >= Accounts) throw new InvalidOperationException($"All {Accounts} accounts are taken: raise {nameof(AzuriteProcess)}.{nameof(Accounts)}.");
+        return $"DefaultEndpointsProtocol=http;AccountName={NameOf(n)};AccountKey={KeyOf(n)};BlobEndpoint={url ?? _url}/{NameOf(n)};";
+    }
+
+    /// <summary>Where it listens: <c>http://127.0.0.1:</c> and a port.</summary>
+    public string Url => _url;
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private static string NameOf(int n) => $"account{n}";
+
+    private static string KeyOf(int n) => Convert.ToBase64String(Encoding.ASCII.GetBytes($"the key of account {n}, no secret"));
+}

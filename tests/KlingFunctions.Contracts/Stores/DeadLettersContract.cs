@@ -1,0 +1,39 @@
+using KlingFunctions.Pipeline.Notifying;
+
+namespace KlingFunctions.Contracts.Stores;
+
+/// <summary>Dead letters are kept, newest first, one for each notification.</summary>
+public abstract class DeadLettersContract
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 1, 8, 0, 0, TimeSpan.Zero);
+
+    protected abstract IDeadLetters Letters { get; }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task They_are_listed_newest_first_whatever_their_names()
+    {
+        foreach (var (id, age) in new[] { ("ntf_b", 2), ("ntf_a", 1), ("ntf_c", 3) }) await Letters.AddAsync(Letter(id, Now.AddHours(-age)), Cancel);
+        Assert.Equal([Letter("ntf_a", Now.AddHours(-1)), Letter("ntf_b", Now.AddHours(-2)), Letter("ntf_c", Now.AddHours(-3))], await Letters.ListAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task One_of_the_same_notification_takes_the_place_of_the_older()
+    {
+        await Letters.AddAsync(Letter("ntf_a", Now, "first"), Cancel);
+        await Letters.AddAsync(Letter("ntf_a", Now.AddHours(1), "second"), Cancel);
+        Assert.Equal("second", Assert.Single(await Letters.ListAsync(Cancel)).Reason);
+    }
+
+    [Fact]
+    public async Task What_is_delivered_after_all_is_forgotten_and_a_repeat_is_harmless()
+    {
+        await Letters.AddAsync(Letter("ntf_a", Now), Cancel);
+        await Letters.RemoveAsync("ntf_a", Cancel);
+        await Letters.RemoveAsync("ntf_a", Cancel);
+        Assert.Empty(await Letters.ListAsync(Cancel));
+    }
+
+    private static DeadLetter Letter(string id, DateTimeOffset at, string reason = "HTTP 500") => new(id, "vid_1", "example.com", reason, """{"type":"video.succeeded"}""", at);
+}

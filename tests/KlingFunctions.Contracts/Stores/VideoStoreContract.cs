@@ -1,0 +1,137 @@
+using System.Security.Cryptography;
+using KlingFunctions.Pipeline.Storing;
+
+namespace KlingFunctions.Contracts.Stores;
+
+/// <summary>A video is there whole or not at all, and once.</summary>
+public abstract class VideoStoreContract
+{
+    protected abstract IVideoStore Store { get; }
+
+    protected static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>What is at a location.</summary>
+    protected abstract Task<byte[]> ReadAsync(VideoLocation location);
+
+    /// <summary>The store as another process sees it.</summary>
+    protected abstract IVideoStore Reopen();
+
+    [Fact]
+    public async Task A_committed_file_is_found_and_located_also_by_another_process()
+    {
+        var committed = await KeepAsync("video", [1, 2, 3]);
+        Assert.Equal(committed, await Store.FindAsync("job_1", "video", Ct));
+        var located = await Reopen().LocateAsync("job_1", "video", Ct);
+        Assert.Equal(committed, located!.File);
+        Assert.True((located.Link is null) != (located.Path is null));
+        Assert.Equal([1, 2, 3], await ReadAsync(located));
+    }
+
+    [Fact]
+    public async Task What_is_not_committed_does_not_exist()
+    {
+        await using (var sink = await Store.CreateAsync("job_1", "video", Ct))
+        {
+            await sink.Stream.WriteAsync(Mp4(10_000_000), Ct);
+            Assert.Null(await Store.FindAsync("job_1", "video", Ct));
+            Assert.Null(await Store.LocateAsync("job_1", "video", Ct));
+        }
+
+        Assert.Null(await Store.FindAsync("job_1", "video", Ct));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8 * 1024 * 1024)]
+    [InlineData(20 * 1024 * 1024 + 3)]
+    public async Task A_file_of_any_length_comes_out_as_it_went_in(int length)
+    {
+        var bytes = Mp4(length);
+        await using var sink = await Store.CreateAsync("job_1", "video", Ct);
+        foreach (var piece in bytes.Chunk(1_000_000)) await sink.Stream.WriteAsync(piece, Ct);
+        var kept = await sink.CommitAsync(Described("video", bytes), Ct);
+        Assert.Equal(Described("video", bytes), kept);
+        Assert.Equal(bytes, await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!));
+    }
+
+    [Fact]
+    public async Task The_files_of_a_job_are_kept_apart_also_where_one_name_begins_like_the_other()
+    {
+        var image = Described("image", [9]) with { Kind = "image", ContentType = "image/png" };
+        await KeepAsync("video", [1]);
+        await KeepAsync("video-2", [2, 2]);
+        await KeepAsync(image, [9]);
+        Assert.Null(await Store.FindAsync("job_1", "vid", Ct));
+        Assert.Null(await Store.FindAsync("job", "video", Ct));
+        Assert.Equal(Described("video-2", [2, 2]), await Store.FindAsync("job_1", "video-2", Ct));
+        Assert.Equal(image, await Store.FindAsync("job_1", "image", Ct));
+    }
+
+    [Fact]
+    public async Task The_first_to_commit_wins_and_the_second_learns_whose_file_it_is()
+    {
+        await using var one = await Store.CreateAsync("job_1", "video", Ct);
+        await using var two = await Store.CreateAsync("job_1", "video", Ct);
+        await one.Stream.WriteAsync(Mp4(10_000_000), Ct);
+        await two.Stream.WriteAsync(Mp4(9_000_000), Ct);
+
+        var first = await one.CommitAsync(Described("video", Mp4(10_000_000)), Ct);
+        Assert.Equal(first, await two.CommitAsync(Described("video", Mp4(9_000_000)), Ct));
+        await two.DisposeAsync();
+        Assert.Equal(Mp4(10_000_000), await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!));
+    }
+
+    [Fact]
+    public async Task Many_writers_at_once_agree_on_one_file()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(1, 24).Select(n => Task.Run(() => KeepAsync("video", new byte[n]))));
+        Assert.Single(results.Distinct());
+        Assert.Equal(results[0].SizeBytes, (await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!)).Length);
+    }
+
+    [Fact]
+    public async Task What_was_not_written_so_is_not_committed()
+    {
+        await using var sink = await Store.CreateAsync("job_1", "video", Ct);
+        await sink.Stream.WriteAsync(new byte[] { 1, 2 }, Ct);
+        await Assert.ThrowsAsync<ArgumentException>(() => sink.CommitAsync(Described("video", [1]), Ct));
+        await Assert.ThrowsAsync<ArgumentException>(() => sink.CommitAsync(Described("other", [1, 2]), Ct));
+        Assert.Null(await Store.FindAsync("job_1", "video", Ct));
+    }
+
+    [Theory]
+    [InlineData("../evil", "video")]
+    [InlineData("..", "video")]
+    [InlineData("", "video")]
+    [InlineData("job_1", "../video")]
+    [InlineData("job_1", "a/b")]
+    [InlineData("job_1", "/etc/passwd")]
+    [InlineData("job_1", "video.mp4")]
+    [InlineData("job\u0000", "video")]
+    public async Task No_name_leads_out_of_the_store(string job, string name)
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => Store.CreateAsync(job, name, Ct));
+        await Assert.ThrowsAsync<ArgumentException>(() => Store.FindAsync(job, name, Ct));
+        await Assert.ThrowsAsync<ArgumentException>(() => Store.LocateAsync(job, name, Ct));
+    }
+
+    protected Task<StoredFile> KeepAsync(string name, byte[] bytes) => KeepAsync(Described(name, bytes), bytes);
+
+    protected async Task<StoredFile> KeepAsync(StoredFile file, byte[] bytes)
+    {
+        await using var sink = await Store.CreateAsync("job_1", file.Name, Ct);
+        await sink.Stream.WriteAsync(bytes, Ct);
+        return await sink.CommitAsync(file, Ct);
+    }
+
+    protected static StoredFile Described(string name, byte[] bytes) => new(name, "video", "video/mp4", bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));
+
+    /// <summary>Bytes that begin like an MP4 file, if there is room.</summary>
+    protected static byte[] Mp4(int length)
+    {
+        var bytes = new byte[length];
+        new Random(length).NextBytes(bytes);
+        "\0\0\0\u0018ftypisom"u8[..Math.Min(length, 12)].CopyTo(bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net;
+using Azure.Storage.Blobs;
+using KlingFunctions.Contracts.Azurite;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Local.Uploads;
+using KlingFunctions.Simulator;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Local.Tests;
+
+/// <summary>Local with <c>Storage:Blobs</c>: all is as it was, but for where the videos are.</summary>
+public sealed class BlobStorageTests : IAsyncLifetime
+{
+    // Links are checked by Azurite, which has a clock of its own.
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+    private AzuriteProcess _azurite = null!;
+    private Scene _scene = null!;
+    private LocalHostUnderTest _host = null!;
+    private BlobServiceClient _account = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _azurite = await AzuriteProcess.StartAsync(Cancel);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: Cancel);
+        var settings = Scene.SettingsFor(runComfy);
+        settings["Storage:Blobs"] = _azurite.NextAccount();
+        _host = await LocalHostUnderTest.StartAsync(settings, _time);
+        _scene = new Scene(_host, runComfy, await WebhookReceiver.StartAsync());
+        _account = _host.Services.GetRequiredService<BlobServiceClient>();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _scene.DisposeAsync();
+        await _azurite.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_video_is_in_blob_storage_and_its_content_is_a_redirect_to_a_link()
+    {
+        var id = await _scene.SubmitAsync(_scene.Request());
+        Assert.Equal("succeeded", Scene.StatusOf(await _scene.EndAsync(id)));
+        var blob = _account.GetBlobContainerClient("videos").GetBlobClient($"{id}/video.mp4");
+        var stored = (await blob.DownloadContentAsync(Cancel)).Value.Content.ToArray();
+
+        using var cautious = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = _host.Http.BaseAddress };
+        using var answer = await cautious.GetAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative), Cancel);
+        Assert.Equal(HttpStatusCode.Found, answer.StatusCode);
+        Assert.Equal(stored, await cautious.GetByteArrayAsync(answer.Headers.Location, Cancel));
+        Assert.False(Directory.Exists(Path.Combine(_host.Inbox, "..", "videos")));
+    }
+
+    [Fact]
+    public async Task An_image_of_the_inbox_is_fetched_from_blob_storage()
+    {
+        var image = await _host.Http.GetByteArrayAsync(new Uri(_scene.Image("robot-front.png")), Cancel);
+        Directory.CreateDirectory(_host.Inbox);
+        await File.WriteAllBytesAsync(Path.Combine(_host.Inbox, "robot.png"), image, Cancel);
+        await File.WriteAllTextAsync(Path.Combine(_host.Inbox, "walk.json"), """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""", Cancel);
+        var watcher = _host.Services.GetRequiredService<InboxWatcher>();
+        for (var looks = 0; looks < 2; looks++) await watcher.LookAsync(Cancel);
+
+        using var answer = await _host.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
+        var id = Assert.Single((await Scene.JsonOf(answer)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString()!;
+        Assert.Equal("succeeded", Scene.StatusOf(await _scene.EndAsync(id)));
+        var link = Assert.Single(_scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
+        Assert.StartsWith($"{_account.Uri}/uploads/robot.png?", link, StringComparison.Ordinal);
+        Assert.Equal(image, await _host.Http.GetByteArrayAsync(new Uri(link), Cancel));
+    }
+}
