@@ -36,10 +36,10 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
     }
 
     /// <summary>The headers of a stored file: browsers show it, and save it under a name that tells what it is.</summary>
-    internal static BlobHttpHeaders Headers(string jobId, StoredFile file) => new()
+    internal static BlobHttpHeaders Headers(string jobId, string name, string contentType) => new()
     {
-        ContentType = file.ContentType,
-        ContentDisposition = $"inline; filename=\"{jobId}-{file.Name}{MediaFormat.ExtensionOf(file.ContentType)}\"",
+        ContentType = contentType,
+        ContentDisposition = $"inline; filename=\"{jobId}-{name}{MediaFormat.ExtensionOf(contentType)}\"",
     };
 
     private static void CheckName(string name)

@@ -14,7 +14,8 @@ namespace KlingFunctions.Pipeline.Storing;
 /// pace. Memory is the two buffers, whatever the file's size.
 /// </summary>
 internal sealed class Transfer(
-    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow, TimeProvider time)
+    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow,
+    bool serverSideCopy, TimeProvider time)
     : IAsyncDisposable
 {
     private const int BufferLength = 1024 * 1024;
@@ -28,6 +29,7 @@ internal sealed class Transfer(
     private long _length;
     private long? _total;
     private string? _validator;
+    private bool _mayCopy = serverSideCopy;
 
     /// <summary>A try that broke off, from which the next may go on.</summary>
     /// <param name="Reason">A sentence.</param>
@@ -69,6 +71,8 @@ internal sealed class Transfer(
             if (await ReadHeadersAsync(response, ct) is { } broken)
                 return broken;
             silence.CancelAfter(Timeout.InfiniteTimeSpan);
+            if (await TryCopyAsync(response, ct))
+                return null;
             await using var source = await response.Content.ReadAsStreamAsync(ct);
             return await PumpAsync(source, silence, either.Token, ct);
         }
@@ -92,12 +96,18 @@ internal sealed class Transfer(
 
     private async Task StartOverAsync(CancellationToken ct)
     {
+        (_total, _validator) = (null, null);
+        await OpenAsync(ct);
+    }
+
+    private async Task OpenAsync(CancellationToken ct)
+    {
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
         _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct), ct);
         _hash.GetHashAndReset();
-        (_length, _total, _validator, _format) = (0, null, null, null);
+        (_length, _format) = (0, null);
     }
 
     private HttpRequestMessage Request()
@@ -148,6 +158,45 @@ internal sealed class Transfer(
         if (!told.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && !told.EndsWith("/octet-stream", StringComparison.OrdinalIgnoreCase))
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
         return null;
+    }
+
+    /// <summary>
+    /// Lets the store fetch the file from where its headers came from, and reads what it has then: nobody vouches for what he has not seen.
+    /// </summary>
+    /// <returns>False if the file has to be streamed: the answer is unread as yet.</returns>
+    private async Task<bool> TryCopyAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var told = response.Content.Headers.ContentType?.MediaType;
+        if (!_mayCopy || _length > 0 || _total is null || !MediaFormat.IsKept(told))
+            return false;
+        _mayCopy = false;
+        var source = response.RequestMessage!.RequestUri!;
+        if (await StoreFault.WrapAsync(() => _sink!.TryCopyAsync(source, told!, ct), ct) is not { } copy)
+            return false;
+
+        var buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
+        try
+        {
+            await using (copy)
+            {
+                while (await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
+                {
+                    Account(buffer.AsSpan(0, count));
+                    _hash.AppendData(buffer, 0, count);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        // One that is of another length or format than its headers said is no copy of what they were the headers of.
+        if (Complete() is null && _format!.ContentType == told)
+            return true;
+        await OpenAsync(ct);
+        Furthest = 0;
+        return false;
     }
 
     private async Task<Break?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)

@@ -12,14 +12,17 @@ internal sealed class Network : HttpPipelineTransport
     private readonly Lock _gate = new();
     private readonly List<(Func<Request, bool> Matches, Func<Task> Meanwhile)> _losses = [];
 
-    /// <summary>Everything that was sent.</summary>
-    public List<(RequestMethod Method, string Path)> Sent { get; } = [];
+    /// <summary>Everything that was sent, and whether it asks the storage to fetch something by itself.</summary>
+    public List<(RequestMethod Method, string Path, bool Copies)> Sent { get; } = [];
 
     /// <summary>Runs before a request is sent.</summary>
     public Func<HttpMessage, Task>? Before { get; set; }
 
     /// <summary>Answers in place of the storage; null lets the request through.</summary>
     public Func<Request, Response?>? Answer { get; set; }
+
+    /// <inheritdoc cref="Answer"/>
+    public Func<Request, Task<Response?>>? AnswerLater { get; set; }
 
     /// <summary>Loses the answer to the next request that matches: the storage has done the work by then.</summary>
     /// <param name="matches">Which one.</param>
@@ -45,9 +48,9 @@ internal sealed class Network : HttpPipelineTransport
     public override async ValueTask ProcessAsync(HttpMessage message)
     {
         var request = message.Request;
-        lock (_gate) Sent.Add((request.Method, request.Uri.Path));
+        lock (_gate) Sent.Add((request.Method, request.Uri.PathAndQuery, request.Headers.Contains("x-ms-copy-source")));
         if (Before is not null) await Before(message);
-        if (Answer?.Invoke(request) is { } answer)
+        if ((Answer?.Invoke(request) ?? (AnswerLater is null ? null : await AnswerLater(request))) is { } answer)
         {
             message.Response = answer;
             return;
