@@ -51,9 +51,10 @@ public sealed class Activities(
     public Task<StoreOutcome> StoreAsync([ActivityTrigger] StoreInput input, CancellationToken cancel) => store.RunAsync(input, cancel);
 
     /// <summary>Finds out who is to be told.</summary>
+    /// <remarks>An array, whatever list it was: the worker writes a result by its own type, which must be one that <see cref="DurableJson"/> knows.</remarks>
     [Function("FindReceivers")]
-    public Task<IReadOnlyList<Receiver>> FindReceiversAsync([ActivityTrigger] ReceiversInput input, CancellationToken cancel) =>
-        findReceivers.RunAsync(input, cancel);
+    public async Task<Receiver[]> FindReceiversAsync([ActivityTrigger] ReceiversInput input, CancellationToken cancel) =>
+        [.. await findReceivers.RunAsync(input, cancel)];
 
     /// <summary>Leaves a report beside an upload whose job failed.</summary>
     [Function("ReportUpload")]

@@ -2,12 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Durable;
 
 /// <summary>How the history is written down: as the pipeline writes JSON, and the start of a child beside it.</summary>
 [JsonSerializable(typeof(object[]))] // Durable Task passes the arguments of an activity as an array.
 [JsonSerializable(typeof(ChildStart))]
+[JsonSerializable(typeof(Receiver[]))]
 internal sealed partial class DurableJson : JsonSerializerContext
 {
     /// <summary>For the worker's serialiser, and for all that reads what it wrote.</summary>
