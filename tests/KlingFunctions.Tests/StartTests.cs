@@ -1,0 +1,98 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace KlingFunctions.Tests;
+
+/// <summary>
+/// Two calls at the same moment under one Idempotency-Key are one job, also on a backend like Azure Storage's, where both hear that their
+/// start was the first.
+/// </summary>
+public sealed class StartTests(SharedAzurite azurite)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task With_the_same_body_both_are_told_the_same_job(bool bothHearThatTheyWereFirst)
+    {
+        await using var scene = await StartAsync(bothHearThatTheyWereFirst);
+        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a walk"));
+        Assert.All(answers, a => Assert.Equal(HttpStatusCode.Accepted, a.Status));
+        Assert.Equal(answers[0].Id, answers[1].Id);
+        await AssertIsOneJobAsync(scene, answers[0].Id, "a walk");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task With_two_bodies_one_is_the_job_and_the_other_is_refused(bool bothHearThatTheyWereFirst)
+    {
+        await using var scene = await StartAsync(bothHearThatTheyWereFirst);
+        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a run"));
+        Assert.Single(answers, a => a.Status is HttpStatusCode.UnprocessableEntity);
+        var accepted = Assert.Single(answers, a => a.Status is HttpStatusCode.Accepted);
+        await AssertIsOneJobAsync(scene, accepted.Id, accepted.Prompt);
+    }
+
+    [Fact]
+    public async Task Also_in_the_very_same_instant_the_one_whose_body_is_not_the_jobs_is_refused()
+    {
+        await using var scene = await StartAsync(bothHearThatTheyWereFirst: true, new Standstill(DateTimeOffset.UtcNow));
+        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a run"));
+        Assert.Single(answers, a => a.Status is HttpStatusCode.UnprocessableEntity);
+        var accepted = Assert.Single(answers, a => a.Status is HttpStatusCode.Accepted);
+        Assert.Equal(accepted.Prompt, PromptOf((await ListAsync(scene)).Single()));
+    }
+
+    private static async Task AssertIsOneJobAsync(Scene scene, string id, string prompt)
+    {
+        var job = await scene.EndAsync(id);
+        Assert.Equal("succeeded", Scene.StatusOf(job));
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        Assert.Equal(prompt, scene.RunComfy.Account.Accepted[0].Input.GetProperty("prompt").GetString());
+        Assert.Equal(prompt, PromptOf(Assert.Single(await ListAsync(scene))));
+    }
+
+    private static string PromptOf(JsonNode job) => job["request"]!["prompt"]!.GetValue<string>();
+
+    private static async Task<List<JsonNode>> ListAsync(Scene scene)
+    {
+        using var answer = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), TestContext.Current.CancellationToken);
+        return [.. JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["videos"]!.AsArray().Select(v => v!)];
+    }
+
+    private static async Task<(HttpStatusCode Status, string Id, string Prompt)> PostAsync(Scene scene, string prompt)
+    {
+        var request = new JsonObject { ["prompt"] = prompt, ["image_urls"] = new JsonArray(scene.Image("valley.webp")) };
+        using var answer = await scene.PostAsync("/api/videos", request, "one-key");
+        return (answer.StatusCode, (await Scene.JsonOf(answer)).GetProperty("id").GetString()!, prompt);
+    }
+
+    private async Task<Scene> StartAsync(bool bothHearThatTheyWereFirst, TimeProvider? clock = null)
+    {
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
+        var settings = Scene.SettingsFor(runComfy);
+        settings["Storage:Blobs"] = settings["AzureWebJobsStorage"] = azurite.NextAccount();
+        var app = await App.StartAsync(settings, configure: clock is null ? null : builder => builder.Services.AddSingleton(clock));
+        app.Backend.StartsHearNothing = bothHearThatTheyWereFirst;
+        // Neither start is looked at before both have come.
+        var (both, come) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0);
+        app.Backend.AtStart = () =>
+        {
+            if (Interlocked.Increment(ref come) == 2) both.SetResult();
+            return both.Task.WaitAsync(Patience);
+        };
+        return new(new FunctionsHostUnderTest(app), runComfy, await WebhookReceiver.StartAsync());
+    }
+
+    /// <summary>A clock that stands.</summary>
+    private sealed class Standstill(DateTimeOffset now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => now;
+    }
+}
