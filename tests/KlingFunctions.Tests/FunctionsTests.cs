@@ -101,8 +101,8 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     /// <summary>What Local maps.</summary>
     private static IEnumerable<string> Routes()
     {
-        var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.Services.AddRoutingCore().AddPipeline(builder.Configuration);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Services.AddPipeline(builder.Configuration);
         IEndpointRouteBuilder app = builder.Build();
         app.MapPipeline();
         return app.DataSources.SelectMany(s => s.Endpoints).Cast<RouteEndpoint>().Select(e =>

@@ -74,7 +74,7 @@ internal sealed class WorkerProcess
         }
         catch
         {
-            await worker.KillAsync();
+            await worker.DisposeAsync();
             throw;
         }
     }
@@ -98,6 +98,11 @@ internal sealed class WorkerProcess
         var now = new CancellationToken(canceled: true);
         await _server.StopAsync(now);
         await _app.StopAsync(now);
+        await DisposeAsync();
+    }
+
+    private async Task DisposeAsync()
+    {
         await ((IAsyncDisposable)_app).DisposeAsync();
         await _server.DisposeAsync();
     }
