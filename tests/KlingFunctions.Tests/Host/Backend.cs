@@ -6,7 +6,7 @@ using Microsoft.DurableTask.Testing.Sidecar;
 namespace KlingFunctions.Tests.Host;
 
 /// <summary>When, around the end of a step, a test is told of it.</summary>
-internal enum StepMoment
+public enum StepMoment
 {
     /// <summary>The step has run, and its outcome is not written down yet.</summary>
     Done,
