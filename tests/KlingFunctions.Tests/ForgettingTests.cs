@@ -17,7 +17,7 @@ public sealed class ForgettingTests(SharedAzurite azurite)
     [Fact]
     public async Task The_timer_forgets_what_ended_long_enough_ago_and_nothing_that_runs()
     {
-        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, TimeProvider.System, Cancel);
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, TimeProvider.System, ct: Cancel);
         await using var receiver = await WebhookReceiver.StartAsync();
         var account = azurite.NextAccount();
         var host = await App.StartAsync(new Dictionary<string, string?>(Scene.SettingsFor(runComfy))
