@@ -28,6 +28,7 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     private readonly Lock _gate = new();
     private int _life;
     private long _moves;
+    private volatile TaskCompletionSource _timePasses = Passing();
 
     /// <summary>Told of the end of each step, and awaited: a test may kill the process right there.</summary>
     public Func<string, StepMoment, Task> AtStep { get; set; } = (_, _) => Task.CompletedTask;
@@ -37,16 +38,25 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
 
     int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => int.MaxValue;
 
-    /// <summary>Waits until nothing has been taken or finished for a moment.</summary>
+    /// <summary>Waits until nothing has been taken or finished for a moment. Until then no timer fires.</summary>
     public async Task RestAsync(CancellationToken limit)
     {
-        long seen;
-        do
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _timePasses = held;
+        try
         {
-            seen = Interlocked.Read(ref _moves);
-            await Task.Delay(Quiet, limit);
+            long seen;
+            do
+            {
+                seen = Interlocked.Read(ref _moves);
+                await Task.Delay(Quiet, limit);
+            }
+            while (!_activities.IsEmpty || !_orchestrations.IsEmpty || seen != Interlocked.Read(ref _moves));
         }
-        while (!_activities.IsEmpty || !_orchestrations.IsEmpty || seen != Interlocked.Read(ref _moves));
+        finally
+        {
+            held.SetResult();
+        }
     }
 
     /// <summary>The process that worked on it is dead: what it had taken is free again, and what it still says is not heard.</summary>
@@ -110,9 +120,10 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
         lock (_gate)
         {
             _moves++;
-            return _orchestrations.TryUpdate(item, true, false)
-                ? CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, timers, anew, status)
-                : Task.CompletedTask;
+            if (!_orchestrations.TryUpdate(item, true, false)) return Task.CompletedTask;
+            CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, [], anew, status).GetAwaiter().GetResult();
+            foreach (var timer in timers) _ = FireAsync(timer);
+            return Task.CompletedTask;
         }
     }
 
@@ -124,6 +135,21 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     Task IOrchestrationService.ReleaseTaskOrchestrationWorkItemAsync(TaskOrchestrationWorkItem item)
     {
         lock (_gate) return _orchestrations.TryRemove(item, out _) ? ReleaseTaskOrchestrationWorkItemAsync(item) : Task.CompletedTask;
+    }
+
+    private static TaskCompletionSource Passing()
+    {
+        var passing = new TaskCompletionSource();
+        passing.SetResult();
+        return passing;
+    }
+
+    private async Task FireAsync(TaskMessage timer)
+    {
+        var wait = ((TimerFiredEvent)timer.Event).FireAt - DateTime.UtcNow;
+        if (wait > TimeSpan.Zero) await Task.Delay(wait);
+        await _timePasses.Task;
+        await SendTaskOrchestrationMessageAsync(timer);
     }
 
     private bool IsTaken<T>(ConcurrentDictionary<T, bool> taken, T item, int life) where T : notnull
