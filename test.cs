@@ -35,7 +35,7 @@ foreach (var project in azureProjects)
         return 1;
     }
     azure = false;
-    leftOut = $"this feed does not serve {string.Join(", ", missing)}";
+    leftOut = $"this feed does not serve {missing[0]}{(missing.Count == 1 ? "" : $" and {missing.Count - 1} more packages that they need")}";
     break;
 }
 

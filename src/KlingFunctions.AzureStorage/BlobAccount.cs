@@ -26,14 +26,8 @@ internal static class BlobAccount
         ? new(new Uri(setting), AzureCredential.For(configuration), ClientOptions())
         : new(setting, ClientOptions());
 
-    internal static BlobClientOptions ClientOptions()
-    {
-        // Every Azurite since 3.35 speaks this version, and all that is used here is older.
-        var options = new BlobClientOptions(BlobClientOptions.ServiceVersion.V2025_11_05);
-        // The address that a copy is made from may be signed.
-        options.Diagnostics.LoggedHeaderNames.Remove("x-ms-copy-source");
-        return options;
-    }
+    // Every Azurite since 3.35 speaks this version, and all that is used here is older.
+    internal static BlobClientOptions ClientOptions() => new(BlobClientOptions.ServiceVersion.V2025_11_05);
 
     private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
 

@@ -19,12 +19,11 @@ internal sealed partial class ContainerSetup(BlobServiceClient account, NeededCo
     /// <summary>The least role that has all rights that are used: tags ask for an owner's.</summary>
     public const string Role = "Storage Blob Data Owner";
 
-    private static readonly TimeSpan[] Patience = [.. new[] { 5, 10, 15, 30, 30, 30 }.Select(s => TimeSpan.FromSeconds(s))];
+    // Less than a minute in all: after that the Functions host takes the worker for dead, and starts another, which waits anew.
+    private static readonly TimeSpan[] Patience = [.. new[] { 5, 10, 15, 20 }.Select(s => TimeSpan.FromSeconds(s))];
 
-    public async Task StartingAsync(CancellationToken cancellationToken)
-    {
-        foreach (var name in needed.Names) await CreateAsync(name, cancellationToken);
-    }
+    public Task StartingAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(needed.Names.Select(name => CreateAsync(name, cancellationToken)));
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -94,6 +94,23 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
+    public async Task Whose_blocks_the_first_commit_has_thrown_away_learns_whose_file_it_is()
+    {
+        // As the service does; Azurite leaves them.
+        var network = new Network();
+        var store = new BlobVideoStore(_account.Over(network), _links);
+        await using var sink = await store.CreateAsync("job_1", "video", Ct);
+        await sink.Stream.WriteAsync(Mp4(200), Ct);
+        network.AnswerLater = async request =>
+        {
+            if (!request.Uri.Query.Contains("comp=blocklist", StringComparison.Ordinal)) return null;
+            await KeepAsync("video", Mp4(100));
+            return CannedResponse.Refusal("InvalidBlockList", status: 400);
+        };
+        Assert.Equal(Described("video", Mp4(100)), await sink.CommitAsync(Described("video", Mp4(200)), Ct));
+    }
+
+    [Fact]
     public async Task A_blob_that_nothing_vouches_for_is_not_found()
     {
         await _account[Containers.Videos].UploadBlobAsync("job_1/video.mp4", new BinaryData(Mp4(100)), Ct);

@@ -28,7 +28,7 @@ public sealed class ContainerSetupTests(TestStorage storage)
     public async Task A_role_that_is_still_spreading_is_waited_for()
     {
         var refusals = 3;
-        _network.Answer = _ => refusals-- > 0 ? CannedResponse.Refusal("AuthorizationPermissionMismatch") : null;
+        _network.Answer = _ => Interlocked.Decrement(ref refusals) >= 0 ? CannedResponse.Refusal("AuthorizationPermissionMismatch") : null;
         var account = new TestAccount(storage.Azurite.NextAccount());
         var starting = StartAsync(account);
         while (!starting.IsCompleted) await PassAsync();
@@ -45,7 +45,8 @@ public sealed class ContainerSetupTests(TestStorage storage)
         var failure = await Assert.ThrowsAsync<StorageUnavailableException>(() => starting);
         Assert.Contains("Storage:Blobs", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Storage Blob Data Owner", failure.Message, StringComparison.Ordinal);
-        Assert.True(_time.GetUtcNow() - _time.Start >= TimeSpan.FromMinutes(2), "It had no patience.");
+        // And before the Functions host, which gives a worker a minute, loses its own.
+        Assert.InRange(_time.GetUtcNow() - _time.Start, TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(59));
     }
 
     [Fact]

@@ -731,7 +731,7 @@ public abstract class PipelineContract
     [Fact]
     public async Task No_more_jobs_are_in_flight_than_the_cap_allows_and_each_gets_its_turn()
     {
-        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = Moment, Slots = 100 }, ("Pipeline:MaxInFlight", "2"));
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(4), Slots = 100 }, ("Pipeline:MaxInFlight", "2"));
         var ids = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => scene.SubmitAsync()));
         await scene.Host.RunToRestAsync();
         Assert.InRange(scene.RunComfy.Account.AcceptedCount, 1, 2);

@@ -10,11 +10,10 @@ using Microsoft.Extensions.Time.Testing;
 namespace KlingFunctions.Local.Tests;
 
 /// <summary>Local with <c>Storage:Blobs</c>: all is as it was, but for where the videos are.</summary>
-public sealed class BlobStorageTests : IAsyncLifetime
+public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {
     // Links are checked by Azurite, which has a clock of its own.
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
-    private AzuriteProcess _azurite = null!;
     private Scene _scene = null!;
     private LocalHostUnderTest _host = null!;
     private BlobServiceClient _account = null!;
@@ -23,20 +22,15 @@ public sealed class BlobStorageTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _azurite = await AzuriteProcess.StartAsync(Cancel);
         var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: Cancel);
         var settings = Scene.SettingsFor(runComfy);
-        settings["Storage:Blobs"] = _azurite.NextAccount();
+        settings["Storage:Blobs"] = storage.Azurite.NextAccount();
         _host = await LocalHostUnderTest.StartAsync(settings, _time);
         _scene = new Scene(_host, runComfy, await WebhookReceiver.StartAsync());
         _account = _host.Services.GetRequiredService<BlobServiceClient>();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _scene.DisposeAsync();
-        await _azurite.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _scene.DisposeAsync();
 
     [Fact]
     public async Task The_video_is_in_blob_storage_and_its_content_is_a_redirect_to_a_link()

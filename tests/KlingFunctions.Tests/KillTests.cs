@@ -15,6 +15,8 @@ public sealed class KillTests(SharedAzurite azurite)
 {
     private const int RandomKills = 10;
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     /// <summary>Every step of a job with a webhook, in the order in which it takes them.</summary>
     public static TheoryData<string> Steps => ["Validate", "Submit", "Poll", "Store", "FindReceivers", "StartChild", "Deliver"];
 
@@ -58,12 +60,12 @@ public sealed class KillTests(SharedAzurite azurite)
     [InlineData(ApiCall.Download)]
     public async Task Killed_in_the_middle_of_a_step_that_only_reads_the_job_goes_on_and_is_paid_once(ApiCall call)
     {
-        await using var stage = await Stage.StartAsync(azurite);
+        await using var stage = await StartAsync();
         stage.Scene.RunComfy.Inject(new(call, FaultKind.Hang));
-        var id = await stage.SubmitAsync();
-        while (stage.Scene.RunComfy.Account.Calls(call) == 0) await Task.Delay(5, TestContext.Current.CancellationToken);
+        var id = await SubmitAsync(stage);
+        while (stage.Scene.RunComfy.Account.Calls(call) == 0) await Task.Delay(5, Cancel);
         await stage.App.KillAsync();
-        await stage.AuditAsync(id);
+        await AuditAsync(stage, id);
     }
 
     [Theory]
@@ -72,7 +74,7 @@ public sealed class KillTests(SharedAzurite azurite)
     [InlineData(3)]
     public async Task Killed_over_and_over_at_random_the_job_goes_on_and_is_paid_once(int seed)
     {
-        await using var stage = await Stage.StartAsync(azurite, TimeSpan.FromSeconds(2));
+        await using var stage = await StartAsync(TimeSpan.FromSeconds(2));
         var random = new Random(seed);
         var places = new ConcurrentQueue<string>();
         var next = random.Next(1, 9);
@@ -83,62 +85,46 @@ public sealed class KillTests(SharedAzurite azurite)
             places.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{name} {moment}"));
             return true;
         });
-        var id = await stage.SubmitAsync();
-        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        var id = await SubmitAsync(stage);
+        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), Cancel);
         TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ", places));
-        await stage.AuditAsync(id);
+        await AuditAsync(stage, id);
     }
 
     private async Task KillAsync(string name, StepMoment moment, int count = 1)
     {
-        await using var stage = await Stage.StartAsync(azurite);
+        await using var stage = await StartAsync();
         var ambush = Ambush.Lay(stage.App, 1, (n, m) => n == name && m == moment && --count == 0);
-        var id = await stage.SubmitAsync();
-        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
-        await stage.AuditAsync(id);
+        var id = await SubmitAsync(stage);
+        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), Cancel);
+        await AuditAsync(stage, id);
     }
 
-    /// <summary>The app, and all that it deals with.</summary>
-    private sealed class Stage(FunctionsHost app, Scene scene, string account) : IAsyncDisposable
+    private Task<Stage> StartAsync(TimeSpan? runTime = null) => Stage.StartAsync(
+        azurite, new() { QueueTime = TimeSpan.Zero, RunTime = runTime ?? TimeSpan.FromMilliseconds(300) }, timersAtMost: TimeSpan.FromSeconds(1));
+
+    private static Task<string> SubmitAsync(Stage stage) => stage.Scene.SubmitAsync(stage.Scene.Request(stage.Scene.Receiver.Url));
+
+    /// <summary>The job succeeds; it was paid once; what is kept is whole; its owner is told, under one id.</summary>
+    private static async Task AuditAsync(Stage stage, string id)
     {
-        public FunctionsHost App => app;
+        var scene = stage.Scene;
+        var job = await scene.Host.RunUntilAsync(id, j =>
+            j.GetProperty("status").GetString() is "failed" or "cancelled" || Notifications(j).Any(n => n.GetProperty("state").GetString() == "delivered"));
+        Assert.Equal("succeeded", Scene.StatusOf(job));
 
-        public Scene Scene => scene;
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
+        var ledger = new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Ledger);
+        Assert.Equal(1, await ledger.GetBlobsAsync(cancellationToken: Cancel).CountAsync(Cancel));
 
-        public static async Task<Stage> StartAsync(SharedAzurite azurite, TimeSpan? runTime = null)
-        {
-            var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = runTime ?? TimeSpan.FromMilliseconds(300) });
-            var account = azurite.NextAccount();
-            var settings = Scene.SettingsFor(runComfy);
-            settings["Storage:Blobs"] = settings["AzureWebJobsStorage"] = account;
-            var app = await Tests.App.StartAsync(settings, TimeSpan.FromSeconds(1));
-            return new(app, new(new FunctionsHostUnderTest(app), runComfy, await WebhookReceiver.StartAsync()), account);
-        }
+        var bytes = await scene.Http.GetByteArrayAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative), Cancel);
+        Assert.Equal(job.GetProperty("video").GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
 
-        public Task<string> SubmitAsync() => scene.SubmitAsync(scene.Request(scene.Receiver.Url));
-
-        /// <summary>The job succeeds; it was paid once; what is kept is whole; its owner is told, under one id.</summary>
-        public async Task AuditAsync(string id)
-        {
-            var job = await scene.Host.RunUntilAsync(id, j =>
-                j.GetProperty("status").GetString() is "failed" or "cancelled" || Notifications(j).Any(n => n.GetProperty("state").GetString() == "delivered"));
-            Assert.Equal("succeeded", Scene.StatusOf(job));
-
-            Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
-            Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
-            var ledger = new BlobServiceClient(account).GetBlobContainerClient(Containers.Ledger);
-            Assert.Equal(1, await ledger.GetBlobsAsync(cancellationToken: TestContext.Current.CancellationToken).CountAsync(TestContext.Current.CancellationToken));
-
-            var bytes = await scene.Http.GetByteArrayAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative), TestContext.Current.CancellationToken);
-            Assert.Equal(job.GetProperty("video").GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
-
-            Assert.Single(Notifications(job));
-            Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
-            Assert.All(scene.Receiver.Received, r => Assert.Equal("video.succeeded", r.Json.GetProperty("type").GetString()));
-        }
-
-        public ValueTask DisposeAsync() => scene.DisposeAsync();
-
-        private static JsonElement.ArrayEnumerator Notifications(JsonElement job) => job.GetProperty("notifications").EnumerateArray();
+        Assert.Single(Notifications(job));
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+        Assert.All(scene.Receiver.Received, r => Assert.Equal("video.succeeded", r.Json.GetProperty("type").GetString()));
     }
+
+    private static JsonElement.ArrayEnumerator Notifications(JsonElement job) => job.GetProperty("notifications").EnumerateArray();
 }

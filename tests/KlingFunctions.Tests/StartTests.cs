@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Simulator;
-using KlingFunctions.Tests.Host;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace KlingFunctions.Tests;
@@ -20,11 +18,11 @@ public sealed class StartTests(SharedAzurite azurite)
     [InlineData(true)]
     public async Task With_the_same_body_both_are_told_the_same_job(bool bothHearThatTheyWereFirst)
     {
-        await using var scene = await StartAsync(bothHearThatTheyWereFirst);
-        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a walk"));
+        await using var stage = await StartAsync(bothHearThatTheyWereFirst);
+        var answers = await Task.WhenAll(PostAsync(stage.Scene, "a walk"), PostAsync(stage.Scene, "a walk"));
         Assert.All(answers, a => Assert.Equal(HttpStatusCode.Accepted, a.Status));
         Assert.Equal(answers[0].Id, answers[1].Id);
-        await AssertIsOneJobAsync(scene, answers[0].Id, "a walk");
+        await AssertIsOneJobAsync(stage.Scene, answers[0].Id, "a walk");
     }
 
     [Theory]
@@ -32,21 +30,21 @@ public sealed class StartTests(SharedAzurite azurite)
     [InlineData(true)]
     public async Task With_two_bodies_one_is_the_job_and_the_other_is_refused(bool bothHearThatTheyWereFirst)
     {
-        await using var scene = await StartAsync(bothHearThatTheyWereFirst);
-        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a run"));
+        await using var stage = await StartAsync(bothHearThatTheyWereFirst);
+        var answers = await Task.WhenAll(PostAsync(stage.Scene, "a walk"), PostAsync(stage.Scene, "a run"));
         Assert.Single(answers, a => a.Status is HttpStatusCode.UnprocessableEntity);
         var accepted = Assert.Single(answers, a => a.Status is HttpStatusCode.Accepted);
-        await AssertIsOneJobAsync(scene, accepted.Id, accepted.Prompt);
+        await AssertIsOneJobAsync(stage.Scene, accepted.Id, accepted.Prompt);
     }
 
     [Fact]
     public async Task Also_in_the_very_same_instant_the_one_whose_body_is_not_the_jobs_is_refused()
     {
-        await using var scene = await StartAsync(bothHearThatTheyWereFirst: true, new Standstill(DateTimeOffset.UtcNow));
-        var answers = await Task.WhenAll(PostAsync(scene, "a walk"), PostAsync(scene, "a run"));
+        await using var stage = await StartAsync(bothHearThatTheyWereFirst: true, new Standstill(DateTimeOffset.UtcNow));
+        var answers = await Task.WhenAll(PostAsync(stage.Scene, "a walk"), PostAsync(stage.Scene, "a run"));
         Assert.Single(answers, a => a.Status is HttpStatusCode.UnprocessableEntity);
         var accepted = Assert.Single(answers, a => a.Status is HttpStatusCode.Accepted);
-        Assert.Equal(accepted.Prompt, PromptOf((await ListAsync(scene)).Single()));
+        Assert.Equal(accepted.Prompt, PromptOf((await ListAsync(stage.Scene)).Single()));
     }
 
     private static async Task AssertIsOneJobAsync(Scene scene, string id, string prompt)
@@ -73,21 +71,20 @@ public sealed class StartTests(SharedAzurite azurite)
         return (answer.StatusCode, (await Scene.JsonOf(answer)).GetProperty("id").GetString()!, prompt);
     }
 
-    private async Task<Scene> StartAsync(bool bothHearThatTheyWereFirst, TimeProvider? clock = null)
+    private async Task<Stage> StartAsync(bool bothHearThatTheyWereFirst, TimeProvider? clock = null)
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
-        var settings = Scene.SettingsFor(runComfy);
-        settings["Storage:Blobs"] = settings["AzureWebJobsStorage"] = azurite.NextAccount();
-        var app = await App.StartAsync(settings, configure: clock is null ? null : builder => builder.Services.AddSingleton(clock));
-        app.Backend.StartsHearNothing = bothHearThatTheyWereFirst;
+        var stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero },
+            configure: clock is null ? null : builder => builder.Services.AddSingleton(clock));
+        stage.App.Backend.StartsHearNothing = bothHearThatTheyWereFirst;
         // Neither start is looked at before both have come.
         var (both, come) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0);
-        app.Backend.AtStart = () =>
+        stage.App.Backend.AtStart = () =>
         {
             if (Interlocked.Increment(ref come) == 2) both.SetResult();
             return both.Task.WaitAsync(Patience);
         };
-        return new(new FunctionsHostUnderTest(app), runComfy, await WebhookReceiver.StartAsync());
+        return stage;
     }
 
     /// <summary>A clock that stands.</summary>

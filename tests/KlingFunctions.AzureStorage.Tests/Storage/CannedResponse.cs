@@ -16,8 +16,8 @@ internal sealed class CannedResponse(int status, string body = "", params (strin
 
     public override string ClientRequestId { get; set; } = "";
 
-    public static CannedResponse Refusal(string code) => new(
-        403, $"<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>No.</Message></Error>",
+    public static CannedResponse Refusal(string code, int status = 403) => new(
+        status, $"<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>No.</Message></Error>",
         ("x-ms-error-code", code), ("Content-Type", "application/xml"));
 
     public override void Dispose() => ContentStream?.Dispose();

@@ -7,14 +7,8 @@ using KlingFunctions.Contracts.Azurite;
 namespace KlingFunctions.AzureStorage.Tests.Storage;
 
 /// <summary>The Azurite of this test run.</summary>
-public sealed class TestStorage : IAsyncLifetime
+public sealed class TestStorage : AzuriteFixture
 {
-    public AzuriteProcess Azurite { get; private set; } = null!;
-
-    public async ValueTask InitializeAsync() => Azurite = await AzuriteProcess.StartAsync();
-
-    public ValueTask DisposeAsync() => Azurite.DisposeAsync();
-
     /// <summary>An empty account of its own, with all containers.</summary>
     internal TestAccount NewAccount()
     {

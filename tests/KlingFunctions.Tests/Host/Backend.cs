@@ -32,6 +32,7 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     private readonly Lock _gate = new();
     private int _life;
     private long _moves;
+    private volatile TaskCompletionSource _timePasses = Passing();
 
     /// <summary>Told of each step and each turn, by the activity's or the orchestrator's name, and awaited: a test may kill the process right there.</summary>
     public Func<string, StepMoment, Task> AtStep { get; set; } = (_, _) => Task.CompletedTask;
@@ -50,16 +51,25 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
 
     int IOrchestrationService.MaxConcurrentTaskActivityWorkItems => int.MaxValue;
 
-    /// <summary>Waits until nothing has been taken or finished for a moment.</summary>
+    /// <summary>Waits until nothing has been taken or finished for a moment. Until then no timer fires.</summary>
     public async Task RestAsync(CancellationToken limit)
     {
-        long seen;
-        do
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _timePasses = held;
+        try
         {
-            seen = Interlocked.Read(ref _moves);
-            await Task.Delay(Quiet, limit);
+            long seen;
+            do
+            {
+                seen = Interlocked.Read(ref _moves);
+                await Task.Delay(Quiet, limit);
+            }
+            while (!_activities.IsEmpty || !_orchestrations.IsEmpty || seen != Interlocked.Read(ref _moves));
         }
-        while (!_activities.IsEmpty || !_orchestrations.IsEmpty || seen != Interlocked.Read(ref _moves));
+        finally
+        {
+            held.SetResult();
+        }
     }
 
     /// <summary>The process that worked on it is dead: what it had taken is free again, and what it still says is not heard.</summary>
@@ -128,7 +138,8 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
         {
             _moves++;
             if (!_orchestrations.TryUpdate(item, true, false)) return;
-            CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, timers, anew, status).GetAwaiter().GetResult();
+            CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, [], anew, status).GetAwaiter().GetResult();
+            foreach (var timer in timers) _ = FireAsync(timer);
         }
         await AtStep(state.Name, StepMoment.Written);
     }
@@ -156,6 +167,21 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     }
 
     private static string NameOf(TaskActivityWorkItem item) => ((TaskScheduledEvent)item.TaskMessage.Event).Name!;
+
+    private static TaskCompletionSource Passing()
+    {
+        var passing = new TaskCompletionSource();
+        passing.SetResult();
+        return passing;
+    }
+
+    private async Task FireAsync(TaskMessage timer)
+    {
+        var wait = ((TimerFiredEvent)timer.Event).FireAt - DateTime.UtcNow;
+        if (wait > TimeSpan.Zero) await Task.Delay(wait);
+        await _timePasses.Task;
+        await SendTaskOrchestrationMessageAsync(timer);
+    }
 
     private bool IsTaken<T>(ConcurrentDictionary<T, bool> taken, T item, int life) where T : notnull
     {

@@ -50,7 +50,7 @@ internal sealed class FunctionsHost : IAsyncDisposable
 
     /// <param name="build">Builds the app from its command line, as its Main would.</param>
     /// <param name="app">The assembly whose functions they are.</param>
-    /// <param name="settings">The app's settings.</param>
+    /// <param name="settings">The app's settings; one that is null is missing.</param>
     /// <param name="timersAtMost">Brings durable timers that are further away nearer. Time itself is real: Durable's runtime reads the system's clock.</param>
     public static async Task<FunctionsHost> StartAsync(
         Func<string[], IHost> build, Assembly app, IReadOnlyDictionary<string, string?> settings, TimeSpan? timersAtMost = null)
@@ -62,10 +62,11 @@ internal sealed class FunctionsHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>Tells the app's blob trigger of a blob, as an event would.</summary>
+    /// <summary>Tells the app of a blob, as an event of Event Grid does.</summary>
     public async Task SendBlobEventAsync(string container, string name)
     {
-        var (function, path) = Functions.Where(f => f.IsTriggeredBy("blobTrigger")).Select(f => (f, PathOf(f).Match($"{container}/{name}"))).First(f => f.Item2.Success);
+        var (function, path) = Functions.Where(f => f.IsTriggeredBy("blobTrigger") && f.Trigger.Source is "EventGrid")
+            .Select(f => (f, PathOf(f).Match($"{container}/{name}"))).First(f => f.Item2.Success);
         var connection = function.Trigger.Connection ?? "AzureWebJobsStorage";
         var content = JsonSerializer.SerializeToUtf8Bytes(new { Connection = connection, ContainerName = container, BlobName = name });
         await RunAsync(function, request =>
@@ -116,8 +117,16 @@ internal sealed class FunctionsHost : IAsyncDisposable
     {
         _death = new();
         _sidecar = await DurableSidecar.StartAsync(Backend);
-        _worker = await WorkerProcess.StartAsync(
-            _build, _app, _settings, _sidecar.Address, log => _logs.Enqueue($"{log.Category}: {log.Message} {log.Properties} {log.Exception?.Message}"));
+        try
+        {
+            _worker = await WorkerProcess.StartAsync(
+                _build, _app, _settings, _sidecar.Address, log => _logs.Enqueue($"{log.Category}: {log.Message} {log.Properties} {log.Exception?.Message}"));
+        }
+        catch
+        {
+            await _sidecar.KillAsync();
+            throw;
+        }
         _bridge = new DurableBridge(_worker, _sidecar.Client, _timersAtMost, (request, response) => AtTurn(request, response));
         _ = _bridge.RunAsync(_death.Token);
     }

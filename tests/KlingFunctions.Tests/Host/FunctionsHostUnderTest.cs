@@ -15,14 +15,17 @@ internal sealed class FunctionsHostUnderTest(FunctionsHost host) : IHostUnderTes
     public async Task<JsonElement> RunUntilAsync(string id, Func<JsonElement, bool> wanted)
     {
         using var limit = new CancellationTokenSource(Patience);
-        while (true)
+        JsonElement? last = null;
+        while (!limit.IsCancellationRequested)
         {
-            using var answer = await Http.GetAsync(new Uri($"/api/videos/{id}", UriKind.Relative), CancellationToken.None);
-            var resource = await Scene.JsonOf(answer);
-            if (wanted(resource)) return resource;
-            if (limit.IsCancellationRequested) throw new TimeoutException($"It was not to be in {Patience}, and the job stands so: {resource.GetRawText()}");
+            if (await FindAsync(id) is { } resource)
+            {
+                if (wanted(resource)) return resource;
+                last = resource;
+            }
             await Task.Delay(50, CancellationToken.None);
         }
+        throw new TimeoutException($"It was not to be in {Patience}, and the job stands so: {last?.GetRawText()}");
     }
 
     public async Task RunToRestAsync()
@@ -34,4 +37,18 @@ internal sealed class FunctionsHostUnderTest(FunctionsHost host) : IHostUnderTes
     public Task KillAsync(IReadOnlyDictionary<string, string?>? changes = null) => host.KillAsync(changes);
 
     public ValueTask DisposeAsync() => host.DisposeAsync();
+
+    /// <summary>The job's resource; null if the process dies while it is asked.</summary>
+    private async Task<JsonElement?> FindAsync(string id)
+    {
+        try
+        {
+            using var answer = await Http.GetAsync(new Uri($"/api/videos/{id}", UriKind.Relative));
+            return (int)answer.StatusCode >= 500 ? null : await Scene.JsonOf(answer);
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
 }

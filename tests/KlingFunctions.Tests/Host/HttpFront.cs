@@ -21,7 +21,10 @@ internal sealed class HttpFront : IAsyncDisposable
     private readonly Func<WorkerProcess> _worker;
     private readonly HttpMessageInvoker _toWorker = new(new SocketsHttpHandler
     {
-        AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        AutomaticDecompression = DecompressionMethods.None,
     });
 
     private HttpFront(WebApplication server, Func<WorkerProcess> worker) => (_server, _worker) = (server, worker);

@@ -65,7 +65,7 @@ internal sealed class WorkerProcess
         // The worker's client needs no more than where to speak to; the rest is for the management URLs, which the app gives to nobody.
         var durableClient = JsonSerializer.Serialize(
             new { taskHubName = "TestHub", connectionName = "", rpcBaseUrl = durableAddress, requiredQueryStringParameters = "", httpBaseUrl = "" });
-        var worker = new WorkerProcess(server, line, build([.. commandLine.Select(s => $"--{s.Key}={s.Value}")]), durableClient);
+        var worker = new WorkerProcess(server, line, build([.. commandLine.Where(s => s.Value is not null).Select(s => $"--{s.Key}={s.Value}")]), durableClient);
         try
         {
             await worker._app.StartAsync();

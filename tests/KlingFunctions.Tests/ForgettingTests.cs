@@ -1,0 +1,48 @@
+using System.Net;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
+using KlingFunctions.Triggers;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace KlingFunctions.Tests;
+
+/// <summary>What the hourly timer does to jobs that ended long ago.</summary>
+public sealed class ForgettingTests(SharedAzurite azurite)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_timer_forgets_what_ended_long_enough_ago_and_nothing_that_runs()
+    {
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, TimeProvider.System, ct: Cancel);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        var account = azurite.NextAccount();
+        var host = await App.StartAsync(new Dictionary<string, string?>(Scene.SettingsFor(runComfy))
+        {
+            ["Storage:Blobs"] = account,
+            ["AzureWebJobsStorage"] = account,
+            ["Pipeline:KeepFor"] = "00:00:01",
+        });
+        await using var scene = new Scene(new FunctionsHostUnderTest(host), runComfy, receiver);
+        var ended = await scene.SubmitAsync(scene.Request(receiver.Url));
+        await scene.Host.RunUntilAsync(ended, job => job.GetProperty("notifications") is var n && n.GetArrayLength() > 0 && n[0].GetProperty("state").GetString() == "delivered");
+        runComfy.Behaviour = runComfy.Behaviour with { Slots = 0 };
+        var running = await scene.SubmitAsync();
+        await scene.UntilAsync(running, "in_queue");
+
+        await Task.Delay(TimeSpan.FromSeconds(1.5), Cancel);
+        await host.FireTimerAsync(nameof(ForgetOldJobs));
+
+        using var gone = await scene.Http.GetAsync(new Uri($"/api/videos/{ended}", UriKind.Relative), Cancel);
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        Assert.Equal("in_queue", Scene.StatusOf(await scene.GetAsync(running)));
+        using var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
+        Assert.Equal(running, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
+        Assert.Null(await host.Services.GetRequiredService<ISubmissionLedger>().FindAsync(ended, Cancel));
+        Assert.Equal([running], await host.Services.GetRequiredService<BlobJobIndex>().ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
+        Assert.NotNull(await host.Services.GetRequiredService<Pipeline.Storing.IVideoStore>().FindAsync(ended, "video", Cancel));
+    }
+}

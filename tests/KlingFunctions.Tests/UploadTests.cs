@@ -1,0 +1,131 @@
+using System.Text.Json;
+using Azure.Storage.Blobs;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
+
+namespace KlingFunctions.Tests;
+
+/// <summary>What lands in the container <c>uploads</c>, through the app's own trigger.</summary>
+public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
+{
+    private const string Recipe = """{"prompt": "@Image1 turns slowly", "image_urls": ["$asset"]}""";
+
+    private SimulatorHost _runComfy = null!;
+    private FunctionsHost _host = null!;
+    private BlobContainerClient _uploads = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        var moment = TimeSpan.FromMilliseconds(300);
+        _runComfy = await SimulatorHost.StartAsync(new() { QueueTime = moment, RunTime = moment }, TimeProvider.System);
+        var account = azurite.NextAccount();
+        _uploads = new BlobServiceClient(account).GetBlobContainerClient(Containers.Uploads);
+        _host = await App.StartAsync(
+            new Dictionary<string, string?>(Scene.SettingsFor(_runComfy)) { ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account, ["WEBSITE_HOSTNAME"] = "kling.example.com" },
+            timersAtMost: TimeSpan.FromSeconds(1));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        await _runComfy.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_blob_event_that_is_delivered_three_times_starts_one_job()
+    {
+        await PutAsync("orders/walk.json", """{"prompt": "A tree in the wind"}""");
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TellAsync("orders/walk.json")));
+        var job = await EndAsync(Assert.Single(await JobsAsync()));
+        await TellAsync("orders/walk.json");
+        Assert.Single(await JobsAsync());
+        Assert.Equal("succeeded", Scene.StatusOf(job));
+        Assert.Equal(1, _runComfy.Account.AcceptedCount);
+        Assert.StartsWith("https://kling.example.com/api/videos/", job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_image_beside_a_recipe_becomes_a_video_of_it_by_a_link_that_nothing_shows()
+    {
+        await PutImageAsync("spin/robot.png");
+        await TellAsync("spin/robot.png");
+        Assert.Empty(await JobsAsync());
+        await PutAsync("spin/_recipe.json", Recipe);
+        await TellAsync("spin/_recipe.json");
+        await TellAsync("spin/robot.png");
+        var job = await EndAsync(Assert.Single(await JobsAsync()));
+        Assert.Equal("succeeded", Scene.StatusOf(job));
+        var submitted = Assert.Single(_runComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
+        Assert.Contains("/uploads/spin/robot.png?", submitted, StringComparison.Ordinal);
+        var signature = submitted[(submitted.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0];
+        Assert.DoesNotContain(signature, job.GetRawText(), StringComparison.Ordinal);
+        Assert.DoesNotContain(_host.Logs, line => line.Contains(signature, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_bad_upload_has_a_report_beside_it_and_is_no_failure_of_the_function()
+    {
+        await PutAsync("orders/bad.json", """{"promt": "A tree"}""");
+        await TellAsync("orders/bad.json");
+        Assert.Empty(await JobsAsync());
+        var report = await _uploads.GetBlobClient("orders/bad.error.json").DownloadContentAsync(Cancel);
+        Assert.Contains("unknown_property", report.Value.Content.ToString(), StringComparison.Ordinal);
+        // The report is a blob in the container too, and is told of like any other.
+        await TellAsync("orders/bad.error.json");
+    }
+
+    [Fact]
+    public async Task A_job_that_fails_leaves_a_report_beside_its_upload()
+    {
+        await PutAsync("orders/walk.json", """{"prompt": "@Image1", "image_urls": ["missing.png"]}""");
+        await TellAsync("orders/walk.json");
+        var job = await EndAsync(Assert.Single(await JobsAsync()));
+        Assert.Equal("image_unreachable", job.GetProperty("error").GetProperty("code").GetString());
+        var report = await _uploads.GetBlobClient("orders/walk.error.json").DownloadContentAsync(Cancel);
+        Assert.Contains("missing.png", report.Value.Content.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gone.json")]
+    [InlineData("gone.png")]
+    [InlineData("readme.txt")]
+    public async Task An_event_about_what_is_gone_or_is_no_upload_starts_nothing(string name)
+    {
+        await TellAsync(name);
+        Assert.Empty(await JobsAsync());
+    }
+
+    [Fact]
+    public async Task A_changed_upload_is_another_job()
+    {
+        await PutAsync("walk.json", """{"prompt": "A tree in the wind"}""");
+        await TellAsync("walk.json");
+        await PutAsync("walk.json", """{"prompt": "A tree in the snow"}""");
+        await TellAsync("walk.json");
+        Assert.Equal(2, (await JobsAsync()).Count);
+    }
+
+    private Task TellAsync(string name) => _host.SendBlobEventAsync(Containers.Uploads, name);
+
+    private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
+
+    private async Task PutImageAsync(string name)
+    {
+        using var http = new HttpClient();
+        var image = await http.GetByteArrayAsync(new Uri(_runComfy.BaseUrl, "/simulator/images/robot-front.png"), Cancel);
+        await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(image), overwrite: true, Cancel);
+    }
+
+    private async Task<IReadOnlyList<string>> JobsAsync()
+    {
+        using var answer = await _host.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
+        return [.. (await Scene.JsonOf(answer)).GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!)];
+    }
+
+    private Task<JsonElement> EndAsync(string id) =>
+        new FunctionsHostUnderTest(_host).RunUntilAsync(id, job => Scene.StatusOf(job) is "succeeded" or "failed" or "cancelled");
+}
