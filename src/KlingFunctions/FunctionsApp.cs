@@ -9,6 +9,7 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions;
 
@@ -25,6 +26,8 @@ internal static class FunctionsApp
         builder.Services.AddSingleton<PublicAddress>().AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
         // One way of writing JSON for inputs, outputs and statuses in the history: the pipeline's own.
         builder.Services.Configure<WorkerOptions>(o => o.Serializer = new JsonObjectSerializer(DurableJson.ForHistory));
+        // The web server's own lines would name each URL whole, with what it carries in its query: a key, perhaps.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.AddTelemetry();
         configure?.Invoke(builder);
         return builder.Build();

@@ -17,6 +17,7 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 {
     // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
     private const int MostLooked = 1000;
+    private const int LookedAtOnce = 16;
 
     // Only what has ended may be started anew.
     private static readonly OrchestrationRuntimeStatus[] WhileRunning =
@@ -52,16 +53,19 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         var jobs = new List<JobSnapshot>();
         string? last = null;
         var looked = 0;
-        await foreach (var entry in index.ListAsync(query.Cursor, cancel))
+        await foreach (var entries in index.ListAsync(query.Cursor, cancel).Chunk(LookedAtOnce).WithCancellation(cancel))
         {
-            var job = await GetAsync(entry, cancel);
-            if (job is not null && (query.Status is null || job.State.Status == query.Status))
+            var found = await Task.WhenAll(entries.Select(entry => GetAsync(entry, cancel)));
+            foreach (var (entry, job) in entries.Zip(found))
             {
-                if (jobs.Count == query.Limit) return new(jobs, last);
-                jobs.Add(job);
+                if (job is not null && (query.Status is null || job.State.Status == query.Status))
+                {
+                    if (jobs.Count == query.Limit) return new(jobs, last);
+                    jobs.Add(job);
+                }
+                last = entry.Cursor;
+                if (++looked == MostLooked) return new(jobs, last);
             }
-            last = entry.Cursor;
-            if (++looked == MostLooked) return new(jobs, last);
         }
         return new(jobs, null);
     }
