@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Google.Protobuf;
 using KlingFunctions.Tests.Host;
 using Microsoft.DurableTask.Protobuf;
@@ -19,9 +18,7 @@ internal sealed record RecordedRun(string Workflow, string InstanceId, IReadOnly
 /// <summary>The histories of a job and its notifications, as Durable's runtime sent them to the app.</summary>
 internal sealed record History(IReadOnlyList<RecordedRun> Runs)
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.Strict };
-
-    public static History Read(string path) => JsonSerializer.Deserialize<History>(File.ReadAllText(path), Json)!;
+    public static History Read(string path) => JsonSerializer.Deserialize<History>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
 
     /// <summary>Writes it with one event and one turn on each line.</summary>
     /// <param name="path">Where.</param>
@@ -35,7 +32,7 @@ internal sealed record History(IReadOnlyList<RecordedRun> Runs)
             {{string.Join(",\n", run.Events.Select(e => e.GetRawText()))}}
             ],
             "turns": [
-            {{string.Join(",\n", run.Turns.Select(t => JsonSerializer.Serialize(t, Json)))}}
+            {{string.Join(",\n", run.Turns.Select(t => JsonSerializer.Serialize(t, JsonSerializerOptions.Web)))}}
             ]}
             """);
         File.WriteAllText(path, $"{{\"runs\": [\n{string.Join(",\n", runs)}\n]}}\n".Replace(secret, "left-out", StringComparison.Ordinal));

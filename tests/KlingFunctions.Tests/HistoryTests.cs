@@ -31,7 +31,7 @@ public sealed class HistoryTests(SharedAzurite azurite)
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Recorded => [.. IsRecording ? Jobs.Keys.Select(FileOf) : Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Recorded => new(IsRecording ? Jobs.Keys.Select(FileOf) : RecordedFiles());
 
     private static bool IsRecording => Environment.GetEnvironmentVariable("RECORD_HISTORIES") is "1";
 
@@ -41,7 +41,7 @@ public sealed class HistoryTests(SharedAzurite azurite)
     {
         var path = Path.Combine(Folder, file);
         if (IsRecording) (await Jobs[Path.GetFileNameWithoutExtension(file)](this)).Write(path, "s3cr3t-in-a-query");
-        await using var app = await App.StartAsync(SettingsFor(new("http://127.0.0.1:9")));
+        await using var app = await App.StartAsync(Settings());
         foreach (var run in History.Read(path).Runs)
         {
             var events = run.Events.Select(e => HistoryEvent.Parser.ParseJson(e.GetRawText())).ToList();
@@ -64,7 +64,8 @@ public sealed class HistoryTests(SharedAzurite azurite)
     [Fact]
     public async Task However_long_a_job_is_watched_its_history_stays_short()
     {
-        await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.001"), ("Pipeline:PollMax", "00:00:00.001"));
+        await using var stage = await StartAsync(
+            new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.001"), ("Pipeline:PollMax", "00:00:00.001"));
         var longest = 0;
         stage.App.AtTurn = (request, _) => InterlockedMax(ref longest, request.PastEvents.Count + request.NewEvents.Count);
         var id = await stage.Scene.SubmitAsync();
@@ -73,6 +74,9 @@ public sealed class HistoryTests(SharedAzurite azurite)
         Assert.Equal("succeeded", Scene.StatusOf(await stage.Scene.EndAsync(id)));
         Assert.InRange(longest, 100, MostEvents);
     }
+
+    private static IEnumerable<string> RecordedFiles() =>
+        Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f)).Order(StringComparer.Ordinal);
 
     private static string FileOf(string kind) => Path.Combine(Version, $"{kind}.json");
 
@@ -93,9 +97,11 @@ public sealed class HistoryTests(SharedAzurite azurite)
     {
         await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(500) });
         var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
-        using (var subscribed = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url })) Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
+        using var subscribed = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url });
+        Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
-        await scene.Host.RunUntilAsync(id, j => j.GetProperty("notifications").EnumerateArray().Count(n => n.GetProperty("state").GetString() == "delivered") == 2);
+        await scene.Host.RunUntilAsync(
+            id, j => j.GetProperty("notifications").EnumerateArray().Count(n => n.GetProperty("state").GetString() == "delivered") == 2);
         return recorder.History;
     }
 
@@ -120,7 +126,8 @@ public sealed class HistoryTests(SharedAzurite azurite)
 
     private async Task<History> WatchLongAsync()
     {
-        await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.05"), ("Pipeline:PollMax", "00:00:00.05"));
+        await using var stage = await StartAsync(
+            new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.05"), ("Pipeline:PollMax", "00:00:00.05"));
         var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
         var id = await scene.SubmitAsync();
         await PolledAsync(scene, 42);
@@ -141,10 +148,10 @@ public sealed class HistoryTests(SharedAzurite azurite)
         return recorder.History;
     }
 
-    private Dictionary<string, string?> SettingsFor(Uri runComfy)
+    private Dictionary<string, string?> Settings()
     {
         var account = azurite.NextAccount();
-        return new() { ["RunComfy:ApiToken"] = "t0ken", ["RunComfy:BaseUrl"] = runComfy.AbsoluteUri, ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account };
+        return new() { ["RunComfy:ApiToken"] = "t0ken", ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account };
     }
 
     private Task<Stage> StartAsync(Behaviour behaviour, params (string Key, string Value)[] settings) => Stage.StartAsync(azurite, behaviour, settings);

@@ -85,7 +85,8 @@ public sealed class SecretTests(SharedAzurite azurite)
     }
 
     private static string SignatureOf(IEnumerable<Submission> submissions) =>
-        submissions.Select(s => s.Input.GetRawText()).Single(i => i.Contains("sig=", StringComparison.Ordinal)).Split("sig=")[1].Split(["\\u0026", "&", "\""], default)[0];
+        submissions.SelectMany(s => s.Input.GetProperty("image_urls").EnumerateArray()).Select(url => url.GetString()!)
+            .Single(url => url.Contains("sig=", StringComparison.Ordinal)).Split("sig=")[1].Split('&')[0];
 
     private static OrchestratorRequest WithoutInput(OrchestratorRequest request)
     {
@@ -115,7 +116,7 @@ public sealed class SecretTests(SharedAzurite azurite)
         var stage = await Stage.StartAsync(
             azurite, new() { QueueTime = moment, RunTime = moment },
             [
-                ("RunComfy:ApiToken", Token), ("Webhooks:Secret", $"whsec_{SigningSecret}"),
+                ("Logging:LogLevel:Default", "Trace"), ("RunComfy:ApiToken", Token), ("Webhooks:Secret", $"whsec_{SigningSecret}"),
                 ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:00.5"),
             ],
             timersAtMost: TimeSpan.FromSeconds(1));
