@@ -99,10 +99,16 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 
     public async Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
     {
-        // Durable purges only what has ended.
-        foreach (var notification in job.Notifications) await Client.PurgeInstanceAsync(notification.Id, cancel);
-        await Client.PurgeInstanceAsync(job.Job.Id, cancel);
-        await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
+        foreach (var notification in job.Notifications) await PurgeEndedAsync(notification.Id, cancel);
+        if (await PurgeEndedAsync(job.Job.Id, cancel)) await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
+    }
+
+    private async Task<bool> PurgeEndedAsync(string id, CancellationToken cancel)
+    {
+        // Azure Storage would purge what runs, too.
+        if (await Client.GetInstanceAsync(id, cancel) is { IsCompleted: false }) return false;
+        await Client.PurgeInstanceAsync(id, cancel);
+        return true;
     }
 
     private async Task<JobSnapshot?> GetAsync(IndexedJob entry, CancellationToken cancel) =>

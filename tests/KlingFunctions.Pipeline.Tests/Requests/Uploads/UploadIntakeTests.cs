@@ -131,6 +131,8 @@ public class UploadIntakeTests
         private readonly Dictionary<string, (byte[] Bytes, DateTimeOffset At, int Version)> _files = [];
         private int _versions;
 
+        public bool AreLookedAtAgain => false;
+
         public FakeTimeProvider Time { get; } = new();
 
         public void Put(string path, string text) => _files[path] = (Encoding.UTF8.GetBytes(text), Time.GetUtcNow(), ++_versions);
