@@ -23,7 +23,7 @@ public class UploadIntakeTests
     {
         var options = Options.Create(_options);
         _intake = new UploadIntake(
-            _folder, new UploadReader(Reading.Reader), new JobIntake(_jobs, new InMemoryQuota(), options, _folder.Time), options, _folder.Time,
+            _folder, new UploadReader(Reading.Reader), new JobIntake(_jobs, new InMemoryQuota(), options, _folder.Time), _jobs, options, _folder.Time,
             NullLogger<UploadIntake>.Instance);
     }
 
@@ -89,6 +89,17 @@ public class UploadIntakeTests
         Assert.Equal(UploadOutcome.Refused, await TakeAsync(path));
         Assert.Empty(_jobs.Ids);
         Assert.Contains(code, _folder.Text(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_recipe_that_is_spoilt_afterwards_puts_no_report_beside_an_image_that_has_its_job()
+    {
+        _folder.Put("spin/one.png", "an image");
+        _folder.Put("spin/_recipe.json", Recipe);
+        await TakeAsync("spin/_recipe.json");
+        _folder.Put("spin/_recipe.json", "{");
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/_recipe.json"));
+        Assert.Null(await _folder.FindAsync("spin/one.png.error.json", TestContext.Current.CancellationToken));
     }
 
     [Fact]
