@@ -63,7 +63,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     {
         foreach (var name in new[] { "host.json", "host.dts.json" })
         {
-            using var host = JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, name)));
+            using var host = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, name)));
             Assert.Equal("OpenTelemetry", host.RootElement.GetProperty("telemetryMode").GetString());
             var durable = host.RootElement.GetProperty("extensions").GetProperty("durableTask");
             Assert.False(durable.GetProperty("tracing").GetProperty("traceInputsAndOutputs").GetBoolean());
@@ -71,7 +71,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
             Assert.Equal("CurrentOrOlder", durable.GetProperty("versionMatchStrategy").GetString());
         }
         var output = Path.GetDirectoryName(typeof(FunctionsApp).Assembly.Location)!;
-        Assert.Equal(File.ReadAllText(Path.Combine(Root, "host.json")), File.ReadAllText(Path.Combine(output, "host.json")));
+        Assert.Equal(File.ReadAllText(Path.Combine(Repository.Root, "host.json")), File.ReadAllText(Path.Combine(output, "host.json")));
     }
 
     [Theory]
@@ -87,16 +87,6 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     }
 
     private static bool IsDebug => typeof(FunctionsApp).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration == "Debug";
-
-    private static string Root
-    {
-        get
-        {
-            var folder = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(folder, "KlingFunctions.sln"))) folder = Path.GetDirectoryName(folder)!;
-            return folder;
-        }
-    }
 
     /// <summary>What Local maps.</summary>
     private static IEnumerable<string> Routes()

@@ -1,10 +1,11 @@
 using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
-public sealed class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule)
+public sealed partial class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)
 {
     internal const string OwnWebhook = "webhook";
 
@@ -13,6 +14,7 @@ public sealed class FindReceiversStep(ISubscriptions subscriptions, DeliverySche
     {
         // Every job that ends comes by here, once.
         KlingTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("type", input.Type));
+        LogEnded(logger, input.JobId, input.Type);
         var first = schedule.DelayAfter(0) is { Ticks: > 0 } delay ? delay : (TimeSpan?)null;
         var receivers = new List<Receiver>();
         if (input.OwnHost is { } own) receivers.Add(To(OwnWebhook, own));
@@ -24,4 +26,7 @@ public sealed class FindReceiversStep(ISubscriptions subscriptions, DeliverySche
 
         Receiver To(string id, string host) => new(id, host, $"ntf_{input.JobId}_{input.Run}_{id}", first);
     }
+
+    [LoggerMessage(LogLevel.Information, "Job {JobId} has ended: {Type}.")]
+    private static partial void LogEnded(ILogger logger, string jobId, string type);
 }

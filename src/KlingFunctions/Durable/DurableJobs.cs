@@ -33,9 +33,11 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         var isStarted = await Client.TryStartAsync(
             GenerateVideo.Name, job.Id, job, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, cancel);
         // On Azure Storage two starts at the same moment may both hear that they were first. The one whose input is there was.
-        if (await FindAsync(job.Id, cancel) is { } there && InputOf(there).CreatedAt is var createdAt && createdAt != job.CreatedAt)
+        if (await FindAsync(job.Id, cancel) is { } there && InputOf(there) is var first
+            && (first.CreatedAt, first.Request.Fingerprint) != (job.CreatedAt, job.Request.Fingerprint))
         {
-            await index.RemoveAsync(job.Id, job.CreatedAt, cancel);
+            // In the very same instant both have the one entry.
+            if (first.CreatedAt != job.CreatedAt) await index.RemoveAsync(job.Id, job.CreatedAt, cancel);
             return false;
         }
         return isStarted;

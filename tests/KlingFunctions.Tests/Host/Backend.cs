@@ -1,17 +1,21 @@
 using System.Collections.Concurrent;
 using DurableTask.Core;
+using DurableTask.Core.Exceptions;
 using DurableTask.Core.History;
 using Microsoft.DurableTask.Testing.Sidecar;
 
 namespace KlingFunctions.Tests.Host;
 
-/// <summary>When, around the end of a step, a test is told of it.</summary>
-public enum StepMoment
+/// <summary>When a test is told of a step, or of a workflow's turn.</summary>
+internal enum StepMoment
 {
-    /// <summary>The step has run, and its outcome is not written down yet.</summary>
+    /// <summary>The step is given out, and does not run yet. Of a turn nothing is told then.</summary>
+    Taken,
+
+    /// <summary>It has run, and its outcome is not written down yet.</summary>
     Done,
 
-    /// <summary>The outcome is written down, and the workflow has not seen it yet.</summary>
+    /// <summary>The outcome is written down, and nothing has come of it yet.</summary>
     Written,
 }
 
@@ -19,7 +23,7 @@ public enum StepMoment
 /// Durable's own in-memory backend, which outlives the processes that work on it. It gives back what a dead one had taken, as a lease that
 /// runs out would.
 /// </summary>
-internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationService
+internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationService, IOrchestrationServiceClient
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(150);
 
@@ -30,8 +34,17 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     private long _moves;
     private volatile TaskCompletionSource _timePasses = Passing();
 
-    /// <summary>Told of the end of each step, and awaited: a test may kill the process right there.</summary>
+    /// <summary>Told of each step and each turn, by the activity's or the orchestrator's name, and awaited: a test may kill the process right there.</summary>
     public Func<string, StepMoment, Task> AtStep { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Told of each start before it is looked whether the instance is there, and awaited.</summary>
+    public Func<Task> AtStart { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>
+    /// Starts as Azure Storage does: it does not look and write in one, so of starts at the same moment all hear that they were first. The
+    /// instance is that of the first all the same, and the others never run.
+    /// </summary>
+    public bool StartsHearNothing { get; set; }
 
     // The dispatcher polls every half second where it has reached the limit, so there is none.
     int IOrchestrationService.MaxConcurrentTaskOrchestrationWorkItems => int.MaxValue;
@@ -80,9 +93,13 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     {
         var life = _life;
         var item = await LockNextTaskActivityWorkItem(timeout, cancel);
-        if (IsTaken(_activities, item, life)) return item;
-        await AbandonTaskActivityWorkItemAsync(item);
-        throw new OperationCanceledException();
+        if (!IsTaken(_activities, item, life))
+        {
+            await AbandonTaskActivityWorkItemAsync(item);
+            throw new OperationCanceledException();
+        }
+        await AtStep(NameOf(item), StepMoment.Taken);
+        return _activities.ContainsKey(item) ? item : throw new OperationCanceledException();
     }
 
     async Task<TaskOrchestrationWorkItem> IOrchestrationService.LockNextTaskOrchestrationWorkItemAsync(TimeSpan timeout, CancellationToken cancel)
@@ -97,15 +114,14 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
 
     async Task IOrchestrationService.CompleteTaskActivityWorkItemAsync(TaskActivityWorkItem item, TaskMessage response)
     {
-        var step = ((TaskScheduledEvent)item.TaskMessage.Event).Name!;
-        await AtStep(step, StepMoment.Done);
+        await AtStep(NameOf(item), StepMoment.Done);
         lock (_gate)
         {
             if (!_activities.TryRemove(item, out _)) return;
             _moves++;
             CompleteTaskActivityWorkItemAsync(item, response).GetAwaiter().GetResult();
         }
-        await AtStep(step, StepMoment.Written);
+        await AtStep(NameOf(item), StepMoment.Written);
     }
 
     Task IOrchestrationService.AbandonTaskActivityWorkItemAsync(TaskActivityWorkItem item)
@@ -113,18 +129,19 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
         lock (_gate) return _activities.TryRemove(item, out _) ? AbandonTaskActivityWorkItemAsync(item) : Task.CompletedTask;
     }
 
-    Task IOrchestrationService.CompleteTaskOrchestrationWorkItemAsync(
+    async Task IOrchestrationService.CompleteTaskOrchestrationWorkItemAsync(
         TaskOrchestrationWorkItem item, OrchestrationRuntimeState state, IList<TaskMessage> outbound, IList<TaskMessage> orchestrator,
         IList<TaskMessage> timers, TaskMessage anew, OrchestrationState status)
     {
+        await AtStep(state.Name, StepMoment.Done);
         lock (_gate)
         {
             _moves++;
-            if (!_orchestrations.TryUpdate(item, true, false)) return Task.CompletedTask;
+            if (!_orchestrations.TryUpdate(item, true, false)) return;
             CompleteTaskOrchestrationWorkItemAsync(item, state, outbound, orchestrator, [], anew, status).GetAwaiter().GetResult();
             foreach (var timer in timers) _ = FireAsync(timer);
-            return Task.CompletedTask;
         }
+        await AtStep(state.Name, StepMoment.Written);
     }
 
     Task IOrchestrationService.AbandonTaskOrchestrationWorkItemAsync(TaskOrchestrationWorkItem item)
@@ -136,6 +153,20 @@ internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationServ
     {
         lock (_gate) return _orchestrations.TryRemove(item, out _) ? ReleaseTaskOrchestrationWorkItemAsync(item) : Task.CompletedTask;
     }
+
+    async Task IOrchestrationServiceClient.CreateTaskOrchestrationAsync(TaskMessage creation, OrchestrationStatus[] dedupeStatuses)
+    {
+        await AtStart();
+        try
+        {
+            await CreateTaskOrchestrationAsync(creation, dedupeStatuses);
+        }
+        catch (OrchestrationAlreadyExistsException) when (StartsHearNothing)
+        {
+        }
+    }
+
+    private static string NameOf(TaskActivityWorkItem item) => ((TaskScheduledEvent)item.TaskMessage.Event).Name!;
 
     private static TaskCompletionSource Passing()
     {

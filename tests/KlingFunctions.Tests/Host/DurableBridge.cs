@@ -16,7 +16,10 @@ namespace KlingFunctions.Tests.Host;
 /// <param name="worker">Runs the functions.</param>
 /// <param name="runtime">Gives out the work.</param>
 /// <param name="timersAtMost">Brings durable timers that are further away than this nearer; null leaves them alone.</param>
-internal sealed class DurableBridge(WorkerProcess worker, TaskHubSidecarService.TaskHubSidecarServiceClient runtime, TimeSpan? timersAtMost)
+/// <param name="atTurn">Told of each turn of an orchestrator, as the app answered it.</param>
+internal sealed class DurableBridge(
+    WorkerProcess worker, TaskHubSidecarService.TaskHubSidecarServiceClient runtime, TimeSpan? timersAtMost,
+    Action<OrchestratorRequest, OrchestratorResponse> atTurn)
 {
     /// <summary>Carries until it is told to stop; then what is under way comes to nothing.</summary>
     public async Task RunAsync(CancellationToken death)
@@ -36,7 +39,8 @@ internal sealed class DurableBridge(WorkerProcess worker, TaskHubSidecarService.
         }
     }
 
-    private async Task CarryAsync(OrchestratorRequest request, CancellationToken death)
+    /// <summary>Has the app take one turn of an orchestrator.</summary>
+    public async Task<OrchestratorResponse> TakeTurnAsync(OrchestratorRequest request, CancellationToken death)
     {
         var name = request.PastEvents.Concat(request.NewEvents).Last(e => e.ExecutionStarted is not null).ExecutionStarted.Name;
         var response = await RunAsync("orchestrationTrigger", name, request.ToByteString().ToBase64(), request.InstanceId, death) switch
@@ -46,6 +50,13 @@ internal sealed class DurableBridge(WorkerProcess worker, TaskHubSidecarService.
             null => Failed(NoFunction(name)),
         };
         response.InstanceId = request.InstanceId;
+        return response;
+    }
+
+    private async Task CarryAsync(OrchestratorRequest request, CancellationToken death)
+    {
+        var response = await TakeTurnAsync(request, death);
+        atTurn(request, response);
         foreach (var timer in response.Actions.Where(a => a.CreateTimer is not null).Select(a => a.CreateTimer))
         {
             if (DateTime.UtcNow + timersAtMost is { } latest && timer.FireAt.ToDateTime() > latest) timer.FireAt = latest.ToTimestamp();

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
 using KlingFunctions.Tests.Host.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.Hosting;
 
 namespace KlingFunctions.Tests.Host;
@@ -23,6 +24,7 @@ internal sealed class FunctionsHost : IAsyncDisposable
     private readonly SemaphoreSlim _life = new(1);
     private CancellationTokenSource _death = null!;
     private DurableSidecar _sidecar = null!;
+    private DurableBridge _bridge = null!;
     private WorkerProcess _worker = null!;
     private HttpFront _front = null!;
 
@@ -39,6 +41,9 @@ internal sealed class FunctionsHost : IAsyncDisposable
     public IReadOnlyCollection<string> Logs => _logs;
 
     public Backend Backend { get; } = new();
+
+    /// <summary>Told of each turn of an orchestrator: what was asked of the app, and what it answered.</summary>
+    public Action<OrchestratorRequest, OrchestratorResponse> AtTurn { get; set; } = (_, _) => { };
 
     /// <summary>The services of the life that runs now.</summary>
     public IServiceProvider Services => _worker.Services;
@@ -81,6 +86,9 @@ internal sealed class FunctionsHost : IAsyncDisposable
         return RunAsync(function, request => request.InputData.Add(new ParameterBinding { Name = function.Trigger.Name, Data = new() { Json = timer } }));
     }
 
+    /// <summary>Has the app take one turn of an orchestrator. What it answers has no consequence.</summary>
+    public Task<OrchestratorResponse> TakeTurnAsync(OrchestratorRequest request) => _bridge.TakeTurnAsync(request, _death.Token);
+
     /// <summary>The process dies here, in the middle of whatever it does, and is started again, with other settings where given.</summary>
     public async Task KillAsync(IReadOnlyDictionary<string, string?>? changes = null)
     {
@@ -119,7 +127,8 @@ internal sealed class FunctionsHost : IAsyncDisposable
             await _sidecar.KillAsync();
             throw;
         }
-        _ = new DurableBridge(_worker, _sidecar.Client, _timersAtMost).RunAsync(_death.Token);
+        _bridge = new DurableBridge(_worker, _sidecar.Client, _timersAtMost, (request, response) => AtTurn(request, response));
+        _ = _bridge.RunAsync(_death.Token);
     }
 
     private async Task CloseAsync()

@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Google.Protobuf;
+using KlingFunctions.Tests.Host;
+using Microsoft.DurableTask.Protobuf;
+using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.OrchestratorActionTypeOneofCase;
+
+namespace KlingFunctions.Tests;
+
+/// <summary>What a workflow was told in one turn, as places in its run's events, and what it then decided.</summary>
+/// <param name="Past">So many of the events it had seen before.</param>
+/// <param name="New">So many came with this turn.</param>
+/// <param name="Actions">What it decided, by kind and name.</param>
+internal sealed record RecordedTurn(int Past, int New, IReadOnlyList<string> Actions);
+
+/// <summary>One run of a workflow: from its start, or from where the run before was cut, to its end.</summary>
+internal sealed record RecordedRun(string Workflow, string InstanceId, IReadOnlyList<JsonElement> Events, IReadOnlyList<RecordedTurn> Turns);
+
+/// <summary>The histories of a job and its notifications, as Durable's runtime sent them to the app.</summary>
+internal sealed record History(IReadOnlyList<RecordedRun> Runs)
+{
+    public static History Read(string path) => JsonSerializer.Deserialize<History>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
+
+    /// <summary>Writes it with one event and one turn on each line.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="secret">What must not stand in it.</param>
+    public void Write(string path, string secret)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var runs = Runs.Select(run => $$"""
+            {"workflow": "{{run.Workflow}}", "instanceId": "{{run.InstanceId}}",
+            "events": [
+            {{string.Join(",\n", run.Events.Select(e => e.GetRawText()))}}
+            ],
+            "turns": [
+            {{string.Join(",\n", run.Turns.Select(t => JsonSerializer.Serialize(t, JsonSerializerOptions.Web)))}}
+            ]}
+            """);
+        File.WriteAllText(path, $"{{\"runs\": [\n{string.Join(",\n", runs)}\n]}}\n".Replace(secret, "left-out", StringComparison.Ordinal));
+    }
+
+    /// <summary>What an answer of the app decides. A time or an input may change: what was decided in what order may not.</summary>
+    public static IReadOnlyList<string> ActionsOf(OrchestratorResponse response) => [.. response.Actions.Select(a => a.OrchestratorActionTypeCase switch
+    {
+        ActionCase.ScheduleTask => $"{a.Id} {a.ScheduleTask.Name}",
+        ActionCase.CreateTimer => $"{a.Id} timer",
+        ActionCase.CompleteOrchestration when a.CompleteOrchestration.FailureDetails is { } failure => $"broke: {failure.ErrorMessage}",
+        ActionCase.CompleteOrchestration => $"{a.CompleteOrchestration.OrchestrationStatus}",
+        var other => $"{a.Id} {other}",
+    })];
+}
+
+/// <summary>Writes down the turns that an app takes.</summary>
+internal sealed class HistoryRecorder
+{
+    private readonly Lock _lock = new();
+    private readonly List<List<(OrchestratorRequest Request, IReadOnlyList<string> Actions)>> _runs = [];
+
+    public HistoryRecorder(FunctionsHost host) => host.AtTurn = Take;
+
+    public History History
+    {
+        get { lock (_lock) return new([.. _runs.Select(Run)]); }
+    }
+
+    private void Take(OrchestratorRequest request, OrchestratorResponse response)
+    {
+        lock (_lock)
+        {
+            if (request.PastEvents.Count == 0) _runs.Add([]);
+            _runs.Last(r => r.Count == 0 || r[0].Request.InstanceId == request.InstanceId).Add((request.Clone(), History.ActionsOf(response)));
+        }
+    }
+
+    private static RecordedRun Run(List<(OrchestratorRequest Request, IReadOnlyList<string> Actions)> turns)
+    {
+        var last = turns[^1].Request;
+        List<HistoryEvent> events = [.. last.PastEvents, .. last.NewEvents];
+        foreach (var (request, _) in turns)
+            Assert.Equal(events.Take(request.PastEvents.Count + request.NewEvents.Count), request.PastEvents.Concat(request.NewEvents));
+        return new(
+            events.Last(e => e.ExecutionStarted is not null).ExecutionStarted.Name,
+            last.InstanceId,
+            [.. events.Select(e => JsonElement.Parse(JsonFormatter.Default.Format(e)))],
+            [.. turns.Select(t => new RecordedTurn(t.Request.PastEvents.Count, t.Request.NewEvents.Count, t.Actions))]);
+    }
+}

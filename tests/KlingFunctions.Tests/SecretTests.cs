@@ -1,0 +1,203 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
+using Microsoft.DurableTask.Protobuf;
+
+namespace KlingFunctions.Tests;
+
+/// <summary>
+/// Jobs that succeed, fail, come by upload, and tell receivers who do not listen, with a mark on every secret: where a secret has no
+/// business its mark is looked for.
+/// </summary>
+public sealed class SecretTests(SharedAzurite azurite)
+{
+    private const string Token = "marked-token-Zx81";
+    private const string SigningSecret = "bWFya2VkLXNpZ25pbmctc2VjcmV0LTMxNDE1OTI2";
+    private const string WebhookQuery = "marked-webhook-Qm27";
+    private const string SubscriptionQuery = "marked-subscription-Wk58";
+    private const string ImageQuery = "marked-image-Tb63";
+
+    // Where RunComfy keeps results. Links to them run out, and whoever has one can fetch the file.
+    private const string ResultLink = "/files/";
+
+    private readonly ConcurrentQueue<string> _traces = [];
+    private readonly ConcurrentQueue<string> _answers = [];
+    private readonly ConcurrentQueue<(OrchestratorRequest Request, OrchestratorResponse Response)> _turns = [];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task No_secret_is_in_logs_traces_resources_statuses_histories_webhooks_or_blobs()
+    {
+        using var listener = Listen();
+        await using var stage = await StartAsync();
+        await RunJobsAsync(stage);
+
+        var signature = SignatureOf(stage.Scene.RunComfy.Account.Accepted);
+        var accountKey = stage.Account.Split("AccountKey=")[1].Split(';')[0];
+        string[] never = [Token, SigningSecret, HttpFront.Key, signature, Uri.UnescapeDataString(signature), accountKey, "sig="];
+        string[] secrets = [.. never, WebhookQuery, SubscriptionQuery, ImageQuery];
+        string[] all = [.. secrets, ResultLink];
+
+        AssertHasNone(all, "log", stage.App.Logs);
+        // The runtime's own trace of a call has its path, and no query. The app exports none of those.
+        AssertHasNone(secrets, "trace", _traces);
+        AssertHasNone(all, "answer", _answers);
+        AssertHasNone(all, "webhook", stage.Scene.Receiver.Received.Select(r => Encoding.UTF8.GetString(r.Body)));
+        AssertHasNone(all, "custom status", _turns.Select(t => t.Response.CustomStatus ?? ""));
+        // An image's URL is the model's input, which the history has; that of the webhook is in the input of the job, and nowhere else.
+        AssertHasNone([.. never, ResultLink, SubscriptionQuery], "history", _turns.SelectMany(t => new[] { t.Request.ToString(), t.Response.ToString() }));
+        AssertHasNone([WebhookQuery], "history but the input", _turns.SelectMany(t => new[] { WithoutInput(t.Request).ToString(), t.Response.ToString() }));
+        var containers = new HashSet<string>();
+        await foreach (var (container, text) in BlobsAsync(stage.Account))
+        {
+            containers.Add(container);
+            // A subscription is its address, and what is uploaded is the owner's own.
+            AssertHasNone(container is Containers.Subscriptions or Containers.Uploads ? never : all, $"blob in {container}", [text]);
+        }
+
+        // That nothing was found means something only if all this was there to be looked through.
+        Assert.Contains(_turns, t => t.Request.ToString().Contains(WebhookQuery, StringComparison.Ordinal));
+        Assert.Contains(_turns, t => t.Request.ToString().Contains(ImageQuery, StringComparison.Ordinal));
+        Assert.Contains(_answers, a => a.Contains("?redacted", StringComparison.Ordinal));
+        Assert.Contains(_traces, t => t.StartsWith("System.Net.Http ", StringComparison.Ordinal));
+        Assert.Contains(stage.App.Logs, l => l.Contains("was accepted by RunComfy", StringComparison.Ordinal));
+        string[] written = [Containers.Ledger, Containers.Jobs, Containers.Videos, Containers.Subscriptions, Containers.DeadLetters];
+        Assert.All(written, container => Assert.Contains(container, containers));
+    }
+
+    private static void AssertHasNone(IEnumerable<string> marks, string place, IEnumerable<string> texts)
+    {
+        var found = from text in texts
+                    from mark in marks
+                    where text.Contains(mark, StringComparison.Ordinal)
+                    select $"{mark} in a {place}: {text}";
+        Assert.Empty(found);
+    }
+
+    private static string SignatureOf(IEnumerable<Submission> submissions) =>
+        submissions.SelectMany(s => s.Input.GetProperty("image_urls").EnumerateArray()).Select(url => url.GetString()!)
+            .Single(url => url.Contains("sig=", StringComparison.Ordinal)).Split("sig=")[1].Split('&')[0];
+
+    private static OrchestratorRequest WithoutInput(OrchestratorRequest request)
+    {
+        var copy = request.Clone();
+        foreach (var started in copy.PastEvents.Concat(copy.NewEvents).Select(e => e.ExecutionStarted).Where(s => s?.Name == "GenerateVideo")) started.Input = null;
+        return copy;
+    }
+
+    private static async IAsyncEnumerable<(string Container, string Text)> BlobsAsync(string account)
+    {
+        var client = new BlobServiceClient(account);
+        await foreach (var container in client.GetBlobContainersAsync(cancellationToken: Cancel))
+        {
+            var blobs = client.GetBlobContainerClient(container.Name);
+            await foreach (var blob in blobs.GetBlobsAsync(new() { Traits = BlobTraits.All }, Cancel))
+            {
+                var content = await blobs.GetBlobClient(blob.Name).DownloadContentAsync(Cancel);
+                var said = blob.Metadata.Concat(blob.Tags ?? new Dictionary<string, string>()).Select(p => $"{p.Key}={p.Value}");
+                yield return (container.Name, $"{blob.Name} {string.Join(' ', said)} {Encoding.Latin1.GetString(content.Value.Content)}");
+            }
+        }
+    }
+
+    private async Task<Stage> StartAsync()
+    {
+        var moment = TimeSpan.FromMilliseconds(200);
+        var stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = moment, RunTime = moment },
+            [
+                // However much is logged.
+                ("Logging:LogLevel:Default", "Trace"),
+                ("RunComfy:ApiToken", Token), ("Webhooks:Secret", $"whsec_{SigningSecret}"),
+                ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:00.5"),
+            ],
+            timersAtMost: TimeSpan.FromSeconds(1));
+        stage.App.AtTurn = (request, response) => _turns.Enqueue((request.Clone(), response.Clone()));
+        return stage;
+    }
+
+    private async Task RunJobsAsync(Stage stage)
+    {
+        var scene = stage.Scene;
+        foreach (var call in new[] { ApiCall.Status, ApiCall.Result, ApiCall.Download }) scene.RunComfy.Inject(new(call, FaultKind.ServerError));
+        scene.RunComfy.Inject(new(ApiCall.Download, FaultKind.Truncated));
+        scene.Receiver.Status = 503;
+        var hook = scene.Receiver.Url.Split('?')[0];
+
+        await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"{hook}?key={SubscriptionQuery}" });
+        var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
+        await scene.Host.RunUntilAsync(told, j => States(j).Count(s => s == "dead_letter") == 2);
+
+        var broken = await SubmitAsync(scene, scene.Image("nowhere.png"), null);
+        Assert.Equal("image_unreachable", await scene.FailureAsync(broken));
+
+        var uploads = new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Uploads);
+        using (var http = new HttpClient())
+        {
+            var image = await http.GetByteArrayAsync(new Uri(scene.Image("robot-front.png")), Cancel);
+            await uploads.GetBlobClient("robot.png").UploadAsync(new BinaryData(image), Cancel);
+        }
+        await uploads.GetBlobClient("walk.json").UploadAsync(new BinaryData("""{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}"""), Cancel);
+        await stage.App.SendBlobEventAsync(Containers.Uploads, "walk.json");
+        var page = await AskAsync(scene, "/api/videos");
+        var uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).Single(id => id != told && id != broken);
+        Assert.Equal("succeeded", Scene.StatusOf(await scene.EndAsync(uploaded)));
+
+        await AskAsync(scene, $"/api/videos/{told}/redeliver", new JsonObject());
+        foreach (var id in new[] { told, broken, uploaded })
+        {
+            await AskAsync(scene, $"/api/videos/{id}");
+            await AskAsync(scene, $"/api/videos/{id}/operation");
+        }
+        // The key may also be given so.
+        await AskAsync(scene, $"/api/videos?code={HttpFront.Key}");
+        await scene.Host.RunUntilAsync(uploaded, j => States(j).All(s => s == "dead_letter"));
+    }
+
+    private static IEnumerable<string> States(JsonElement job) => job.GetProperty("notifications").EnumerateArray().Select(n => n.GetProperty("state").GetString()!);
+
+    private async Task<string> SubmitAsync(Scene scene, string image, string? webhook)
+    {
+        var request = new JsonObject { ["prompt"] = "@Image1 at dawn", ["image_urls"] = new JsonArray($"{image}?key={ImageQuery}") };
+        if (webhook is not null) request["webhook_url"] = webhook;
+        return (await AskAsync(scene, "/api/videos", request)).GetProperty("id").GetString()!;
+    }
+
+    /// <summary>Calls the app, and keeps its answer with all headers.</summary>
+    private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
+    {
+        using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body);
+        Assert.True(answer.StatusCode is not (HttpStatusCode.NotFound or >= HttpStatusCode.InternalServerError));
+        _answers.Enqueue($"{answer.Headers} {answer.Content.Headers} {await answer.Content.ReadAsStringAsync(Cancel)}");
+        return await Scene.JsonOf(answer);
+    }
+
+    private ActivityListener Listen()
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = _ => true,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => _traces.Enqueue(Told(activity)),
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+
+    private static string Told(Activity activity)
+    {
+        var tags = activity.TagObjects.Concat(activity.Events.SelectMany(e => e.Tags)).Select(t => $"{t.Key}={t.Value}");
+        var names = activity.Events.Select(e => e.Name).Concat(activity.Baggage.Select(b => $"{b.Key}={b.Value}"));
+        return $"{activity.Source.Name} {activity.DisplayName} {activity.StatusDescription} {string.Join(' ', tags.Concat(names))}";
+    }
+}
