@@ -11,6 +11,8 @@ internal sealed class BlobUploads(BlobServiceClient account) : IUploads
 {
     private readonly BlobContainerClient _uploads = account.GetBlobContainerClient(Containers.Uploads);
 
+    public bool AreLookedAtAgain => false;
+
     public async Task<UploadedFile?> FindAsync(string path, CancellationToken cancel)
     {
         try

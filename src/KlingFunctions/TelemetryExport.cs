@@ -5,6 +5,7 @@ using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Azure.Functions.Worker.OpenTelemetry;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 
 namespace KlingFunctions;
 
@@ -20,8 +21,14 @@ internal static class TelemetryExport
         var telemetry = builder.Services.AddOpenTelemetry().UseFunctionsWorkerDefaults()
             .WithTracing(traces => traces.AddSource(KlingTelemetry.Name))
             .WithMetrics(metrics => metrics.AddMeter(KlingTelemetry.Name));
+        // The id of a job is on the lines of its steps as a scope.
+        builder.Services.Configure<OpenTelemetryLoggerOptions>(logs => logs.IncludeScopes = true);
         if (IsSet("APPLICATIONINSIGHTS_CONNECTION_STRING"))
-            telemetry.UseAzureMonitorExporter(o => o.Credential = AzureCredential.For(builder.Configuration));
+        {
+            // As the host does: with an identity only where this setting asks for it, for it needs a role.
+            telemetry.UseAzureMonitorExporter(o =>
+                o.Credential = IsSet("APPLICATIONINSIGHTS_AUTHENTICATION_STRING") ? AzureCredential.For(builder.Configuration) : null);
+        }
         if (IsSet("OTEL_EXPORTER_OTLP_ENDPOINT")) telemetry.UseOtlpExporter();
 
         bool IsSet(string name) => !string.IsNullOrEmpty(builder.Configuration[name]);

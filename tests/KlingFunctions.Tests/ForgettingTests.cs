@@ -43,6 +43,11 @@ public sealed class ForgettingTests(SharedAzurite azurite)
         Assert.Equal(running, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
         Assert.Null(await host.Services.GetRequiredService<ISubmissionLedger>().FindAsync(ended, Cancel));
         Assert.Equal([running], await host.Services.GetRequiredService<BlobJobIndex>().ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
+
+        // It ran when it was looked at: as if somebody had resumed it in between.
+        var jobs = host.Services.GetRequiredService<IJobs>();
+        await jobs.ForgetAsync((await jobs.GetAsync(running, Cancel))!, Cancel);
+        Assert.Single((await jobs.ListAsync(new(null, 10, null), Cancel)).Jobs);
         Assert.NotNull(await host.Services.GetRequiredService<Pipeline.Storing.IVideoStore>().FindAsync(ended, "video", Cancel));
     }
 }

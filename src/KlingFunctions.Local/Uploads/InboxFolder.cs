@@ -19,6 +19,9 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     /// <summary>The folder itself.</summary>
     public string Root => _root;
 
+    /// <inheritdoc/>
+    public bool AreLookedAtAgain => true;
+
     /// <summary>Every file that may start something, oldest first.</summary>
     public IReadOnlyList<UploadedFile> Files()
     {

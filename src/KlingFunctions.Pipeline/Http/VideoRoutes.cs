@@ -12,8 +12,8 @@ namespace KlingFunctions.Pipeline.Http;
 
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, IVideoStore videos, ISubmissionLedger ledger, RunComfyClient client,
-    IOptions<PipelineOptions> options, TimeProvider time)
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, OldJobs oldJobs, IVideoStore videos, ISubmissionLedger ledger,
+    RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
@@ -158,6 +158,13 @@ public sealed class VideoRoutes(
         var (wish, fault) = ResumeBody.Read(body);
         if (fault is not null) return Problem.Faults([fault]);
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
+
+        if (oldJobs.IsOld(snapshot))
+        {
+            return Problem.Result(
+                StatusCodes.Status409Conflict, "not_resumable",
+                "The job ended longer ago than Pipeline:KeepFor, and is about to be forgotten: send the request again, as a new job.", id: id);
+        }
 
         // A mistyped id would end the job for good: RunComfy is asked whether it knows it before it is believed.
         var isTyped = wish.RequestId is not null;

@@ -102,7 +102,11 @@ public sealed class GenerateVideo
     private async Task<Next> WaitForATurnAsync()
     {
         MoveTo(JobStatus.Accepted);
-        if (_job.AwaitsDay && await WaitForAsync(Steps.TakeDay, DayIsFull) is not Next.GoOn and var ended) return ended;
+        if (_job.AwaitsDay && !_carried.HasDay)
+        {
+            if (await WaitForAsync(Steps.TakeDay, DayIsFull) is not Next.GoOn and var ended) return ended;
+            _carried = _carried with { HasDay = true };
+        }
         return _job.Capped ? await WaitForAsync(Steps.Enter, null) : Next.GoOn;
     }
 
@@ -117,7 +121,7 @@ public sealed class GenerateVideo
                 return Next.GoOn;
             }
             Change(s => s with { Attention = whatItWaitsFor });
-            await SleepAsync(turn.Delay);
+            if (!_cancelRequested.IsCompleted) await SleepAsync(turn.Delay);
             if (_cancelRequested.IsCompleted) return CancelUnpaid();
             if (HistoryIsLong()) return Next.Anew;
         }
@@ -165,6 +169,7 @@ public sealed class GenerateVideo
                         SubmitUntil = _carried.SubmitUntil ?? outcome.Until,
                         Unsettled = outcome.Result is SubmitResult.Unsettled,
                     };
+                    if (_cancelRequested.IsCompleted && !_carried.Unsettled) return CancelUnpaid();
                     if (_context.Now >= _carried.SubmitUntil)
                     {
                         return _carried.Unsettled

@@ -1,4 +1,5 @@
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests.Uploads;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -9,17 +10,27 @@ namespace KlingFunctions.Pipeline.Workflow;
 /// stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
-    IJobs jobs, ISubmissionLedger ledger, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
+    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
 {
+    // What ended before it is old.
+    private DateTimeOffset? Limit => options.Value.KeepFor == TimeSpan.Zero ? null : time.GetUtcNow() - options.Value.KeepFor;
+
+    /// <summary>
+    /// Whether a job ended so long ago that it may be forgotten at any moment. It is not to be started anew: what forgets it would take away
+    /// what it pays for.
+    /// </summary>
+    public bool IsOld(JobSnapshot job) => !job.IsRunning && job.State.UpdatedAt <= Limit;
+
     /// <summary>Forgets what is old enough; how many jobs that were. Safe to break off and to repeat.</summary>
     public async Task<int> ForgetAsync(CancellationToken cancel)
     {
-        if (options.Value.KeepFor == TimeSpan.Zero) return 0;
-        var before = time.GetUtcNow() - options.Value.KeepFor;
+        if (Limit is not { } before) return 0;
         var forgotten = 0;
         await foreach (var job in jobs.AcceptedBeforeAsync(before, cancel))
         {
-            if (!IsDone(job) || job.State.UpdatedAt > before) continue;
+            if (!IsDone(job) || job.State.UpdatedAt > before || await WouldStartAnewAsync(job.Job, cancel)) continue;
+            // One whose workflow broke has kept its place.
+            if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);
             // The job itself comes last: if this breaks off in between, the next time finds it again.
             await ledger.ForgetAsync(job.Job.Id, cancel);
             await jobs.ForgetAsync(job, cancel);
@@ -31,6 +42,11 @@ public sealed partial class OldJobs(
 
     private static bool IsDone(JobSnapshot job) =>
         !job.IsRunning && job.State.HasEnded() && job.Notifications.All(n => n.State is not DeliveryState.Pending);
+
+    /// <summary>Where uploads are looked at again and again, one that lies there as it was would start its job anew, and be paid for again.</summary>
+    private async Task<bool> WouldStartAnewAsync(VideoJob job, CancellationToken cancel) =>
+        uploads.AreLookedAtAgain && job.Upload is { } path
+        && await uploads.FindAsync(path, cancel) is { } file && Upload.JobId(file.Path, file.ETag) == job.Id;
 
     [LoggerMessage(LogLevel.Information, "{Count} jobs that ended before {Before} were forgotten; their videos stay.")]
     private static partial void LogForgotten(ILogger logger, int count, DateTimeOffset before);

@@ -80,5 +80,7 @@ public sealed record VideoJob
 /// <param name="SubmitUntil">When trying to submit ends (UTC); null before the first try that came to nothing.</param>
 /// <param name="Unsettled">True while a submission may be under way, or in doubt, elsewhere.</param>
 /// <param name="CancelWished">True if its owner wishes to cancel, and RunComfy could not be told yet.</param>
+/// <param name="HasDay">True if it has taken one of a day's jobs: it takes no other, though the day be over before it has a place.</param>
 public sealed record Carried(
-    int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false);
+    int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false,
+    bool HasDay = false);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Grpc.Core;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
@@ -101,10 +102,16 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 
     public async Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
     {
-        // Durable purges only what has ended.
-        foreach (var notification in job.Notifications) await Client.PurgeInstanceAsync(notification.Id, cancel);
-        await Client.PurgeInstanceAsync(job.Job.Id, cancel);
-        await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
+        foreach (var notification in job.Notifications) await PurgeEndedAsync(notification.Id, cancel);
+        if (await PurgeEndedAsync(job.Job.Id, cancel)) await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
+    }
+
+    private async Task<bool> PurgeEndedAsync(string id, CancellationToken cancel)
+    {
+        // Azure Storage would purge what runs, too.
+        if (await Client.GetInstanceAsync(id, cancel) is { IsCompleted: false }) return false;
+        await Client.PurgeInstanceAsync(id, cancel);
+        return true;
     }
 
     private async Task<JobSnapshot?> GetAsync(IndexedJob entry, CancellationToken cancel) =>
@@ -115,7 +122,7 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 
     private async Task<JobSnapshot> SnapshotAsync(OrchestrationMetadata found, CancellationToken cancel)
     {
-        var state = Reported(found) is { } json ? JsonSerializer.Deserialize(json, PipelineJson.Default.JobState) : null;
+        var state = Reported(found, PipelineJson.Default.JobState);
         var run = found switch
         {
             { IsCompleted: false } => RunState.Running,
@@ -127,14 +134,20 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         return JobSnapshot.Of(InputOf(found), state, run, notifications);
     }
 
-    private async Task<NotificationState> NotificationAsync(Receiver receiver, CancellationToken cancel) =>
-        await Client.GetInstanceAsync(receiver.NotificationId, getInputsAndOutputs: true, cancel) is { } told && Reported(told) is { } json
-            ? JsonSerializer.Deserialize(json, PipelineJson.Default.NotificationState)!
-            : new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+    private async Task<NotificationState> NotificationAsync(Receiver receiver, CancellationToken cancel)
+    {
+        var told = await Client.GetInstanceAsync(receiver.NotificationId, getInputsAndOutputs: true, cancel);
+        return (told is null ? null : Reported(told, PipelineJson.Default.NotificationState))
+            ?? new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+    }
 
-    // What it returned is written with its end, what it reported may be a moment behind.
-    private static string? Reported(OrchestrationMetadata found) =>
-        found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput ?? found.SerializedCustomStatus : found.SerializedCustomStatus;
+    // What it returned is written with its end, what it reported may be a moment behind. Azure Storage says "null" where there is nothing yet.
+    private static T? Reported<T>(OrchestrationMetadata found, JsonTypeInfo<T> type)
+        where T : class
+    {
+        var output = found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput : null;
+        return (output ?? found.SerializedCustomStatus) is { } json ? JsonSerializer.Deserialize(json, type) : null;
+    }
 
     private static VideoJob InputOf(OrchestrationMetadata found) => JsonSerializer.Deserialize(found.SerializedInput!, PipelineJson.Default.VideoJob)!;
 }

@@ -34,7 +34,7 @@ public sealed class InboxWatcherTests : IDisposable
         Directory.CreateDirectory(_inbox.Root);
         var options = Options.Create(new PipelineOptions());
         var intake = new UploadIntake(
-            _inbox, new UploadReader(new RequestReader(Options.Create(new NetworkOptions()))), new JobIntake(_jobs, _jobs, options, time), options, time,
+            _inbox, new UploadReader(new RequestReader(Options.Create(new NetworkOptions()))), new JobIntake(_jobs, _jobs, options, time), _jobs, options, time,
             NullLogger<UploadIntake>.Instance);
         _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!), time, _log);
     }

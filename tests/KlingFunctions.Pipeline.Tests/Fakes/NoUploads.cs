@@ -6,6 +6,8 @@ namespace KlingFunctions.Pipeline.Tests.Fakes;
 /// <summary>A host that nothing was uploaded to: it has no images to link to, and nowhere to leave reports.</summary>
 internal sealed class NoUploads : IAssetLinks, IUploads
 {
+    public bool AreLookedAtAgain => false;
+
     public Task<AssetLink> LinkAsync(string path, CancellationToken cancel) =>
         Task.FromResult(new AssetLink(null, $"There is no upload '{path}': upload it first."));
 

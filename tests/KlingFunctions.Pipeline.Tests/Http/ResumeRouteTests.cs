@@ -71,6 +71,18 @@ public class ResumeRouteTests
         Assert.Equal(Jobs.CreatedAt.AddHours(5), app.Jobs["vid_1"].State.Deadline);
     }
 
+    [Fact]
+    public async Task A_job_that_may_be_forgotten_at_any_moment_is_not_started_anew()
+    {
+        await using var app = await InDoubtAsync();
+        app.Time.Advance(TimeSpan.FromDays(30));
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        app.Jobs.Put(Jobs.Failed(ErrorCodes.SubmissionInDoubt));
+        app.Time.Advance(TimeSpan.FromMinutes(3));
+        Assert.Equal(HttpStatusCode.Conflict, await ResumeAsync(app, """{"resubmit":true}"""));
+        Assert.False(app.Jobs["vid_1"].IsRunning);
+    }
+
     [Theory]
     [InlineData("""{"request_id":""}""")]
     [InlineData("""{"request_id":"../../balance"}""")]

@@ -26,6 +26,8 @@ internal sealed class TestApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    public FakeTimeProvider Time => (FakeTimeProvider)_app.Services.GetRequiredService<TimeProvider>();
+
     public FakeJobs Jobs { get; private init; } = null!;
 
     public InMemoryLedger Ledger { get; private init; } = null!;

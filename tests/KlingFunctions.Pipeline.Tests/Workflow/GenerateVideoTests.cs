@@ -137,6 +137,28 @@ public class GenerateVideoTests
         Assert.DoesNotContain("Submit", Called(engine));
     }
 
+    [Theory]
+    [InlineData("TakeDay")]
+    [InlineData("Submit")]
+    public void A_wish_to_cancel_that_comes_while_it_asks_for_what_it_does_not_get_is_fulfilled_without_a_sleep(string step)
+    {
+        var engine = Engine(ScriptedEngine.JustBefore(step)).On(Steps.TakeDay, _ => new Turn(step is not "TakeDay", TimeSpan.FromHours(1)));
+        engine.On(Steps.Submit, _ => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromHours(1), Error: new("provider_unavailable", "Busy.")));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", Jobs.New() with { AwaitsDay = true });
+        Assert.Equal(JobStatus.Cancelled, end.Status);
+        Assert.InRange(engine.Now, ScriptedEngine.Start, ScriptedEngine.Start.AddMinutes(1));
+    }
+
+    [Fact]
+    public void A_job_takes_one_day_however_long_it_then_waits_for_a_place()
+    {
+        var turns = 0;
+        var engine = Engine().On(Steps.TakeDay, _ => new Turn(true, TimeSpan.FromHours(1))).On(Steps.Poll, _ => Done).On(Steps.Leave, _ => true);
+        engine.On(Steps.Enter, _ => new Turn(++turns > 100, TimeSpan.FromHours(1)));
+        Assert.Equal(JobStatus.Succeeded, engine.Run(GenerateVideo.RunAsync, "vid_1", Jobs.New() with { AwaitsDay = true, Capped = true }).Status);
+        Assert.Single(Called(engine), "TakeDay");
+    }
+
     [Fact]
     public void A_wish_to_cancel_that_comes_while_it_is_being_submitted_is_passed_on_to_the_provider()
     {

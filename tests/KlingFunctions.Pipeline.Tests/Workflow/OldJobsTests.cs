@@ -1,4 +1,5 @@
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -11,8 +12,12 @@ public class OldJobsTests
 {
     private static readonly NotificationState Pending = new("ntf_1", "hooks.example.com", DeliveryState.Pending, 3);
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private readonly FakeJobs _jobs = new();
     private readonly InMemoryLedger _ledger = new();
+    private readonly InMemoryQuota _quota = new();
+    private readonly Inbox _uploads = new();
     private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new(Jobs.CreatedAt);
 
@@ -40,6 +45,31 @@ public class OldJobsTests
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
+    [Theory]
+    [InlineData("v1", true, 0)]
+    [InlineData("v2", true, 1)]
+    [InlineData(null, true, 1)]
+    [InlineData("v1", false, 1)]
+    public async Task A_job_is_remembered_while_a_look_at_its_upload_would_start_it_anew(string? liesThere, bool looksAgain, int forgotten)
+    {
+        var job = Jobs.New(Upload.JobId("walk.json", "v1")) with { Upload = "walk.json" };
+        _jobs.Put(Jobs.Ended(job, JobStatus.Succeeded));
+        (_uploads.AreLookedAtAgain, _uploads.File) = (looksAgain, liesThere is null ? null : new("walk.json", liesThere, Jobs.CreatedAt));
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(forgotten, await ForgetAsync());
+    }
+
+    [Fact]
+    public async Task The_place_of_a_job_that_broke_is_free_once_it_is_forgotten()
+    {
+        var job = Jobs.New("vid_a") with { Capped = true };
+        Assert.True(await _quota.TryEnterAsync(job.Id, 1, Cancel));
+        _jobs.Put(JobSnapshot.Of(job, null, RunState.Broken, []));
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(1, await ForgetAsync());
+        Assert.True(await _quota.TryEnterAsync("vid_b", 1, Cancel));
+    }
+
     [Fact]
     public async Task Nothing_is_forgotten_where_jobs_are_kept_for_ever()
     {
@@ -52,9 +82,25 @@ public class OldJobsTests
     private async Task PutAsync(string id)
     {
         _jobs.Put(Jobs.Ended(Jobs.New(id), JobStatus.Succeeded));
-        foreach (var key in new[] { id, $"{id}~2", $"{id}.1" }) await _ledger.TryIntendAsync(key, _time.GetUtcNow(), TestContext.Current.CancellationToken);
+        foreach (var key in new[] { id, $"{id}~2", $"{id}.1" }) await _ledger.TryIntendAsync(key, _time.GetUtcNow(), Cancel);
     }
 
     private Task<int> ForgetAsync() =>
-        new OldJobs(_jobs, _ledger, Options.Create(_options), _time, NullLogger<OldJobs>.Instance).ForgetAsync(TestContext.Current.CancellationToken);
+        new OldJobs(_jobs, _ledger, _quota, _uploads, Options.Create(_options), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+
+    /// <summary>A folder with one file at most.</summary>
+    private sealed class Inbox : IUploads
+    {
+        public bool AreLookedAtAgain { get; set; }
+
+        public UploadedFile? File { get; set; }
+
+        public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) => Task.FromResult(File?.Path == path ? File : null);
+
+        public Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) => throw new NotSupportedException();
+
+        public Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel) => throw new NotSupportedException();
+    }
 }

@@ -25,7 +25,7 @@ internal enum StepMoment
 /// </summary>
 internal sealed class Backend : InMemoryOrchestrationService, IOrchestrationService, IOrchestrationServiceClient
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(300);
 
     private readonly ConcurrentDictionary<TaskActivityWorkItem, bool> _activities = [];
     private readonly ConcurrentDictionary<TaskOrchestrationWorkItem, bool> _orchestrations = [];

@@ -9,6 +9,12 @@ public sealed record UploadedFile(string Path, string ETag, DateTimeOffset Modif
 /// <summary>Where uploads land: a container of blobs on Azure, the inbox folder on Local.</summary>
 public interface IUploads
 {
+    /// <summary>
+    /// Whether the host finds uploads by looking, so that it comes upon the same file again and again; false if it is told of each once, or
+    /// a few times soon after.
+    /// </summary>
+    bool AreLookedAtAgain { get; }
+
     /// <summary>The file as it is; null if it is not there (any more).</summary>
     Task<UploadedFile?> FindAsync(string path, CancellationToken cancel);
 

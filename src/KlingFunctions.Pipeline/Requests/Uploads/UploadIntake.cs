@@ -25,7 +25,8 @@ public enum UploadOutcome
 /// out of order starts nothing twice.
 /// </summary>
 public sealed partial class UploadIntake(
-    IUploads uploads, UploadReader reader, JobIntake intake, IOptions<PipelineOptions> options, TimeProvider time, ILogger<UploadIntake> logger)
+    IUploads uploads, UploadReader reader, JobIntake intake, IJobs jobs, IOptions<PipelineOptions> options, TimeProvider time,
+    ILogger<UploadIntake> logger)
 {
     // A request that is longer than a call's may be is read far enough to be refused.
     private const int MaxJson = Http.Body.MaxBytes;
@@ -52,6 +53,8 @@ public sealed partial class UploadIntake(
 
     private async Task<UploadOutcome> TakeImageAsync(UploadedFile image, string baseUrl, CancellationToken cancel)
     {
+        // It has its job, whatever the recipe says by now.
+        if (await jobs.GetAsync(Upload.JobId(image.Path, image.ETag), cancel) is not null) return UploadOutcome.Started;
         if (await uploads.ReadAsync(Upload.RecipePath(image.Path), MaxJson, cancel) is not { } recipe) return UploadOutcome.NoRecipe;
         return await HandInAsync(image, TooLong(recipe.Bytes) ?? reader.ReadImage(image.Path, recipe.Bytes), baseUrl, cancel);
     }

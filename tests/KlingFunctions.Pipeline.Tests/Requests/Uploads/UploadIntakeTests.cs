@@ -23,7 +23,7 @@ public class UploadIntakeTests
     {
         var options = Options.Create(_options);
         _intake = new UploadIntake(
-            _folder, new UploadReader(Reading.Reader), new JobIntake(_jobs, new InMemoryQuota(), options, _folder.Time), options, _folder.Time,
+            _folder, new UploadReader(Reading.Reader), new JobIntake(_jobs, new InMemoryQuota(), options, _folder.Time), _jobs, options, _folder.Time,
             NullLogger<UploadIntake>.Instance);
     }
 
@@ -92,6 +92,17 @@ public class UploadIntakeTests
     }
 
     [Fact]
+    public async Task A_recipe_that_is_spoilt_afterwards_puts_no_report_beside_an_image_that_has_its_job()
+    {
+        _folder.Put("spin/one.png", "an image");
+        _folder.Put("spin/_recipe.json", Recipe);
+        await TakeAsync("spin/_recipe.json");
+        _folder.Put("spin/_recipe.json", "{");
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/_recipe.json"));
+        Assert.Null(await _folder.FindAsync("spin/one.png.error.json", TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_request_that_is_too_long_is_refused_without_being_read_to_its_end()
     {
         _folder.Put("walk.json", $$"""{"prompt": "{{new string('x', 300 * 1024)}}"}""");
@@ -130,6 +141,8 @@ public class UploadIntakeTests
     {
         private readonly Dictionary<string, (byte[] Bytes, DateTimeOffset At, int Version)> _files = [];
         private int _versions;
+
+        public bool AreLookedAtAgain => false;
 
         public FakeTimeProvider Time { get; } = new();
 
