@@ -8,7 +8,7 @@ namespace KlingFunctions.Chaos;
 /// <summary>Compares what clients were told, the provider's account, the store, the journal and the receiver's log. All is at rest.</summary>
 internal sealed class Audit
 {
-    private static readonly TimeSpan ComesToRestWithin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ComesToRestWithin = TimeSpan.FromMinutes(1);
 
     private readonly Ordeal _ordeal;
     private readonly HttpClient _http;
@@ -127,7 +127,8 @@ internal sealed class Audit
             Equal($"the number of webhooks that tell the end of {order.Key}", 1, ends.Count());
             // One for each run of the job, from the first on: what came of one run is never told under the id of another.
             None($"is missing among the webhooks of {order.Key}", Enumerable.Range(0, ids.Count).Select(run => $"msg_{order.Id}_{run}").Except(ids));
-            Equal($"the number of runs of {order.Key} of which somebody was told", ids.Count, Rows($"SELECT id FROM instances WHERE id LIKE 'ntf_{order.Id}_%'").Count);
+            Equal($"the number of runs of {order.Key} of which somebody was told", ids.Count,
+                Rows("SELECT id FROM instances WHERE id LIKE 'ntf_' || $1 || '_%'", order.Id!).Count);
         }
         // What told of a run that was resumed since may have been given up; then it is kept.
         None("was neither delivered nor kept as a dead letter", Rows(
@@ -146,12 +147,11 @@ internal sealed class Audit
 
     private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    private List<string> Rows(string sql)
+    private List<string> Rows(string sql, string parameter = "")
     {
         using var command = _journal.CreateCommand();
-#pragma warning disable CA2100 // The audit's own sentences, with ids that the audit itself has seen to be ids.
         command.CommandText = sql;
-#pragma warning restore CA2100
+        command.Parameters.AddWithValue("$1", parameter);
         using var reader = command.ExecuteReader();
         var rows = new List<string>();
         while (reader.Read()) rows.Add(reader.GetString(0));

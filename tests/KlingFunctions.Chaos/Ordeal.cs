@@ -15,7 +15,12 @@ internal sealed class Ordeal : IAsyncDisposable
     private readonly Dictionary<string, string?> _settings;
     private readonly Random _random;
     private readonly Figures _figures;
+    private readonly List<string> _points = [];
     private HostProcess? _host;
+
+    // A call that the kill interrupts, and who makes it.
+    private Task _call = Task.CompletedTask;
+    private HttpClient? _http;
 
     private Ordeal(SimulatorHost runComfy, WebhookReceiver receiver, int seed, Figures figures)
     {
@@ -31,6 +36,9 @@ internal sealed class Ordeal : IAsyncDisposable
     public WebhookReceiver Receiver { get; }
 
     public People People { get; }
+
+    /// <summary>The points at which hosts died, oldest first.</summary>
+    public IReadOnlyList<string> Points => _points;
 
     public string Folder => _folder.FullName;
 
@@ -72,8 +80,11 @@ internal sealed class Ordeal : IAsyncDisposable
         await host.Died;
         await life.CancelAsync();
         await work;
+        await _call;
+        _http?.Dispose();
         People.Rest = false;
         RunComfy.Behaviour = RunComfy.Behaviour with { Faults = [] };
+        _points.Add(point.Name);
         _figures.Count("kills");
         _figures.Count($"kills: {point.Name}{(inTime ? "" : " (waited for in vain, killed all the same)")}");
         if (host.Said.Any(line => line.StartsWith("crit:", StringComparison.Ordinal)))
@@ -152,8 +163,8 @@ internal sealed class Ordeal : IAsyncDisposable
 
     public async Task InAnIntakeAsync(CancellationToken cancel)
     {
-        using var http = await ListeningAsync(cancel);
-        _ = People.OrderTwiceAsync(http, cancel);
+        var http = await ListeningAsync(cancel);
+        _call = People.OrderTwiceAsync(http, cancel);
         await PauseAsync(40, cancel);
     }
 
@@ -161,17 +172,17 @@ internal sealed class Ordeal : IAsyncDisposable
     {
         People.Rest = true;
         RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped, Late: _random.Next(2) == 0));
-        using var http = await ListeningAsync(cancel);
+        var http = await ListeningAsync(cancel);
         await UntilAsync(() => People.Orders.Any(o => o.IsInDoubt), cancel);
-        _ = People.ResumeTwiceAsync(http, People.Orders.First(o => o.IsInDoubt), cancel);
+        _call = People.ResumeTwiceAsync(http, People.Orders.First(o => o.IsInDoubt), cancel);
         await PauseAsync(40, cancel);
     }
 
     public async Task InARedeliveryAsync(CancellationToken cancel)
     {
-        using var http = await ListeningAsync(cancel);
+        var http = await ListeningAsync(cancel);
         await UntilAsync(() => People.Orders.Any(o => o.IsSettled), cancel);
-        _ = People.RedeliverTwiceAsync(http, People.Orders.Last(o => o.IsSettled), cancel);
+        _call = People.RedeliverTwiceAsync(http, People.Orders.Last(o => o.IsSettled), cancel);
         await PauseAsync(40, cancel);
     }
 
@@ -190,7 +201,7 @@ internal sealed class Ordeal : IAsyncDisposable
         if (_random.Next(3) == 0) RunComfy.Inject(troubles[_random.Next(troubles.Length)]);
     }
 
-    private async Task<HttpClient> ListeningAsync(CancellationToken cancel) => new() { BaseAddress = await _host!.ListeningAsync(cancel) };
+    private async Task<HttpClient> ListeningAsync(CancellationToken cancel) => _http = new() { BaseAddress = await _host!.ListeningAsync(cancel) };
 
     private async Task StrikeAsync(Fault fault, CancellationToken cancel)
     {

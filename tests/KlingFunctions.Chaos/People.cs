@@ -13,6 +13,7 @@ namespace KlingFunctions.Chaos;
 internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, Random random, Figures figures)
 {
     private const int AtOnce = 3;
+    private const string Resumes = "resumes";
 
     private readonly List<Order> _orders = [];
 
@@ -63,7 +64,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             order.MayBePaid = there.Count + 1;
             how = new() { ["resubmit"] = true };
         }
-        return TwiceAsync("resumes", http, order, (h, o, c) => h.PostAsJsonAsync($"/api/videos/{o.Id}/resume", how, c), cancel);
+        return ResumeTwiceAsync(http, order, how, cancel);
     }
 
     /// <summary>Two calls at the same moment.</summary>
@@ -99,6 +100,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         order.Seen = await Scene.JsonOf(look);
 
         if (order.IsInDoubt && !Rest) await ResumeTwiceAsync(http, order, cancel);
+        else if (order.ErrorCode is "image_unreachable" or "video_unreachable") await ResumeTwiceAsync(http, order, how: null, cancel);
         else if (order.Notifications.Contains("dead_letter")) await RedeliverTwiceAsync(http, order, cancel);
     }
 
@@ -117,6 +119,9 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         return http.SendAsync(request, cancel);
     }
 
+    private Task ResumeTwiceAsync(HttpClient http, Order order, JsonObject? how, CancellationToken cancel) => TwiceAsync(
+        Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancel);
+
     private async Task TwiceAsync(
         string what, HttpClient http, Order order, Func<HttpClient, Order, CancellationToken, Task<HttpResponseMessage>> call, CancellationToken cancel)
     {
@@ -128,6 +133,8 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             {
                 using (answer) Heard(order, answer.StatusCode);
             }
+            if (what is Resumes && answers.All(a => a.StatusCode is HttpStatusCode.Accepted))
+                throw new InvalidOperationException($"Two calls resumed {order.Key} at the same moment, and both were told that they did.");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
