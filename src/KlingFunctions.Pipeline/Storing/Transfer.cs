@@ -129,7 +129,9 @@ internal sealed class Transfer(
         switch (response.StatusCode)
         {
             case HttpStatusCode.PartialContent when _length > 0 && response.Content.Headers.ContentRange is { } range && range.From == _length
-                && (_total is null || range.Length is null || range.Length == _total):
+                && (_total is null || range.Length is null || range.Length == _total)
+                // Not every server that knows ranges knows If-Range.
+                && (ValidatorOf(response) ?? _validator) == _validator:
                 _total ??= range.Length;
                 return null;
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
@@ -148,8 +150,7 @@ internal sealed class Transfer(
 
         var headers = response.Content.Headers;
         _total = headers.ContentLength;
-        // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
-        _validator = response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : headers.LastModified?.ToString("r");
+        _validator = ValidatorOf(response);
         CheckSize(_total ?? 0);
         // Object stores call what nobody has labelled application/octet-stream or binary/octet-stream. The file's own first bytes decide in
         // the end.
@@ -159,6 +160,10 @@ internal sealed class Transfer(
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
         return null;
     }
+
+    // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
+    private static string? ValidatorOf(HttpResponseMessage response) =>
+        response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("r");
 
     /// <summary>
     /// Lets the store fetch the file from where its headers came from, and reads what it has then: nobody vouches for what he has not seen.
