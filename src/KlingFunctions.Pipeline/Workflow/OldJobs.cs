@@ -5,11 +5,11 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Workflow;
 
 /// <summary>
-/// Forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications and their ledger entries. The
-/// stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
+/// Forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications, their ledger entries and a place
+/// in flight that was never given back. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
-    IJobs jobs, ISubmissionLedger ledger, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
+    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
 {
     /// <summary>Forgets what is old enough; how many jobs that were. Safe to break off and to repeat.</summary>
     public async Task<int> ForgetAsync(CancellationToken cancel)
@@ -22,6 +22,8 @@ public sealed partial class OldJobs(
             if (!IsDone(job) || job.State.UpdatedAt > before) continue;
             // The job itself comes last: if this breaks off in between, the next time finds it again.
             await ledger.ForgetAsync(job.Job.Id, cancel);
+            // A workflow that broke may have kept it, and nobody could resume it any more.
+            if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);
             await jobs.ForgetAsync(job, cancel);
             forgotten++;
         }

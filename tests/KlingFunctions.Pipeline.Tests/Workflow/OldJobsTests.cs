@@ -13,6 +13,7 @@ public class OldJobsTests
 
     private readonly FakeJobs _jobs = new();
     private readonly InMemoryLedger _ledger = new();
+    private readonly InMemoryQuota _quota = new();
     private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new(Jobs.CreatedAt);
 
@@ -28,6 +29,17 @@ public class OldJobsTests
         Assert.Empty(_jobs.Ids);
         Assert.Empty(_ledger.Entries);
         Assert.Equal(0, await ForgetAsync());
+    }
+
+    [Fact]
+    public async Task A_job_that_broke_before_it_gave_its_place_in_flight_back_gives_it_back_when_it_is_forgotten()
+    {
+        await _quota.TryEnterAsync("vid_a", 1, TestContext.Current.CancellationToken);
+        await PutAsync("vid_a");
+        Assert.False(await _quota.TryEnterAsync("vid_b", 1, TestContext.Current.CancellationToken));
+        _time.Advance(TimeSpan.FromDays(400));
+        await ForgetAsync();
+        Assert.True(await _quota.TryEnterAsync("vid_b", 1, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -51,10 +63,10 @@ public class OldJobsTests
 
     private async Task PutAsync(string id)
     {
-        _jobs.Put(Jobs.Ended(Jobs.New(id), JobStatus.Succeeded));
+        _jobs.Put(Jobs.Ended(Jobs.New(id) with { Capped = true }, JobStatus.Succeeded));
         foreach (var key in new[] { id, $"{id}~2", $"{id}.1" }) await _ledger.TryIntendAsync(key, _time.GetUtcNow(), TestContext.Current.CancellationToken);
     }
 
     private Task<int> ForgetAsync() =>
-        new OldJobs(_jobs, _ledger, Options.Create(_options), _time, NullLogger<OldJobs>.Instance).ForgetAsync(TestContext.Current.CancellationToken);
+        new OldJobs(_jobs, _ledger, _quota, Options.Create(_options), _time, NullLogger<OldJobs>.Instance).ForgetAsync(TestContext.Current.CancellationToken);
 }
