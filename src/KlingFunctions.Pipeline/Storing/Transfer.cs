@@ -184,9 +184,10 @@ internal sealed class Transfer(
         {
             await using (copy)
             {
-                while (await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
+                while (_length <= _total
+                    && await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
                 {
-                    Account(buffer.AsSpan(0, count));
+                    Count(buffer.AsSpan(0, count));
                     _hash.AppendData(buffer, 0, count);
                 }
             }
@@ -196,11 +197,12 @@ internal sealed class Transfer(
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        // One that is of another length or format than its headers said is no copy of what they were the headers of.
-        if (Complete() is null && _format!.ContentType == told)
+        // One that is of another length or format than its headers said is no copy of what they were the headers of: the store may have been
+        // served something else. That tells nothing of the file itself.
+        _format = Recognised();
+        if (_length == _total && _format?.ContentType == told)
             return true;
         await OpenAsync(ct);
-        Furthest = 0;
         return false;
     }
 
@@ -264,11 +266,16 @@ internal sealed class Transfer(
         }
     }
 
-    private void Account(ReadOnlySpan<byte> chunk)
+    private void Count(ReadOnlySpan<byte> chunk)
     {
         if (_length < _head.Length)
             chunk[..(int)Math.Min(chunk.Length, _head.Length - _length)].CopyTo(_head.AsSpan((int)_length));
         _length += chunk.Length;
+    }
+
+    private void Account(ReadOnlySpan<byte> chunk)
+    {
+        Count(chunk);
         Furthest = Math.Max(Furthest, _length);
         CheckSize(_length);
         if (_length >= _head.Length)
@@ -311,9 +318,11 @@ internal sealed class Transfer(
         }
     }
 
+    private MediaFormat? Recognised() => MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
+
     private void CheckFormat()
     {
-        _format ??= MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
+        _format ??= Recognised();
         if (_format?.Kind != file.Kind)
         {
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is not {(file.Kind == OutputKind.Video
