@@ -136,14 +136,17 @@ internal sealed class InstanceStore(JournalDatabase database)
                 id, input, clock.UtcTicks, now.UtcTicks, status) > 0;
         }, _ => Tell(id, status));
 
-    /// <summary>Deletes those of these instances that have ended, with all that is known of them.</summary>
-    public Task ForgetEndedAsync(IReadOnlyList<string> ids) => database.WriteAsync(db =>
+    /// <summary>Deletes this instance and those whose ids begin so, with all that is known of them; but none that has not ended.</summary>
+    public Task ForgetEndedAsync(string id, string beginning) => database.WriteAsync(db =>
     {
-        foreach (var id in ids)
+        var ended = db.Query(
+            "SELECT id FROM instances WHERE outcome IS NOT NULL AND (id = $1 OR id >= $2 AND id < $2 || char(127))", r => r.GetString(0), id, beginning);
+        foreach (var one in ended)
         {
-            if (db.Execute("DELETE FROM instances WHERE id = $1 AND outcome IS NOT NULL", id) > 0) Forget(db, id);
+            db.Execute("DELETE FROM instances WHERE id = $1", one);
+            Forget(db, one);
         }
-        return ids.Count;
+        return ended.Count;
     });
 
     private void Tell(string id, string? status)

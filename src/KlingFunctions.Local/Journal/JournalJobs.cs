@@ -49,7 +49,9 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         }
     }
 
-    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => store.ForgetEndedAsync([.. job.Notifications.Select(n => n.Id), job.Job.Id]);
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) =>
+        // Of the earlier runs of a resumed job there are notifications too. If they stayed, a new job under this id would find them there, and tell nobody.
+        store.ForgetEndedAsync(job.Job.Id, Notify.IdsBeginWith(job.Job.Id));
 
     private JobSnapshot Snapshot(Instance instance)
     {

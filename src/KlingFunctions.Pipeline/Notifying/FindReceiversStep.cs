@@ -24,7 +24,7 @@ public sealed partial class FindReceiversStep(ISubscriptions subscriptions, Deli
         }
         return receivers;
 
-        Receiver To(string id, string host) => new(id, host, $"ntf_{input.JobId}_{input.Run}_{id}", first);
+        Receiver To(string id, string host) => new(id, host, $"{Notify.IdsBeginWith(input.JobId)}{input.Run}_{id}", first);
     }
 
     [LoggerMessage(LogLevel.Information, "Job {JobId} has ended: {Type}.")]

@@ -21,6 +21,9 @@ public static class Notify
     /// <summary>The orchestrator's name.</summary>
     public const string Name = "Notify";
 
+    /// <summary>How the ids of all notifications of a job begin, whichever of its runs they tell of.</summary>
+    public static string IdsBeginWith(string jobId) => $"ntf_{jobId}_";
+
     /// <summary>Makes one try. A repeat after a crash sends the same body under the same <c>webhook-id</c>.</summary>
     public static readonly Step<Delivery, DeliveryOutcome> Deliver = new("Deliver");
 

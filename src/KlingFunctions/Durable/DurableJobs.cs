@@ -102,7 +102,9 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
 
     public async Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
     {
-        foreach (var notification in job.Notifications) await PurgeEndedAsync(notification.Id, cancel);
+        // Of the earlier runs of a resumed job there are notifications too. If they stayed, a new job under this id would find them there, and tell nobody.
+        var told = Client.GetAllInstancesAsync(new OrchestrationQuery { InstanceIdPrefix = Notify.IdsBeginWith(job.Job.Id) });
+        await foreach (var notification in told.WithCancellation(cancel)) await PurgeEndedAsync(notification.InstanceId, cancel);
         if (await PurgeEndedAsync(job.Job.Id, cancel)) await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
     }
 

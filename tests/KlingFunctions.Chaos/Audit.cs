@@ -1,0 +1,167 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using KlingFunctions.Contracts.Hosts;
+using Microsoft.Data.Sqlite;
+
+namespace KlingFunctions.Chaos;
+
+/// <summary>Compares what clients were told, the provider's account, the store, the journal and the receiver's log. All is at rest.</summary>
+internal sealed class Audit
+{
+    private static readonly TimeSpan ComesToRestWithin = TimeSpan.FromSeconds(15);
+
+    private readonly Ordeal _ordeal;
+    private readonly HttpClient _http;
+    private readonly SqliteConnection _journal;
+    private readonly List<string> _faults = [];
+
+    private Audit(Ordeal ordeal, HttpClient http, SqliteConnection journal) => (_ordeal, _http, _journal) = (ordeal, http, journal);
+
+    /// <summary>What is wrong, one sentence each.</summary>
+    public static async Task<IReadOnlyList<string>> RunAsync(Ordeal ordeal, HostProcess host, CancellationToken cancel)
+    {
+        using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancel) };
+        await using var journal = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = Path.Combine(ordeal.Folder, "journal.db"),
+            Pooling = false,
+        }.ConnectionString);
+        await journal.OpenAsync(cancel);
+        var audit = new Audit(ordeal, http, journal);
+        await audit.JournalAsync(cancel);
+        audit.Account();
+        foreach (var order in ordeal.People.Orders) await audit.OrderAsync(order, cancel);
+        audit.Folders();
+        audit.Receiver();
+        return audit._faults;
+    }
+
+    private async Task JournalAsync(CancellationToken cancel)
+    {
+        for (var patience = ComesToRestWithin; Rows("SELECT id FROM instances WHERE outcome IS NULL").Count > 0 && patience > TimeSpan.Zero; patience -= TimeSpan.FromSeconds(0.2))
+            await Task.Delay(200, cancel);
+        None("still runs", Rows("SELECT id || ' ' || ifnull(status, '') FROM instances WHERE outcome IS NULL"));
+        None("broke as a workflow", Rows("SELECT id || ' ' || output FROM instances WHERE outcome = 'failed'"));
+        None("has a history left", Rows("SELECT DISTINCT instance FROM history"));
+        None("has an event left", Rows("SELECT instance FROM inbox"));
+        None("is told twice in the ledger", Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(*) > 1"));
+        Equal("the journal's own check", "ok", Rows("PRAGMA integrity_check").Single());
+        var known = _ordeal.People.Orders.Select(o => o.Id).ToHashSet();
+        None("is a job that nobody ordered", Rows("SELECT id FROM instances WHERE workflow = 'GenerateVideo'").Where(id => !known.Contains(id)));
+    }
+
+    private void Account()
+    {
+        var account = _ordeal.RunComfy.Account;
+        var orders = _ordeal.People.Orders;
+        None("was paid and nobody ordered it", account.Accepted.Where(s => !orders.Any(o => People.IsOf(s, o))).Select(s => s.RequestId));
+        var cancelled = account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId).ToHashSet();
+        Equal("what was spent", account.Accepted.Where(s => !cancelled.Contains(s.RequestId)).Sum(s => s.PriceUsd), account.SpentUsd);
+
+        var ledger = Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL").ToHashSet();
+        None("is in the ledger and not in the account", ledger.Except(account.Accepted.Select(s => s.RequestId)));
+        // What was never in doubt is in the ledger; and so is what the operator found, and told the job.
+        None("was paid and is not in the ledger", account.Accepted
+            .Where(s => !ledger.Contains(s.RequestId) && orders.Any(o => People.IsOf(s, o) && !o.WasInDoubt)).Select(s => s.RequestId));
+        None("has an intent without an id, and was never in doubt", Rows("SELECT key FROM submissions WHERE request_id IS NULL")
+            .Where(key => !orders.Any(o => o.WasInDoubt && key.StartsWith(o.Id!, StringComparison.Ordinal))));
+    }
+
+    private async Task OrderAsync(Order order, CancellationToken cancel)
+    {
+        if (!order.IsSettled)
+        {
+            _faults.Add($"{order.Key} ({order.Id}) has not come to a right end: {order.Seen}");
+            return;
+        }
+        var paid = _ordeal.RunComfy.Account.Accepted.Where(s => People.IsOf(s, order)).Select(s => s.RequestId).ToList();
+        if (paid.Count > order.MayBePaid) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {order.MayBePaid} would be right.");
+        if (order.Status is "cancelled")
+        {
+            if (!order.CancelWished) _faults.Add($"{order.Key} was cancelled, and nobody asked for it.");
+            var cancelled = _ordeal.RunComfy.Account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId);
+            None($"was paid, and its job {order.Key} is cancelled", paid.Except(cancelled));
+            return;
+        }
+        var requestId = order.Seen.GetProperty("provider").GetProperty("request_id").GetString()!;
+        if (!paid.Contains(requestId)) _faults.Add($"{order.Key} has the video of {requestId}, which is none of its submissions.");
+        var video = order.Seen.GetProperty("video");
+        var bytes = await _http.GetByteArrayAsync(new Uri($"/api/videos/{order.Id}/content", UriKind.Relative), cancel);
+        var made = await TheProvidersOwnAsync(requestId, cancel);
+        Equal($"the video of {order.Key}", Hash(made), Hash(bytes));
+        Equal($"the SHA-256 of {order.Key}", Hash(made), video.GetProperty("sha256").GetString()!);
+        Equal($"the size of {order.Key}", made.Length, video.GetProperty("size_bytes").GetInt32());
+    }
+
+    private async Task<byte[]> TheProvidersOwnAsync(string requestId, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_ordeal.RunComfy.BaseUrl, $"/v1/requests/{requestId}/result"));
+        request.Headers.Authorization = new("Bearer", "audit");
+        using var answer = await _http.SendAsync(request, cancel);
+        var result = await Scene.JsonOf(answer);
+        return await _http.GetByteArrayAsync(new Uri(result.GetProperty("output").GetProperty("video").GetString()!), cancel);
+    }
+
+    private void Folders()
+    {
+        var videos = Path.Combine(_ordeal.Folder, "videos");
+        var wanted = _ordeal.People.Orders.Where(o => o.Status is "succeeded")
+            .SelectMany(o => new[] { Path.Combine(videos, o.Id!, "video.json"), Path.Combine(videos, o.Id!, "video.mp4") });
+        var there = Directory.EnumerateFiles(videos, "*", SearchOption.AllDirectories).ToList();
+        None("is not in the store", wanted.Except(there));
+        None("is left in the store", there.Except(wanted));
+    }
+
+    private void Receiver()
+    {
+        var received = _ordeal.Receiver.Received.ToLookup(webhook => webhook.Id);
+        foreach (var same in received)
+        {
+            if (same.Select(w => Hash(w.Body)).Distinct().Count() > 1) _faults.Add($"The webhook {same.Key} came with different bodies.");
+            if (same.Any(w => !w.IsSignedWith(Scene.WebhookSecret, SentAt(w)))) _faults.Add($"The webhook {same.Key} was not signed.");
+        }
+        foreach (var order in _ordeal.People.Orders.Where(o => o.IsSettled))
+        {
+            var ids = received.Where(same => JobOf(same.First()) == order.Id).Select(same => same.Key).ToHashSet();
+            var ends = received.Where(same => JobOf(same.First()) == order.Id && TypeOf(same.First()) == $"video.{order.Status}").Select(same => same.Key);
+            Equal($"the number of webhooks that tell the end of {order.Key}", 1, ends.Count());
+            // One for each run of the job, from the first on: what came of one run is never told under the id of another.
+            None($"is missing among the webhooks of {order.Key}", Enumerable.Range(0, ids.Count).Select(run => $"msg_{order.Id}_{run}").Except(ids));
+            Equal($"the number of runs of {order.Key} of which somebody was told", ids.Count, Rows($"SELECT id FROM instances WHERE id LIKE 'ntf_{order.Id}_%'").Count);
+        }
+        // What told of a run that was resumed since may have been given up; then it is kept.
+        None("was neither delivered nor kept as a dead letter", Rows(
+            """
+            SELECT id || ' ' || status FROM instances WHERE workflow = 'Notify' AND status ->> 'state' <> 'delivered'
+            AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.id = instances.id)
+            """));
+    }
+
+    private static string JobOf(ReceivedWebhook webhook) => webhook.Json.GetProperty("data").GetProperty("id").GetString()!;
+
+    private static string TypeOf(ReceivedWebhook webhook) => webhook.Json.GetProperty("type").GetString()!;
+
+    private static DateTimeOffset SentAt(ReceivedWebhook webhook) =>
+        DateTimeOffset.FromUnixTimeSeconds(long.Parse(webhook.Timestamp, CultureInfo.InvariantCulture));
+
+    private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private List<string> Rows(string sql)
+    {
+        using var command = _journal.CreateCommand();
+#pragma warning disable CA2100 // The audit's own sentences, with ids that the audit itself has seen to be ids.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        using var reader = command.ExecuteReader();
+        var rows = new List<string>();
+        while (reader.Read()) rows.Add(reader.GetString(0));
+        return rows;
+    }
+
+    private void None(string what, IEnumerable<string> offenders) => _faults.AddRange(offenders.Select(offender => $"{offender} {what}."));
+
+    private void Equal<T>(string what, T wanted, T found)
+    {
+        if (!Equals(wanted, found)) _faults.Add($"{what} is {found} and should be {wanted}.");
+    }
+}

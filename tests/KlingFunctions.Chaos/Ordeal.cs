@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+
+namespace KlingFunctions.Chaos;
+
+/// <summary>One data folder, and the lives and deaths of the hosts on it, one after the other, while clients and an operator do their work.</summary>
+internal sealed class Ordeal : IAsyncDisposable
+{
+    private const int FileLength = 300_000;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-chaos-");
+    private readonly Dictionary<string, string?> _settings;
+    private readonly Random _random;
+    private readonly Figures _figures;
+    private HostProcess? _host;
+
+    private Ordeal(SimulatorHost runComfy, WebhookReceiver receiver, int seed, Figures figures)
+    {
+        (RunComfy, Receiver, _random, _figures) = (runComfy, receiver, new(seed), figures);
+        People = new(runComfy, receiver, new(seed + 1), figures);
+        _settings = Scene.SettingsFor(runComfy);
+        _settings["Local:DataDirectory"] = _folder.FullName;
+        foreach (var (i, delay) in new[] { "00:00:00", "00:00:00.4", "00:00:00.8", "00:00:01" }.Index()) _settings[$"Webhooks:Schedule:{i}"] = delay;
+    }
+
+    public SimulatorHost RunComfy { get; }
+
+    public WebhookReceiver Receiver { get; }
+
+    public People People { get; }
+
+    public string Folder => _folder.FullName;
+
+    public static async Task<Ordeal> BeginAsync(int seed, Figures figures, CancellationToken cancel)
+    {
+        var runComfy = await SimulatorHost.StartAsync(
+            new()
+            {
+                QueueTime = TimeSpan.FromSeconds(0.1),
+                RunTime = TimeSpan.FromSeconds(0.3),
+                Slots = 4,
+                PadsFilesTo = FileLength,
+                BalanceUsd = 1_000_000,
+            },
+            ct: cancel);
+        return new(runComfy, await WebhookReceiver.StartAsync(), seed, figures);
+    }
+
+    /// <summary>A host lives until it dies at this point.</summary>
+    public async Task LiveAndDieAsync(KillPoint point, CancellationToken cancel)
+    {
+        // In some lives the receiver is down: what is given up then, the operator has delivered again in a later one.
+        Receiver.Status = _random.Next(8) == 0 ? 500 : 204;
+        Trouble();
+        using var host = _host = new HostProcess(_settings, point.Inside);
+        using var life = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        life.CancelAfter(Patience);
+        var work = People.WorkAsync(host, untilSettled: false, life.Token);
+        var inTime = true;
+        try
+        {
+            await (point.Outside is { } outside ? outside(this, life.Token) : host.Died.WaitAsync(life.Token));
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            inTime = false;
+        }
+        host.Kill();
+        await host.Died;
+        await life.CancelAsync();
+        await work;
+        People.Rest = false;
+        RunComfy.Behaviour = RunComfy.Behaviour with { Faults = [] };
+        _figures.Count("kills");
+        _figures.Count($"kills: {point.Name}{(inTime ? "" : " (waited for in vain, killed all the same)")}");
+        if (host.Said.Any(line => line.StartsWith("crit:", StringComparison.Ordinal)))
+            throw new InvalidOperationException($"The host said something critical:\n{string.Join('\n', host.Said)}");
+    }
+
+    /// <summary>The last host lives until every job has ended and everyone knows it. Then the books are audited.</summary>
+    public async Task<IReadOnlyList<string>> SettleAsync(TimeSpan patience, CancellationToken cancel)
+    {
+        Receiver.Status = 204;
+        using var host = new HostProcess(_settings, killAt: null);
+        using var life = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        life.CancelAfter(patience);
+        await People.WorkAsync(host, untilSettled: true, life.Token);
+        return await Audit.RunAsync(this, host, cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Receiver.DisposeAsync();
+        await RunComfy.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    public Task PauseAsync(int upToMilliseconds, CancellationToken cancel) => Task.Delay(_random.Next(upToMilliseconds), cancel);
+
+    public async Task AtRandomAsync(CancellationToken cancel)
+    {
+        await ListeningAsync(cancel);
+        await PauseAsync(1500, cancel);
+    }
+
+    public async Task InThePostAsync(bool accepted, CancellationToken cancel)
+    {
+        await StrikeAsync(new(ApiCall.Submit, FaultKind.Hang, Late: accepted), cancel);
+        // The fault is used up just before the request is accepted.
+        await Task.Delay(30, cancel);
+    }
+
+    public async Task InADownloadAsync(CancellationToken cancel)
+    {
+        RunComfy.Behaviour = RunComfy.Behaviour with { TruncatesAfter = _random.Next(1, FileLength) };
+        RunComfy.Inject(new(ApiCall.Download, FaultKind.Truncated));
+        await StrikeAsync(new(ApiCall.Download, FaultKind.Hang), cancel);
+        await PauseAsync(30, cancel);
+    }
+
+    public async Task BetweenTriesAsync(CancellationToken cancel)
+    {
+        Receiver.Status = 204;
+        var before = Receiver.Received.Count;
+        Receiver.Answer(500);
+        await UntilAsync(() => Receiver.Received.Count > before, cancel);
+        await PauseAsync(400, cancel);
+    }
+
+    public async Task InACommitAsync(CancellationToken cancel)
+    {
+        await ListeningAsync(cancel);
+        await PauseAsync(1000, cancel);
+        var log = new FileInfo(Path.Combine(Folder, "journal.db-wal"));
+        (long, DateTime) Look()
+        {
+            log.Refresh();
+            return log.Exists ? (log.Length, log.LastWriteTimeUtc) : default;
+        }
+        var before = Look();
+        while (Look() == before)
+        {
+            cancel.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+        // A commit is a handful of writes and a flush: less than a millisecond here, and no timer is that fine.
+        for (var (begun, wait) = (Stopwatch.GetTimestamp(), _random.Next(1500)); Stopwatch.GetElapsedTime(begun).TotalMicroseconds < wait;) Thread.SpinWait(10);
+    }
+
+    public async Task InAnIntakeAsync(CancellationToken cancel)
+    {
+        using var http = await ListeningAsync(cancel);
+        _ = People.OrderTwiceAsync(http, cancel);
+        await PauseAsync(40, cancel);
+    }
+
+    public async Task InAResumeAsync(CancellationToken cancel)
+    {
+        People.Rest = true;
+        RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped, Late: _random.Next(2) == 0));
+        using var http = await ListeningAsync(cancel);
+        await UntilAsync(() => People.Orders.Any(o => o.IsInDoubt), cancel);
+        _ = People.ResumeTwiceAsync(http, People.Orders.First(o => o.IsInDoubt), cancel);
+        await PauseAsync(40, cancel);
+    }
+
+    public async Task InARedeliveryAsync(CancellationToken cancel)
+    {
+        using var http = await ListeningAsync(cancel);
+        await UntilAsync(() => People.Orders.Any(o => o.IsSettled), cancel);
+        _ = People.RedeliverTwiceAsync(http, People.Orders.Last(o => o.IsSettled), cancel);
+        await PauseAsync(40, cancel);
+    }
+
+    /// <summary>In some lives the provider has a passing trouble.</summary>
+    private void Trouble()
+    {
+        Fault[] troubles =
+        [
+            new(ApiCall.Status, FaultKind.BadGateway, Times: 2),
+            new(ApiCall.Status, FaultKind.Dropped),
+            new(ApiCall.Result, FaultKind.ServerError),
+            new(ApiCall.Download, FaultKind.Truncated),
+            new(ApiCall.Submit, FaultKind.ServerError, Late: true),
+            new(ApiCall.Submit, FaultKind.ServerError),
+        ];
+        if (_random.Next(3) == 0) RunComfy.Inject(troubles[_random.Next(troubles.Length)]);
+    }
+
+    private async Task<HttpClient> ListeningAsync(CancellationToken cancel) => new() { BaseAddress = await _host!.ListeningAsync(cancel) };
+
+    private async Task StrikeAsync(Fault fault, CancellationToken cancel)
+    {
+        RunComfy.Inject(fault);
+        await UntilAsync(() => !RunComfy.Behaviour.Faults.Contains(fault), cancel);
+    }
+
+    private static async Task UntilAsync(Func<bool> isSo, CancellationToken cancel)
+    {
+        while (!isSo()) await Task.Delay(5, cancel);
+    }
+}
