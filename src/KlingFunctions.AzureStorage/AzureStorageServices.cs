@@ -20,19 +20,21 @@ public static class AzureStorageServices
         services.AddSingleton<ISubmissionLedger, BlobLedger>().AddSingleton<IQuota, BlobQuota>();
         services.AddSingleton<ISubscriptions, BlobSubscriptions>().AddSingleton<IDeadLetters, BlobDeadLetters>();
         services.AddSingleton<IVideoStore, BlobVideoStore>();
-        services.AddSingleton<IAssetLinks, BlobAssetLinks>().AddSingleton<IUploads, BlobUploads>();
+        services.AddSingleton<IAssetLinks>(s => LinksTo(Containers.Uploads, s)).AddSingleton<IUploads, BlobUploads>();
         return services.AddSingleton<BlobJobIndex>();
     }
 
     /// <summary>
-    /// Adds videos for a host that keeps everything else in its own way; and, under the key <see cref="Containers.Uploads"/>, the links to
+    /// Adds videos for a host that keeps everything else in its own way; and, under the key <see cref="Containers.Images"/>, the links to
     /// what that container holds.
     /// </summary>
     public static IServiceCollection AddBlobVideos(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddAccount(configuration, [Containers.Videos, Containers.Uploads]);
-        return services.AddSingleton<IVideoStore, BlobVideoStore>().AddKeyedSingleton<IAssetLinks, BlobAssetLinks>(Containers.Uploads);
+        services.AddAccount(configuration, [Containers.Videos, Containers.Images]);
+        return services.AddSingleton<IVideoStore, BlobVideoStore>().AddKeyedSingleton<IAssetLinks>(Containers.Images, (s, _) => LinksTo(Containers.Images, s));
     }
+
+    private static BlobAssetLinks LinksTo(string container, IServiceProvider services) => ActivatorUtilities.CreateInstance<BlobAssetLinks>(services, container);
 
     private static void AddAccount(this IServiceCollection services, IConfiguration configuration, IReadOnlyList<string> containers)
     {

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>Links to images in the uploads container, good for long enough that RunComfy gets round to fetching them.</summary>
-internal sealed class BlobAssetLinks(BlobServiceClient account, BlobLinks links, IOptions<NetworkOptions> network) : IAssetLinks
+/// <summary>Links to images in a container, good for long enough that RunComfy gets round to fetching them.</summary>
+internal sealed class BlobAssetLinks(BlobServiceClient account, BlobLinks links, IOptions<NetworkOptions> network, string container) : IAssetLinks
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(4);
 
-    private readonly BlobContainerClient _uploads = account.GetBlobContainerClient(Containers.Uploads);
+    private readonly BlobContainerClient _images = account.GetBlobContainerClient(container);
 
     public async Task<AssetLink> LinkAsync(string path, CancellationToken cancel)
     {
@@ -18,9 +18,9 @@ internal sealed class BlobAssetLinks(BlobServiceClient account, BlobLinks links,
         {
             return new(null, $"The image '{path}' lies in storage on this machine, where RunComfy can't fetch it: put it on the web and give its https URL, or set Storage:Blobs to storage in Azure.");
         }
-        var blob = _uploads.GetBlobClient(path);
+        var blob = _images.GetBlobClient(path);
         return await blob.ExistsAsync(cancel)
             ? new(await links.ReadLinkAsync(blob, Lifetime, cancel), null)
-            : new(null, $"There is no image '{path}' in the container '{Containers.Uploads}': put it there, then resume the job.");
+            : new(null, $"There is no image '{path}' in the container '{container}': put it there, then resume the job.");
     }
 }

@@ -25,16 +25,17 @@ internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) :
 
     public async Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel)
     {
+        cancel.ThrowIfCancellationRequested();
+        // From here on only time breaks it off: an intent that was written, and of which nobody hears, is a submission in doubt.
         using var limit = new CancellationTokenSource(IntendLimit, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         try
         {
             var entry = new LedgerEntry(Guid.NewGuid(), now);
-            return await Entry(key).TryWriteAsync(entry, null, either.Token)
+            return await Entry(key).TryWriteAsync(entry, null, limit.Token)
                 // Or it was written, the answer was lost, and the repeat met it.
-                || (await Entry(key).ReadAsync(either.Token))?.Value.Nonce == entry.Nonce;
+                || (await Entry(key).ReadAsync(limit.Token))?.Value.Nonce == entry.Nonce;
         }
-        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException e)
         {
             throw new TimeoutException($"The intent could not be written to the ledger within {IntendLimit.TotalSeconds} seconds, and nothing was submitted.", e);
         }

@@ -28,33 +28,18 @@ internal sealed class BlobVideoSink(BlobVideoStore store, BlobContainerClient co
         var blob = BlobOf(container, jobId, name, contentType);
         try
         {
-            await blob.SyncUploadFromUriAsync(
-                source,
-                new BlobSyncUploadFromUriOptions
-                {
-                    CopySourceBlobProperties = false,
-                    HttpHeaders = BlobVideoStore.Headers(jobId, name, contentType),
-                    // Without any, the source's own would be taken over, and might vouch for it.
-                    Metadata = new Dictionary<string, string> { ["state"] = "unchecked" },
-                    Tags = Tags,
-                    DestinationConditions = new() { IfNoneMatch = ETag.All },
-                },
-                ct);
-        }
-        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobAlreadyExists)
-        {
-            // Made by this very call, whose answer was lost, or by someone who died before the commit, or has just committed it.
+            await CopyAsync(source, blob, contentType, ct);
+            var properties = (await blob.GetPropertiesAsync(cancellationToken: ct)).Value;
+            if (properties.Metadata.ContainsKey(BlobVideoStore.Sha256)) return null;
+            var content = await blob.DownloadStreamingAsync(new BlobDownloadOptions { Conditions = new() { IfMatch = properties.ETag } }, ct);
+            _copy = new(blob, properties.ETag, properties.ContentLength);
+            return content.Value.Content;
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException)
         {
+            // It will not be fetched; or what was has given way to another writer's, or went with one who gave up.
             return null;
         }
-
-        var properties = (await blob.GetPropertiesAsync(cancellationToken: ct)).Value;
-        if (properties.Metadata.ContainsKey(BlobVideoStore.Sha256)) return null;
-        _copy = new(blob, properties.ETag, properties.ContentLength);
-        var content = await blob.DownloadStreamingAsync(new BlobDownloadOptions { Conditions = new() { IfMatch = properties.ETag } }, ct);
-        return content.Value.Content;
     }
 
     public override async Task<StoredFile> CommitAsync(StoredFile file, CancellationToken ct)
@@ -102,6 +87,27 @@ internal sealed class BlobVideoSink(BlobVideoStore store, BlobContainerClient co
         container.GetBlockBlobClient($"{jobId}/{name}{MediaFormat.ExtensionOf(contentType ?? "")}");
 
     private static Dictionary<string, string> Vouch(StoredFile file) => new() { [BlobVideoStore.Sha256] = file.Sha256 };
+
+    private async Task CopyAsync(Uri source, BlockBlobClient blob, string contentType, CancellationToken ct)
+    {
+        var options = new BlobSyncUploadFromUriOptions
+        {
+            CopySourceBlobProperties = false,
+            HttpHeaders = BlobVideoStore.Headers(jobId, name, contentType),
+            // Without any, the source's own would be taken over, and might vouch for it.
+            Metadata = new Dictionary<string, string> { ["state"] = "unchecked" },
+            Tags = Tags,
+            DestinationConditions = new() { IfNoneMatch = ETag.All },
+        };
+        try
+        {
+            await blob.SyncUploadFromUriAsync(source, options, ct);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.BlobAlreadyExists)
+        {
+            // Made by this very call, whose answer was lost, or by someone who died before the commit, or has just committed it.
+        }
+    }
 
     private async Task CommitBlocksAsync(BlockBlobClient blob, IReadOnlyList<string> blocks, StoredFile file, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 using Azure;
 using Azure.Identity;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -44,6 +45,12 @@ internal sealed partial class ContainerSetup(BlobServiceClient account, NeededCo
                 await account.GetBlobContainerClient(name).CreateIfNotExistsAsync(cancellationToken: cancel);
                 return;
             }
+            // What Azurite says to a wrong key; in Azure it is what network rules say, which take time to spread too.
+            catch (RequestFailedException e) when (account.Uri.IsLoopback && e.ErrorCode == BlobErrorCode.AuthorizationFailure)
+            {
+                throw new StorageUnavailableException(
+                    $"Storage:Blobs: the account key in the connection string is not that of the account at {account.Uri.Authority}: put it right, or set UseDevelopmentStorage=true.", e);
+            }
             catch (RequestFailedException e) when (e.Status == 403 && tries < Patience.Length)
             {
                 LogRefused(name, account.Uri.Host, e.ErrorCode, Role, Patience[tries]);
@@ -52,7 +59,7 @@ internal sealed partial class ContainerSetup(BlobServiceClient account, NeededCo
             catch (RequestFailedException e) when (e.Status == 403)
             {
                 throw new StorageUnavailableException(
-                    $"Storage:Blobs: {account.Uri.Host} refuses the container '{name}' ({e.ErrorCode}): give the identity that runs this the role {Role} on the storage account; if it has it, start again in a few minutes, for roles take time to spread.", e);
+                    $"Storage:Blobs: {account.Uri.Host} refuses the container '{name}' ({e.ErrorCode}): give the identity that runs this the role {Role} on the storage account, and let the account's network rules admit it; if that is so, start again in a few minutes, for roles take time to spread.", e);
             }
             catch (AuthenticationFailedException e)
             {

@@ -6,6 +6,12 @@ public static class Containers
     /// <summary>What the owner uploads: requests, recipes, images; and the reports beside those that came to nothing.</summary>
     public const string Uploads = "uploads";
 
+    /// <summary>
+    /// Copies of the images that lie on one machine, each below the hash of its content, for RunComfy to fetch. Not among the uploads, where
+    /// each would start a job if a Functions app has the same account.
+    /// </summary>
+    public const string Images = "images";
+
     /// <summary>Finished videos, and what else results named.</summary>
     public const string Videos = "videos";
 
@@ -24,6 +30,6 @@ public static class Containers
     /// <summary>Notifications that were given up.</summary>
     public const string DeadLetters = "dead-letters";
 
-    /// <summary>All of them.</summary>
+    /// <summary>All that the Functions app needs.</summary>
     public static IReadOnlyList<string> All { get; } = [Uploads, Videos, Ledger, Jobs, Quota, Subscriptions, DeadLetters];
 }

@@ -40,7 +40,7 @@ public sealed class AzureStorageServicesTests(TestStorage storage)
         await host.StartAsync(Cancel);
         Assert.NotNull(host.Services.GetService<IVideoStore>());
         Assert.Null(host.Services.GetService<ISubmissionLedger>());
-        Assert.Equal([Containers.Uploads, Containers.Videos], account.Client.GetBlobContainers(cancellationToken: Cancel).Select(c => c.Name).Order());
+        Assert.Equal([Containers.Images, Containers.Videos], account.Client.GetBlobContainers(cancellationToken: Cancel).Select(c => c.Name).Order());
         await host.StopAsync(Cancel);
     }
 

@@ -99,6 +99,16 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
+    public async Task A_host_that_is_told_to_stop_while_it_writes_an_intent_has_it_or_has_not_and_leaves_no_false_doubt()
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        _network.LoseAnswer(Puts, meanwhile: stop.CancelAsync);
+        Assert.True(await Over(_network).TryIntendAsync(Key, Now, stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Ledger.TryIntendAsync("vid_2", Now, stop.Token));
+        Assert.Null(await Ledger.FindAsync("vid_2", Cancel));
+    }
+
+    [Fact]
     public async Task Who_needs_longer_than_half_a_minute_to_write_an_intent_may_not_submit()
     {
         _network.Before = message =>

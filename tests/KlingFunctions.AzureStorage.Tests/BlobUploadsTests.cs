@@ -58,6 +58,6 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     private async Task<AssetLink> LinkAsync(string path, bool allowLoopback)
     {
         using var links = new BlobLinks(_account.Client, TimeProvider.System);
-        return await new BlobAssetLinks(_account.Client, links, Options.Create(new NetworkOptions { AllowLoopback = allowLoopback })).LinkAsync(path, Cancel);
+        return await new BlobAssetLinks(_account.Client, links, Options.Create(new NetworkOptions { AllowLoopback = allowLoopback }), Containers.Uploads).LinkAsync(path, Cancel);
     }
 }

@@ -50,6 +50,18 @@ public sealed class ContainerSetupTests(TestStorage storage)
     }
 
     [Fact]
+    public async Task A_wrong_key_of_an_azurite_is_not_waited_for_and_no_role_is_asked_for()
+    {
+        var connection = storage.Azurite.NextAccount();
+        var wrong = new TestAccount(connection.Replace("AccountKey=", "AccountKey=AAAA", StringComparison.Ordinal));
+        var failure = await Assert.ThrowsAsync<StorageUnavailableException>(() => StartAsync(wrong));
+        Assert.Contains("Storage:Blobs", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("account key", failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("role", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(_time.Start, _time.GetUtcNow());
+    }
+
+    [Fact]
     public async Task Storage_that_does_not_answer_stops_the_start_with_a_sentence_that_says_where_it_was_sought()
     {
         _network.Before = _ => throw new IOException("refused");

@@ -57,22 +57,22 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
     {
         var job = JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob)!;
         var state = instance.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.JobState) : null;
-        var run = instance.Outcome switch
-        {
-            null => RunState.Running,
-            "failed" => RunState.Broken,
-            _ => RunState.Completed,
-        };
-        return JobSnapshot.Of(job, state, run, [.. (state?.Receivers ?? []).Select(Notification)]);
+        return JobSnapshot.Of(job, state, RunOf(instance), [.. (state?.Receivers ?? []).Select(Notification)]);
     }
 
     private NotificationState Notification(Receiver receiver)
     {
         var instance = store.Find(receiver.NotificationId);
-        return instance?.Status is { } status
-            ? JsonSerializer.Deserialize(status, PipelineJson.Default.NotificationState)!
-            : new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+        var reported = instance?.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.NotificationState) : null;
+        return NotificationState.Of(receiver, reported, instance is null ? RunState.Running : RunOf(instance));
     }
+
+    private static RunState RunOf(Instance instance) => instance.Outcome switch
+    {
+        null => RunState.Running,
+        "failed" => RunState.Broken,
+        _ => RunState.Completed,
+    };
 
     private static string WriteCursor(Instance last) =>
         Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{last.CreatedAt.UtcTicks.ToString(CultureInfo.InvariantCulture)}|{last.Id}"));

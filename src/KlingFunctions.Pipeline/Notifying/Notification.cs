@@ -34,4 +34,20 @@ public enum DeliveryState
 /// <param name="NextAttemptAt">When the next is due (UTC); null if there is none.</param>
 /// <param name="Reason">Why the last try failed, without secrets.</param>
 public sealed record NotificationState(
-    string Id, string Receiver, DeliveryState State, int Attempts, DateTimeOffset? NextAttemptAt = null, string? Reason = null);
+    string Id, string Receiver, DeliveryState State, int Attempts, DateTimeOffset? NextAttemptAt = null, string? Reason = null)
+{
+    private const string Broke = "The delivery's workflow broke; the log says why. Redeliver when the cause is gone.";
+
+    /// <summary>What an engine knows of a delivery, as a client is to see it.</summary>
+    /// <param name="receiver">Who is told.</param>
+    /// <param name="reported">What its workflow reported last, or returned; null if nothing yet.</param>
+    /// <param name="run">How the workflow stands.</param>
+    public static NotificationState Of(Receiver receiver, NotificationState? reported, RunState run)
+    {
+        var state = reported ?? new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+        // It must not look as if it went on, or nobody would redeliver it.
+        return run is RunState.Broken && state.State is DeliveryState.Pending
+            ? state with { State = DeliveryState.DeadLetter, NextAttemptAt = null, Reason = Broke }
+            : state;
+    }
+}

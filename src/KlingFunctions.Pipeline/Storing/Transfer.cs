@@ -129,7 +129,9 @@ internal sealed class Transfer(
         switch (response.StatusCode)
         {
             case HttpStatusCode.PartialContent when _length > 0 && response.Content.Headers.ContentRange is { } range && range.From == _length
-                && (_total is null || range.Length is null || range.Length == _total):
+                && (_total is null || range.Length is null || range.Length == _total)
+                // Not every server that knows ranges knows If-Range.
+                && (ValidatorOf(response) ?? _validator) == _validator:
                 _total ??= range.Length;
                 return null;
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
@@ -148,8 +150,7 @@ internal sealed class Transfer(
 
         var headers = response.Content.Headers;
         _total = headers.ContentLength;
-        // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
-        _validator = response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : headers.LastModified?.ToString("r");
+        _validator = ValidatorOf(response);
         CheckSize(_total ?? 0);
         // Object stores call what nobody has labelled application/octet-stream or binary/octet-stream. The file's own first bytes decide in
         // the end.
@@ -159,6 +160,10 @@ internal sealed class Transfer(
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
         return null;
     }
+
+    // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
+    private static string? ValidatorOf(HttpResponseMessage response) =>
+        response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("r");
 
     /// <summary>
     /// Lets the store fetch the file from where its headers came from, and reads what it has then: nobody vouches for what he has not seen.
@@ -179,9 +184,10 @@ internal sealed class Transfer(
         {
             await using (copy)
             {
-                while (await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
+                while (_length <= _total
+                    && await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
                 {
-                    Account(buffer.AsSpan(0, count));
+                    Count(buffer.AsSpan(0, count));
                     _hash.AppendData(buffer, 0, count);
                 }
             }
@@ -191,11 +197,12 @@ internal sealed class Transfer(
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        // One that is of another length or format than its headers said is no copy of what they were the headers of.
-        if (Complete() is null && _format!.ContentType == told)
+        // One that is of another length or format than its headers said is no copy of what they were the headers of: the store may have been
+        // served something else. That tells nothing of the file itself.
+        _format = Recognised();
+        if (_length == _total && _format?.ContentType == told)
             return true;
         await OpenAsync(ct);
-        Furthest = 0;
         return false;
     }
 
@@ -259,11 +266,16 @@ internal sealed class Transfer(
         }
     }
 
-    private void Account(ReadOnlySpan<byte> chunk)
+    private void Count(ReadOnlySpan<byte> chunk)
     {
         if (_length < _head.Length)
             chunk[..(int)Math.Min(chunk.Length, _head.Length - _length)].CopyTo(_head.AsSpan((int)_length));
         _length += chunk.Length;
+    }
+
+    private void Account(ReadOnlySpan<byte> chunk)
+    {
+        Count(chunk);
         Furthest = Math.Max(Furthest, _length);
         CheckSize(_length);
         if (_length >= _head.Length)
@@ -306,9 +318,11 @@ internal sealed class Transfer(
         }
     }
 
+    private MediaFormat? Recognised() => MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
+
     private void CheckFormat()
     {
-        _format ??= MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
+        _format ??= Recognised();
         if (_format?.Kind != file.Kind)
         {
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is not {(file.Kind == OutputKind.Video

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Workflow;
 
 /// <summary>
-/// Forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications and their ledger entries. The
-/// stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
+/// Forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications, their ledger entries and a place
+/// in flight that was never given back. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
     IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)

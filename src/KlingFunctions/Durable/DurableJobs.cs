@@ -125,23 +125,25 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
     private async Task<JobSnapshot> SnapshotAsync(OrchestrationMetadata found, CancellationToken cancel)
     {
         var state = Reported(found, PipelineJson.Default.JobState);
-        var run = found switch
-        {
-            { IsCompleted: false } => RunState.Running,
-            { RuntimeStatus: OrchestrationRuntimeStatus.Completed } => RunState.Completed,
-            _ => RunState.Broken,
-        };
         var notifications = new List<NotificationState>();
         foreach (var receiver in state?.Receivers ?? []) notifications.Add(await NotificationAsync(receiver, cancel));
-        return JobSnapshot.Of(InputOf(found), state, run, notifications);
+        return JobSnapshot.Of(InputOf(found), state, RunOf(found), notifications);
     }
 
     private async Task<NotificationState> NotificationAsync(Receiver receiver, CancellationToken cancel)
     {
         var told = await Client.GetInstanceAsync(receiver.NotificationId, getInputsAndOutputs: true, cancel);
-        return (told is null ? null : Reported(told, PipelineJson.Default.NotificationState))
-            ?? new(receiver.NotificationId, receiver.Host, DeliveryState.Pending, 0);
+        return told is null
+            ? NotificationState.Of(receiver, null, RunState.Running)
+            : NotificationState.Of(receiver, Reported(told, PipelineJson.Default.NotificationState), RunOf(told));
     }
+
+    private static RunState RunOf(OrchestrationMetadata found) => found switch
+    {
+        { IsCompleted: false } => RunState.Running,
+        { RuntimeStatus: OrchestrationRuntimeStatus.Completed } => RunState.Completed,
+        _ => RunState.Broken,
+    };
 
     // What it returned is written with its end, what it reported may be a moment behind. Azure Storage says "null" where there is nothing yet.
     private static T? Reported<T>(OrchestrationMetadata found, JsonTypeInfo<T> type)

@@ -53,6 +53,9 @@ public sealed class AzuriteProcess : IAsyncDisposable
         process.BeginErrorReadLine();
         await Task.WhenAny(listens.Task, process.WaitForExitAsync(cancel));
         if (listens.Task.IsCompletedSuccessfully) return new(process, await listens.Task);
+        process.Kill();
+        process.Dispose();
+        cancel.ThrowIfCancellationRequested();
         throw new InvalidOperationException($"Azurite did not come up: {said}");
     }
 

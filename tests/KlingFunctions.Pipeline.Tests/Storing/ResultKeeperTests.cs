@@ -107,6 +107,34 @@ public class ResultKeeperTests
     }
 
     [Fact]
+    public async Task The_rest_of_another_version_is_not_pasted_in_by_a_server_that_knows_ranges_and_no_conditions()
+    {
+        var (first, changed) = (Mp4(2_000_000), Mp4(2_000_000, seed: 1));
+        var source = new Source(first) { ETag = "\"first\"", Cuts = [1_200_000] };
+        var calls = 0;
+        await using var host = await Serving(async context =>
+        {
+            if (calls++ == 0)
+            {
+                await source.Answer(context);
+                return;
+            }
+            var start = (int?)context.Request.GetTypedHeaders().Range?.Ranges.Single().From ?? 0;
+            context.Response.ContentType = "video/mp4";
+            context.Response.Headers.ETag = "\"changed\"";
+            context.Response.ContentLength = changed.Length - start;
+            if (start > 0)
+            {
+                context.Response.StatusCode = 206;
+                context.Response.Headers.ContentRange = $"bytes {start}-{changed.Length - 1}/{changed.Length}";
+            }
+            await context.Response.Body.WriteAsync(changed.AsMemory(start), Ct);
+        });
+        Assert.Equal(Hash(changed), (await KeepVideo(host)).Sha256);
+        Assert.Equal(changed, _store.Files[("job", "video")].Bytes);
+    }
+
+    [Fact]
     public async Task A_transfer_that_gets_nowhere_ends_after_a_few_tries_and_may_be_tried_again_later()
     {
         await using var host = await Serving(new Source(Mp4(2_000_000)) { ETag = "\"tag\"", Cuts = [.. Enumerable.Repeat(1_200_000, 100)] }.Answer);
