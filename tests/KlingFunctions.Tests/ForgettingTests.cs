@@ -2,8 +2,6 @@ using System.Net;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Pipeline.Workflow;
-using KlingFunctions.Simulator;
-using KlingFunctions.Tests.Host;
 using KlingFunctions.Triggers;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -17,16 +15,9 @@ public sealed class ForgettingTests(SharedAzurite azurite)
     [Fact]
     public async Task The_timer_forgets_what_ended_long_enough_ago_and_nothing_that_runs()
     {
-        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, TimeProvider.System, ct: Cancel);
-        await using var receiver = await WebhookReceiver.StartAsync();
-        var account = azurite.NextAccount();
-        var host = await App.StartAsync(new Dictionary<string, string?>(Scene.SettingsFor(runComfy))
-        {
-            ["Storage:Blobs"] = account,
-            ["AzureWebJobsStorage"] = account,
-            ["Pipeline:KeepFor"] = "00:00:01",
-        });
-        await using var scene = new Scene(new FunctionsHostUnderTest(host), runComfy, receiver);
+        await using var stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
+        var (host, scene, runComfy, receiver) = (stage.App, stage.Scene, stage.Scene.RunComfy, stage.Scene.Receiver);
         var ended = await scene.SubmitAsync(scene.Request(receiver.Url));
         await scene.Host.RunUntilAsync(ended, job => job.GetProperty("notifications") is var n && n.GetArrayLength() > 0 && n[0].GetProperty("state").GetString() == "delivered");
         runComfy.Behaviour = runComfy.Behaviour with { Slots = 0 };

@@ -2,8 +2,6 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Simulator;
-using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Tests;
 
@@ -12,8 +10,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
 {
     private const string Recipe = """{"prompt": "@Image1 turns slowly", "image_urls": ["$asset"]}""";
 
-    private SimulatorHost _runComfy = null!;
-    private FunctionsHost _host = null!;
+    private Stage _stage = null!;
     private BlobContainerClient _uploads = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -21,19 +18,12 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var moment = TimeSpan.FromMilliseconds(300);
-        _runComfy = await SimulatorHost.StartAsync(new() { QueueTime = moment, RunTime = moment }, TimeProvider.System);
-        var account = azurite.NextAccount();
-        _uploads = new BlobServiceClient(account).GetBlobContainerClient(Containers.Uploads);
-        _host = await App.StartAsync(
-            new Dictionary<string, string?>(Scene.SettingsFor(_runComfy)) { ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account, ["WEBSITE_HOSTNAME"] = "kling.example.com" },
-            timersAtMost: TimeSpan.FromSeconds(1));
+        _stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = moment, RunTime = moment }, [("WEBSITE_HOSTNAME", "kling.example.com")], timersAtMost: TimeSpan.FromSeconds(1));
+        _uploads = new BlobServiceClient(_stage.Account).GetBlobContainerClient(Containers.Uploads);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _host.DisposeAsync();
-        await _runComfy.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _stage.DisposeAsync();
 
     [Fact]
     public async Task A_blob_event_that_is_delivered_three_times_starts_one_job()
@@ -44,7 +34,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         await TellAsync("orders/walk.json");
         Assert.Single(await JobsAsync());
         Assert.Equal("succeeded", Scene.StatusOf(job));
-        Assert.Equal(1, _runComfy.Account.AcceptedCount);
+        Assert.Equal(1, _stage.Scene.RunComfy.Account.AcceptedCount);
         Assert.StartsWith("https://kling.example.com/api/videos/", job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
     }
 
@@ -59,11 +49,11 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         await TellAsync("spin/robot.png");
         var job = await EndAsync(Assert.Single(await JobsAsync()));
         Assert.Equal("succeeded", Scene.StatusOf(job));
-        var submitted = Assert.Single(_runComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
+        var submitted = Assert.Single(_stage.Scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
         Assert.Contains("/uploads/spin/robot.png?", submitted, StringComparison.Ordinal);
         var signature = submitted[(submitted.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0];
         Assert.DoesNotContain(signature, job.GetRawText(), StringComparison.Ordinal);
-        Assert.DoesNotContain(_host.Logs, line => line.Contains(signature, StringComparison.Ordinal));
+        Assert.DoesNotContain(_stage.App.Logs, line => line.Contains(signature, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -109,23 +99,22 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
-    private Task TellAsync(string name) => _host.SendBlobEventAsync(Containers.Uploads, name);
+    private Task TellAsync(string name) => _stage.App.SendBlobEventAsync(Containers.Uploads, name);
 
     private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
 
     private async Task PutImageAsync(string name)
     {
         using var http = new HttpClient();
-        var image = await http.GetByteArrayAsync(new Uri(_runComfy.BaseUrl, "/simulator/images/robot-front.png"), Cancel);
+        var image = await http.GetByteArrayAsync(new Uri(_stage.Scene.RunComfy.BaseUrl, "/simulator/images/robot-front.png"), Cancel);
         await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(image), overwrite: true, Cancel);
     }
 
     private async Task<IReadOnlyList<string>> JobsAsync()
     {
-        using var answer = await _host.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
+        using var answer = await _stage.App.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
         return [.. (await Scene.JsonOf(answer)).GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!)];
     }
 
-    private Task<JsonElement> EndAsync(string id) =>
-        new FunctionsHostUnderTest(_host).RunUntilAsync(id, job => Scene.StatusOf(job) is "succeeded" or "failed" or "cancelled");
+    private Task<JsonElement> EndAsync(string id) => _stage.Scene.EndAsync(id);
 }

@@ -28,7 +28,7 @@ public sealed partial class OldJobs(
         var forgotten = 0;
         await foreach (var job in jobs.AcceptedBeforeAsync(before, cancel))
         {
-            if (!IsDone(job) || job.State.UpdatedAt > before || await WouldStartAnewAsync(job.Job, cancel)) continue;
+            if (!IsOld(job) || !IsDone(job) || await WouldStartAnewAsync(job.Job, cancel)) continue;
             // One whose workflow broke has kept its place.
             if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);
             // The job itself comes last: if this breaks off in between, the next time finds it again.
@@ -40,8 +40,7 @@ public sealed partial class OldJobs(
         return forgotten;
     }
 
-    private static bool IsDone(JobSnapshot job) =>
-        !job.IsRunning && job.State.HasEnded() && job.Notifications.All(n => n.State is not DeliveryState.Pending);
+    private static bool IsDone(JobSnapshot job) => job.State.HasEnded() && job.Notifications.All(n => n.State is not DeliveryState.Pending);
 
     /// <summary>Where uploads are looked at again and again, one that lies there as it was would start its job anew, and be paid for again.</summary>
     private async Task<bool> WouldStartAnewAsync(VideoJob job, CancellationToken cancel) =>

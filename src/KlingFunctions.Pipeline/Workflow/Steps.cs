@@ -10,9 +10,11 @@ namespace KlingFunctions.Pipeline.Workflow;
 /// </summary>
 public static class Steps
 {
-    // A step that throws has met something that is not its own business (a full disk, a lost connection to the store). All of these are
-    // harmless to repeat, the submission too: its ledger entry keeps a second run from paying.
-    private static readonly RetryPolicy Patient = new(8, TimeSpan.FromSeconds(2), 3, TimeSpan.FromMinutes(5));
+    /// <summary>
+    /// For a step that throws where it has met something that is not its own business: a full disk, a lost connection to the store. All
+    /// that have it are harmless to repeat, the submission too: its ledger entry keeps a second run from paying.
+    /// </summary>
+    public static readonly RetryPolicy Patient = new(8, TimeSpan.FromSeconds(2), 3, TimeSpan.FromMinutes(5));
 
     /// <summary>Takes one of the day's jobs, if there is one: for uploads, which nobody can be told to send again tomorrow.</summary>
     public static readonly Step<string, Turn> TakeDay = new("TakeDay", Patient);

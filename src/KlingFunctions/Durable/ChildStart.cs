@@ -10,6 +10,5 @@ namespace KlingFunctions.Durable;
 public sealed record ChildStart(string Workflow, string Id, JsonElement Input)
 {
     /// <summary>The activity: harmless to repeat, for the id is explicit and what is there is left as it is.</summary>
-    public static readonly Step<ChildStart, bool> Step =
-        new("StartChild", new(8, TimeSpan.FromSeconds(2), 3, TimeSpan.FromMinutes(5)));
+    public static readonly Step<ChildStart, bool> Step = new("StartChild", Steps.Patient);
 }

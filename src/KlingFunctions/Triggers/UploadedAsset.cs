@@ -18,4 +18,16 @@ public sealed class UploadedAsset(UploadIntake intake, PublicAddress address)
         [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.EventGrid)] BlobClient blob,
         [DurableClient] DurableTaskClient client,
         CancellationToken cancel) => intake.TakeAsync(blob.Name, address.Value, cancel);
+
+#if DEBUG
+    /// <summary>
+    /// By scanning the container, for Azurite, which sends no events. Debug builds alone have it, which is what <c>func start</c> builds; a
+    /// deployment is a release build. Flex Consumption takes no trigger of this kind, and never sees one.
+    /// </summary>
+    [Function("PolledUploads")]
+    public Task PollAsync(
+        [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.LogsAndContainerScan)] BlobClient blob,
+        [DurableClient] DurableTaskClient client,
+        CancellationToken cancel) => RunAsync(blob, client, cancel);
+#endif
 }
