@@ -52,6 +52,7 @@ internal static class LocalHost
         // Steps under way may finish before the host is gone: one of them may be a paid POST.
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(70));
 
+        services.AddExceptionHandler<JournalErrors>();
         services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
         services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());

@@ -91,24 +91,6 @@ public sealed class LocalHostTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_hosts_on_one_data_directory_are_one_too_many()
-    {
-        await using var first = new JournalDatabase(_folder.FullName);
-        var failure = Assert.Throws<JournalException>(() => new JournalDatabase(_folder.FullName));
-        Assert.Contains(_folder.FullName, failure.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_file_that_is_no_journal_is_left_as_it_is()
-    {
-        var file = Path.Combine(_folder.FullName, "journal.db");
-        await File.WriteAllTextAsync(file, new string('x', 4096), TestContext.Current.CancellationToken);
-        var failure = Assert.Throws<JournalException>(() => new JournalDatabase(_folder.FullName));
-        Assert.Contains(file, failure.Message, StringComparison.Ordinal);
-        Assert.Equal(new string('x', 4096), await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
-    }
-
-    [Fact]
     public async Task One_trace_goes_from_the_call_to_the_webhook()
     {
         var steps = new System.Collections.Concurrent.ConcurrentBag<Activity>();

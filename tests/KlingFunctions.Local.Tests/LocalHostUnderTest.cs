@@ -28,6 +28,8 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
 
     public IServiceProvider Services => _app.Services;
 
+    public string Data => _folder.FullName;
+
     public string Inbox => Path.Combine(_folder.FullName, "inbox");
 
     private WorkflowEngine Engine => _app.Services.GetRequiredService<WorkflowEngine>();

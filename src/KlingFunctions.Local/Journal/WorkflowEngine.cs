@@ -17,7 +17,7 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     /// <summary>Nobody sleeps longer than this on a timer: meanwhile the clock may be set forward.</summary>
     internal static readonly TimeSpan LongestSleep = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
 
     // The dispatcher alone adds and removes.
     private readonly ConcurrentDictionary<string, WorkflowRun> _running = [];
@@ -92,7 +92,7 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
             }
             catch (Exception e)
             {
-                LogDispatchFailed(logger, e);
+                LogDispatchFailed(logger, e is JournalException ? null : e, e.Message);
                 await Task.WhenAny(Task.Delay(AfterABrokenRun, time, stoppingToken));
             }
         }
@@ -119,7 +119,7 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         catch (Exception e)
         {
             // The journal could not be written, say. Nothing is lost: the instance is still due, and replays.
-            LogRunFailed(logger, e, id);
+            LogRunFailed(logger, e is JournalException ? null : e, id, e.Message);
             await Task.WhenAny(Task.Delay(AfterABrokenRun, time, stopping));
         }
         finally
@@ -140,9 +140,9 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
 
     private void Wake() => _news.Writer.TryWrite(null);
 
-    [LoggerMessage(LogLevel.Error, "The run of {InstanceId} broke off; it goes on from the journal in a few seconds.")]
-    private static partial void LogRunFailed(ILogger logger, Exception e, string instanceId);
+    [LoggerMessage(LogLevel.Error, "The run of {InstanceId} broke off; it goes on from the journal in a few seconds. {Reason}")]
+    private static partial void LogRunFailed(ILogger logger, Exception? e, string instanceId, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The journal could not be read; the next try is in a few seconds.")]
-    private static partial void LogDispatchFailed(ILogger logger, Exception e);
+    [LoggerMessage(LogLevel.Error, "The journal could not be read; the next try is in a few seconds. {Reason}")]
+    private static partial void LogDispatchFailed(ILogger logger, Exception? e, string reason);
 }
