@@ -71,6 +71,14 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
         await OpenAsync();
     }
 
+    /// <summary>The same, with something done while it is off.</summary>
+    public async Task KillAsync(Action whileOff)
+    {
+        await CloseAsync();
+        whileOff();
+        await OpenAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();

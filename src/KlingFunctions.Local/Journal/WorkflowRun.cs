@@ -154,6 +154,7 @@ internal sealed partial class WorkflowRun(
     {
         var now = time.GetUtcNow();
         var happened = new List<Happening>();
+        if (now < context.Now - WorkflowEngine.ClockTolerance) happened.Add(new(HappeningKind.ClockSetBack, 0, "clock", null, now));
         while (_finished.Reader.TryRead(out var finished))
         {
             if (ReferenceEquals(finished, Nudge)) continue;
