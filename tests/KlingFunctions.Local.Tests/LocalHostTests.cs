@@ -26,6 +26,7 @@ public sealed class LocalHostTests : IDisposable
         var settings = Scene.SettingsFor(runComfy);
         settings["Local:ApiKey"] = Key;
         await using var host = await LocalHostUnderTest.StartAsync(settings, _time);
+        host.Http.DefaultRequestHeaders.Clear();
         Assert.Equal(HttpStatusCode.OK, await GetAsync(host, "/api/health"));
         Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(host, "/api/videos"));
         Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(host, "/api/openapi.json"));
