@@ -69,7 +69,8 @@ internal sealed class InstanceStore(JournalDatabase database)
             $"""
             SELECT {Columns} FROM instances
             WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR $4 =
-                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(status ->> '$.status', input ->> '$.state.status', 'accepted') END)
+                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(
+                    CASE WHEN json_valid(status) THEN status ->> '$.status' END, CASE WHEN json_valid(input) THEN input ->> '$.state.status' END, 'accepted') END)
             ORDER BY created_at DESC, id DESC LIMIT $5
             """,
             ReadInstance, workflow, createdAt, id, status, limit));

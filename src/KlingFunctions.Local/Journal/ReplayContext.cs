@@ -114,6 +114,7 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
             throw new NotDeterministicException(Id, happening, null);
         }
         if (task.Name != happening.Name) throw new NotDeterministicException(Id, happening, task.Name);
+        if (!Enum.IsDefined(happening.Kind)) throw new NotDeterministicException(Id, happening, task.Name);
         if (happening.Kind is HappeningKind.StepFailed) task.Done.SetException(new StepFailedException(happening.Name, happening.Value!));
         else task.Done.SetResult(happening.Value);
     }
