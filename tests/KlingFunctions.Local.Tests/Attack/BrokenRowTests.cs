@@ -40,7 +40,9 @@ public sealed class BrokenRowTests
             Assert.Equal("internal_error", (await Scene.JsonOf(broken)).GetProperty("code").GetString());
         }
         _time.Advance(TimeSpan.FromDays(2));
-        Assert.Equal(2, await host.Services.GetRequiredService<OldJobs>().ForgetAsync(Cancel));
+        // By hand too: what the timer does when that time is over may be under way still.
+        await host.Services.GetRequiredService<OldJobs>().ForgetAsync(Cancel);
+        Assert.Empty(await ListAsync(scene, ""));
         Assert.NotNull(host.Services.GetRequiredService<InstanceStore>().Find(ids[1]));
     }
 
