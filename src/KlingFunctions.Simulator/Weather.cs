@@ -10,7 +10,11 @@ namespace KlingFunctions.Simulator;
 /// </para>
 /// </summary>
 /// <example><c>--Simulator:Weather:Seed 7</c>, or <c>PATCH /simulator/behaviour</c> with <c>{"weather": {"seed": 7}}</c>.</example>
-public sealed record Weather
+/// <param name="Seed">What the troubles are drawn from.</param>
+/// <param name="Gusts">Which part of all calls is struck by a gust, from 0 to 1.</param>
+/// <param name="Storms">Which part of the time a storm lasts, from 0 to 1.</param>
+/// <param name="StormSeconds">How long a storm lasts at least, in seconds, 1 or more: a token that lapses comes back after it.</param>
+public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0.1, int StormSeconds = 300)
 {
     private static readonly FaultKind[] Refusals =
         [FaultKind.TooManyRequests, FaultKind.BadToken, FaultKind.NoBalance, FaultKind.Forbidden, FaultKind.NotFound];
@@ -28,18 +32,6 @@ public sealed record Weather
         FaultKind.HtmlPage, FaultKind.BadToken, FaultKind.NoBalance,
     ];
 
-    /// <summary>What the troubles are drawn from.</summary>
-    public int Seed { get; init; }
-
-    /// <summary>Which part of all calls is struck by a gust, from 0 to 1.</summary>
-    public double Gusts { get; init; } = 0.2;
-
-    /// <summary>Which part of the time a storm lasts, from 0 to 1.</summary>
-    public double Storms { get; init; } = 0.1;
-
-    /// <summary>How long a storm lasts, positive: a token that lapses comes back after it.</summary>
-    public TimeSpan StormLength { get; init; } = TimeSpan.FromMinutes(5);
-
     /// <summary>What strikes a call, if anything does.</summary>
     /// <param name="call">Its kind.</param>
     /// <param name="request">The number of the request it asks about, in the order of acceptance; -1 for none.</param>
@@ -48,7 +40,7 @@ public sealed record Weather
     /// <param name="behaviour">How the provider behaves otherwise.</param>
     internal Strike? On(ApiCall call, int request, int number, DateTimeOffset now, Behaviour behaviour)
     {
-        var storm = Draw(-1, now.UtcTicks / StormLength.Ticks, 0);
+        var storm = Draw(-1, now.ToUnixTimeSeconds() / Math.Max(1, StormSeconds), 0);
         if (storm.NextDouble() < Storms && call != ApiCall.Download)
             return Strike(new(call, Pick(storm, InStorms)), Draw((int)call, request, number), behaviour);
         var gust = Draw((int)call, request, number);
