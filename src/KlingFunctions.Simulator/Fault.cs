@@ -48,6 +48,12 @@ public enum FaultKind
     /// </summary>
     WrongLength,
 
+    /// <summary>
+    /// A download of which half comes, under a Content-Length that fits: the loss shows in the file alone. With other calls the same as
+    /// <see cref="Truncated"/>.
+    /// </summary>
+    Halved,
+
     /// <summary>408.</summary>
     RequestTimeout,
 

@@ -21,7 +21,7 @@ internal static class FaultAnswers
         return kind switch
         {
             FaultKind.Hang or FaultKind.Dropped => Results.Empty,
-            FaultKind.Truncated or FaultKind.WrongLength => new BrokenOff(BrokenJson),
+            FaultKind.Truncated or FaultKind.WrongLength or FaultKind.Halved => new BrokenOff(BrokenJson),
             FaultKind.RequestTimeout => ApiError.RequestTimeout.Answer(behaviour),
             FaultKind.TooManyRequests => ApiError.TooManyRequests.Answer(behaviour),
             FaultKind.ServerError => ApiError.Internal.Answer(behaviour),

@@ -50,13 +50,8 @@ internal static class Routes
             // Who carries the call out may want to know that its answer is spoilt.
             http.Features.Set(strike);
             if (fault.Kind == FaultKind.Slow) return new SlowAnswer((IResult)(await next(context))!, behaviour, simulation.Time);
-            if (call == ApiCall.Download && fault.Kind is FaultKind.Truncated or FaultKind.WrongLength)
-            {
-                var answer = await next(context);
-                return answer is not FileAnswer file ? answer
-                    : fault.Kind is FaultKind.Truncated ? file with { BreaksOffAfter = Math.Max(1, behaviour.TruncatesAfter) }
-                    : file with { Behaviour = file.Behaviour with { FileLength = FileLength.TooLong } };
-            }
+            if (call == ApiCall.Download && fault.Kind is FaultKind.Truncated or FaultKind.WrongLength or FaultKind.Halved)
+                return await next(context) is var answer && answer is FileAnswer file ? file.Spoilt(fault.Kind, behaviour) : answer;
             if (fault.Late) await next(context);
             var stopping = http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
             return await FaultAnswers.Strike(strike, http, simulation, stopping);

@@ -52,7 +52,7 @@ public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0
         FaultKind[] kinds = call switch
         {
             ApiCall.Submit => [.. Everywhere, FaultKind.BadToken, FaultKind.NoBalance, FaultKind.Forbidden],
-            ApiCall.Download => [.. Everywhere, FaultKind.WrongLength, FaultKind.Forbidden, FaultKind.NotFound],
+            ApiCall.Download => [.. Everywhere, FaultKind.WrongLength, FaultKind.Halved, FaultKind.Forbidden, FaultKind.NotFound],
             _ => [.. Everywhere, FaultKind.UnknownStatus, FaultKind.BadToken, FaultKind.NoBalance, FaultKind.Forbidden, FaultKind.NotFound],
         };
         var kind = Pick(draw, kinds);

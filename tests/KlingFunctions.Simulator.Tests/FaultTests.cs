@@ -168,6 +168,17 @@ public class FaultTests
     }
 
     [Fact]
+    public async Task A_download_can_be_half_of_the_file_and_look_whole()
+    {
+        await using var provider = await Provider.Start();
+        var url = await provider.Finished();
+        provider.Host.Inject(new(ApiCall.Download, FaultKind.Halved));
+        var (half, whole) = (await provider.Fetch(url), await provider.Fetch(url));
+        Assert.True(half.IsComplete);
+        Assert.Equal(whole.Bytes[..(whole.Bytes.Length / 2)], half.Bytes);
+    }
+
+    [Fact]
     public async Task The_account_says_whose_client_was_not_told()
     {
         await using var provider = await Provider.Start();

@@ -65,6 +65,16 @@ public class ResultKeeperTests
     }
 
     [Fact]
+    public async Task A_video_that_ends_in_the_middle_of_one_of_its_boxes_is_not_taken_for_whole_whatever_length_the_server_names()
+    {
+        byte[] video = [.. "\0\0\0\u0010ftypisom\0\0\0\0"u8, 0, 0x0F, 0x42, 0x40, .. "mdat"u8, .. Mp4(999_992)];
+        var asked = 0;
+        await using var host = await Serving(context => new Source(asked++ == 0 ? video[..500_000] : video).Answer(context));
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+        Assert.Equal(video, _store.Files[("job", "video")].Bytes);
+    }
+
+    [Fact]
     public async Task A_server_that_ignores_ranges_is_taken_from_the_start()
     {
         var video = Mp4(2_000_000);
