@@ -299,10 +299,10 @@ public class ResultKeeperTests
         { "video/mp4", "<html>sign in</html>"u8.ToArray(), false },
         { "video/mp4", [], false },
         { "video/mp4", [.. "\0\0\0\x1c"u8, .. "ftypavif"u8, .. new byte[100]], false },
-        { "video/mp4", Mp4(20), true },
+        { "video/mp4", Mp4(24), true },
         { "video/webm; codecs=vp9", [0x1A, 0x45, 0xDF, 0xA3, 0x9F, 0x42, 0x82, 0x84, .. "webm"u8], true },
-        { "binary/octet-stream", Mp4(20), true },
-        { null, Mp4(20), true },
+        { "binary/octet-stream", Mp4(24), true },
+        { null, Mp4(24), true },
     };
 
     [Theory]
