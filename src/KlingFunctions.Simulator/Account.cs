@@ -47,11 +47,12 @@ public sealed class Account
     /// <summary>How many calls of a kind came in for one request.</summary>
     public int Calls(ApiCall call, string requestId) => _callsById.GetValueOrDefault((call, requestId));
 
-    internal void Received(ApiCall call, string? requestId, bool withToken)
+    /// <summary>Books a call. Which of its kind it is, from 1: of those about its request, if it asks about one.</summary>
+    internal int Received(ApiCall call, string? requestId, bool withToken)
     {
-        Interlocked.Increment(ref _calls[(int)call]);
-        if (requestId is not null) _callsById.AddOrUpdate((call, requestId), 1, (_, count) => count + 1);
+        var number = Interlocked.Increment(ref _calls[(int)call]);
         if (call == ApiCall.Download && withToken) Interlocked.Increment(ref _downloadsWithToken);
+        return requestId is null ? number : _callsById.AddOrUpdate((call, requestId), 1, (_, count) => count + 1);
     }
 
     /// <summary>Books a submission, unless the money does not suffice.</summary>
@@ -95,7 +96,8 @@ public sealed class Account
 /// <param name="At">When.</param>
 /// <param name="PriceUsd">Its price in US dollars: 0.56 for 5 s, 1.12 for 10 s.</param>
 /// <param name="Input">The body as it came.</param>
-public sealed record Submission(string RequestId, DateTimeOffset At, decimal PriceUsd, JsonElement Input);
+/// <param name="SpoiltBy">What kept its answer from the client, or at least from coming as it should; null if nothing did.</param>
+public sealed record Submission(string RequestId, DateTimeOffset At, decimal PriceUsd, JsonElement Input, FaultKind? SpoiltBy = null);
 
 /// <summary>A cancel call.</summary>
 /// <param name="RequestId">The request.</param>

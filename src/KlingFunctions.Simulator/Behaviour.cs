@@ -48,6 +48,9 @@ public sealed record Behaviour
     /// <summary>Retry-After is an HTTP date, not a number of seconds.</summary>
     public bool RetryAfterIsDate { get; init; }
 
+    /// <summary>How far the provider's clock is ahead of this one, or behind it if negative: the dates in Retry-After are off by it.</summary>
+    public TimeSpan ClockSkew { get; init; }
+
     /// <summary>What becomes of an input that breaks the model's schema. Undocumented.</summary>
     public BadInput BadInput { get; init; }
 
@@ -125,8 +128,17 @@ public sealed record Behaviour
     /// <summary>How many bytes a download gets through before <see cref="FaultKind.Truncated"/> ends it. At least 1.</summary>
     public int TruncatesAfter { get; init; } = 4096;
 
+    /// <summary>How many bytes of an answer that is struck by <see cref="FaultKind.Slow"/> come at once. At least 1.</summary>
+    public int SlowBytes { get; init; } = 64;
+
+    /// <summary>The pause between two such pieces.</summary>
+    public TimeSpan SlowPause { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>The faults that wait for the next calls, first come first. Each is used up as it strikes.</summary>
     public IReadOnlyList<Fault> Faults { get; init; } = [];
+
+    /// <summary>Passing troubles without end, drawn from a seed, for the calls that none of <see cref="Faults"/> waits for. Null: none.</summary>
+    public Weather? Weather { get; init; }
 }
 
 /// <summary>The words for the states. The defaults are the documented ones.</summary>

@@ -18,6 +18,7 @@ internal static class ControlRoutes
 
         GET  /simulator/account             what was asked, accepted, paid
         GET  /simulator/behaviour           the knobs; PUT sets them (the rest goes back to the default), PATCH changes some
+                                    {"weather": {"seed": 7}} strikes calls with passing troubles
         POST /simulator/reset               forgets everything
         GET  /simulator/images/{name}       sample images:
         """;

@@ -73,6 +73,14 @@ internal sealed record FileAnswer(byte[] Start, long Length, string ContentType,
     /// <summary>How many bytes come before the connection closes; null for all of them.</summary>
     public int? BreaksOffAfter { get; init; }
 
+    /// <summary>The same with one more flaw.</summary>
+    public FileAnswer Spoilt(FaultKind kind, Behaviour behaviour) => kind switch
+    {
+        FaultKind.WrongLength => this with { Behaviour = Behaviour with { FileLength = FileLength.TooLong } },
+        FaultKind.Halved => this with { Behaviour = Behaviour with { FileLength = FileLength.Half } },
+        _ => this with { BreaksOffAfter = Math.Max(1, behaviour.TruncatesAfter) },
+    };
+
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;

@@ -40,6 +40,20 @@ public enum FaultKind
     /// <summary>The answer breaks off in its middle; a download after <see cref="Behaviour.TruncatesAfter"/> bytes.</summary>
     Truncated,
 
+    /// <summary>The answer is right, and comes <see cref="Behaviour.SlowBytes"/> at a time.</summary>
+    Slow,
+
+    /// <summary>
+    /// A download whose Content-Length promises 1,000 bytes more than come. With other calls the same as <see cref="Truncated"/>.
+    /// </summary>
+    WrongLength,
+
+    /// <summary>
+    /// A download of which half comes, under a Content-Length that fits: the loss shows in the file alone. With other calls the same as
+    /// <see cref="Truncated"/>.
+    /// </summary>
+    Halved,
+
     /// <summary>408.</summary>
     RequestTimeout,
 

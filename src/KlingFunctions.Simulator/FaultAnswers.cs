@@ -8,20 +8,20 @@ internal static class FaultAnswers
 {
     private const string BrokenJson = "{\"request_id\": \"";
 
-    public static async Task<IResult> Strike(FaultKind kind, HttpContext http, Simulation simulation, CancellationToken stopping)
+    public static async Task<IResult> Strike(Strike strike, HttpContext http, Simulation simulation, CancellationToken stopping)
     {
-        var behaviour = simulation.Behaviour;
+        var (kind, behaviour) = (strike.Fault.Kind, strike.Behaviour);
         if (kind == FaultKind.Hang)
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
-            await Task.Delay(Timeout.Infinite, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await simulation.HangAsync(either.Token);
         }
         if (kind is FaultKind.Hang or FaultKind.Dropped) http.Abort();
         if (kind is FaultKind.TooManyRequests or FaultKind.Unavailable) AddRetryAfter(http.Response, behaviour, simulation.Now);
         return kind switch
         {
             FaultKind.Hang or FaultKind.Dropped => Results.Empty,
-            FaultKind.Truncated => new BrokenOff(BrokenJson),
+            FaultKind.Truncated or FaultKind.WrongLength or FaultKind.Halved => new BrokenOff(BrokenJson),
             FaultKind.RequestTimeout => ApiError.RequestTimeout.Answer(behaviour),
             FaultKind.TooManyRequests => ApiError.TooManyRequests.Answer(behaviour),
             FaultKind.ServerError => ApiError.Internal.Answer(behaviour),
@@ -36,7 +36,7 @@ internal static class FaultAnswers
             FaultKind.NoBalance => ApiError.NoBalance(behaviour.NoBalanceStatusCode).Answer(behaviour),
             FaultKind.Forbidden => ApiError.Forbidden.Answer(behaviour),
             FaultKind.NotFound => ApiError.NotFound.Answer(behaviour),
-            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
+            _ => throw new InvalidOperationException($"{kind} strikes nothing."),
         };
     }
 
@@ -44,7 +44,7 @@ internal static class FaultAnswers
     {
         if (behaviour.RetryAfter is not { } wait) return;
         response.Headers.RetryAfter = behaviour.RetryAfterIsDate
-            ? (now + wait).ToString("R", CultureInfo.InvariantCulture)
+            ? (now + behaviour.ClockSkew + wait).ToString("R", CultureInfo.InvariantCulture)
             : Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
     }
 

@@ -43,16 +43,18 @@ internal static class Routes
         {
             var http = context.HttpContext;
             var withToken = http.Request.Headers.Authorization.Count > 0;
-            simulation.Account.Received(call, http.GetRouteValue("id") as string, withToken);
-            if (simulation.TakeFault(call) is not { } fault) return await next(context);
-            if (call == ApiCall.Download && fault.Kind == FaultKind.Truncated)
-            {
-                var answer = await next(context);
-                return answer is FileAnswer file ? file with { BreaksOffAfter = Math.Max(1, simulation.Behaviour.TruncatesAfter) } : answer;
-            }
+            var requestId = http.GetRouteValue("id") as string;
+            var number = simulation.Account.Received(call, requestId, withToken);
+            if (simulation.Meet(call, requestId, number) is not { } strike) return await next(context);
+            var (fault, behaviour) = strike;
+            // Who carries the call out may want to know that its answer is spoilt.
+            http.Features.Set(strike);
+            if (fault.Kind == FaultKind.Slow) return new SlowAnswer((IResult)(await next(context))!, behaviour, simulation.Time);
+            if (call == ApiCall.Download && fault.Kind is FaultKind.Truncated or FaultKind.WrongLength or FaultKind.Halved)
+                return await next(context) is var answer && answer is FileAnswer file ? file.Spoilt(fault.Kind, behaviour) : answer;
             if (fault.Late) await next(context);
             var stopping = http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
-            return await FaultAnswers.Strike(fault.Kind, http, simulation, stopping);
+            return await FaultAnswers.Strike(strike, http, simulation, stopping);
         });
         if (call != ApiCall.Download) route.AddEndpointFilter((context, next) => Authorised(context, next, simulation));
     }
@@ -87,7 +89,7 @@ internal static class Routes
         if (faults.Count > 0 && behaviour.BadInput != BadInput.FailsLater)
             return ApiError.BadInput(behaviour.BadInput == BadInput.RejectedWith400 ? 400 : 422, faults).Answer(behaviour);
         var failure = faults.Count > 0 ? $"{string.Join('.', faults[0].Path)}: {faults[0].Message}" : null;
-        return simulation.Submit(input, failure) is { } request
+        return simulation.Submit(input, failure, http.Features.Get<Strike>()?.Fault.Kind) is { } request
             ? Answers.Submitted(request, behaviour, Host(http))
             : ApiError.NoBalance(behaviour.NoBalanceStatusCode).Answer(behaviour);
     }

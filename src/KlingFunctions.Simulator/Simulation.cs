@@ -16,11 +16,17 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
     private readonly List<int> _cancelledInQueue = [];
     private Behaviour _behaviour = behaviour;
     private int _head;
+    private int _hanging;
     private DateTimeOffset _now = time.GetUtcNow();
 
     public Account Account { get; } = new();
 
     public DateTimeOffset Now => time.GetUtcNow();
+
+    public TimeProvider Time => time;
+
+    /// <summary>How many calls hang just now.</summary>
+    public int Hanging => Volatile.Read(ref _hanging);
 
     public Behaviour Behaviour
     {
@@ -37,7 +43,29 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    public Fault? TakeFault(ApiCall call)
+    /// <summary>What strikes a call: a fault that waits for one of its kind, which is used up by it, or else the weather.</summary>
+    /// <param name="call">The kind of call.</param>
+    /// <param name="requestId">The request it asks about; null for none.</param>
+    /// <param name="number">Which call of this kind about this request it is, from 1.</param>
+    public Strike? Meet(ApiCall call, string? requestId, int number)
+    {
+        lock (_lock)
+        {
+            if (TakeFault(call) is { } fault) return new(fault, _behaviour);
+            var request = requestId is not null && _numbers.TryGetValue(requestId, out var known) ? known : -1;
+            return _behaviour.Weather?.On(call, request, number, Now, _behaviour);
+        }
+    }
+
+    /// <summary>Lets a call hang until somebody gives up.</summary>
+    public async Task HangAsync(CancellationToken givenUp)
+    {
+        Interlocked.Increment(ref _hanging);
+        await Task.Delay(Timeout.Infinite, givenUp).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Interlocked.Decrement(ref _hanging);
+    }
+
+    private Fault? TakeFault(ApiCall call)
     {
         lock (_lock)
         {
@@ -53,13 +81,13 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
     }
 
     /// <summary>Accepts a request, or returns null if the balance does not suffice.</summary>
-    public Request? Submit(JsonElement input, string? failure)
+    public Request? Submit(JsonElement input, string? failure, FaultKind? spoiltBy = null)
     {
         lock (_lock)
         {
             Advance();
             var (id, price) = (Guid.NewGuid().ToString(), ModelInput.PriceUsd(input));
-            if (!Account.TryCharge(new(id, _now, price, input), _behaviour.BalanceUsd)) return null;
+            if (!Account.TryCharge(new(id, _now, price, input, spoiltBy), _behaviour.BalanceUsd)) return null;
             var request = new Request(id, _requests.Count, _now, input, price, failure ?? _behaviour.FailsWith);
             _numbers[request.Id] = request.Number;
             _requests.Add(request);

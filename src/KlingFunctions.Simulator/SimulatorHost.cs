@@ -26,6 +26,9 @@ public sealed class SimulatorHost : IAsyncDisposable
     /// <summary>What was accepted, and what it cost.</summary>
     public Account Account => _simulation.Account;
 
+    /// <summary>How many calls are struck by <see cref="FaultKind.Hang"/> just now, and wait for their clients to give up.</summary>
+    public int Hanging => _simulation.Hanging;
+
     /// <summary>How it behaves from the next call on.</summary>
     public Behaviour Behaviour
     {

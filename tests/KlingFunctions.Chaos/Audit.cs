@@ -62,9 +62,9 @@ internal sealed class Audit
         None("is in the ledger and not in the account", ledger.Except(account.Accepted.Select(s => s.RequestId)));
         // What was never in doubt is in the ledger; and so is what the operator found, and told the job.
         None("was paid and is not in the ledger", account.Accepted
-            .Where(s => !ledger.Contains(s.RequestId) && orders.Any(o => People.IsOf(s, o) && !o.WasInDoubt)).Select(s => s.RequestId));
+            .Where(s => !ledger.Contains(s.RequestId) && orders.Any(o => People.IsOf(s, o) && !MayBeInDoubt(o))).Select(s => s.RequestId));
         None("has an intent without an id, and was never in doubt", Rows("SELECT key FROM submissions WHERE request_id IS NULL")
-            .Where(key => !orders.Any(o => o.WasInDoubt && key.StartsWith(o.Id!, StringComparison.Ordinal))));
+            .Where(key => !orders.Any(o => MayBeInDoubt(o) && key.StartsWith(o.Id!, StringComparison.Ordinal))));
     }
 
     private async Task OrderAsync(Order order, CancellationToken cancel)
@@ -75,12 +75,17 @@ internal sealed class Audit
             return;
         }
         var paid = _ordeal.RunComfy.Account.Accepted.Where(s => People.IsOf(s, order)).Select(s => s.RequestId).ToList();
-        if (paid.Count > order.MayBePaid) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {order.MayBePaid} would be right.");
+        var heard = Rows("SELECT ifnull(request_id, '') FROM submissions WHERE key LIKE $1 || '%'", order.Id!);
+        // Each intent is for one submission, and none is written down once the answer to one was heard.
+        if (paid.Count > heard.Count) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {heard.Count} were intended.");
+        if (heard.Count(id => id.Length > 0) > 1) _faults.Add($"{order.Key} ({order.Id}) was submitted again though an answer had been heard.");
+        if (!_ordeal.Resubmits && paid.Count > order.MayBePaid) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {order.MayBePaid} would be right.");
         if (order.Status is "cancelled")
         {
             if (!order.CancelWished) _faults.Add($"{order.Key} was cancelled, and nobody asked for it.");
             var cancelled = _ordeal.RunComfy.Account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId);
-            None($"was paid, and its job {order.Key} is cancelled", paid.Except(cancelled));
+            // Where a submission in doubt is followed by another, only the last is known, and can be cancelled.
+            None($"was paid, and its job {order.Key} is cancelled", paid.Except(cancelled).Skip(_ordeal.Resubmits ? heard.Count(id => id.Length == 0) : 0));
             return;
         }
         var requestId = order.Seen.GetProperty("provider").GetProperty("request_id").GetString()!;
@@ -101,6 +106,8 @@ internal sealed class Audit
         var result = await Scene.JsonOf(answer);
         return await _http.GetByteArrayAsync(new Uri(result.GetProperty("output").GetProperty("video").GetString()!), cancel);
     }
+
+    private bool MayBeInDoubt(Order order) => order.WasInDoubt || _ordeal.Resubmits;
 
     private void Folders()
     {

@@ -6,6 +6,8 @@ namespace KlingFunctions.Chaos;
 /// <param name="Outside">Brings about what the kill is to interrupt, and completes at the moment of the kill.</param>
 internal sealed record KillPoint(string Name, string? Inside, Func<Ordeal, CancellationToken, Task>? Outside)
 {
+    private const string Resumes = "while a person resumes";
+
     /// <summary>Every point there is.</summary>
     public static IReadOnlyList<KillPoint> All { get; } =
     [
@@ -32,9 +34,13 @@ internal sealed record KillPoint(string Name, string? Inside, Func<Ordeal, Cance
         new("between two webhook tries", null, (ordeal, cancel) => ordeal.BetweenTriesAsync(cancel)),
         new("in the journal's commit", null, (ordeal, cancel) => ordeal.InACommitAsync(cancel)),
         new("while a request comes in", null, (ordeal, cancel) => ordeal.InAnIntakeAsync(cancel)),
-        new("while a person resumes", null, (ordeal, cancel) => ordeal.InAResumeAsync(cancel)),
+        new("while an upload is taken", null, (ordeal, cancel) => ordeal.InAnUploadAsync(cancel)),
+        new(Resumes, null, (ordeal, cancel) => ordeal.InAResumeAsync(cancel)),
         new("while a person redelivers", null, (ordeal, cancel) => ordeal.InARedeliveryAsync(cancel)),
     ];
+
+    /// <summary>Whether it comes to it at all. Where what is in doubt is resubmitted by itself, hardly anything is left for a person.</summary>
+    public bool CanBeReachedIn(Ordeal ordeal) => !(ordeal.Resubmits && Name == Resumes);
 
     /// <summary>So many points: all of them in an order of the seed's choice, and again in another, until there are enough.</summary>
     public static IEnumerable<KillPoint> Draw(Random random, int count)

@@ -49,8 +49,8 @@ public sealed class KillTests(ITestOutputHelper output)
     private static async Task<IReadOnlyList<string>> KillAsync(int host, IEnumerable<KillPoint> points, Figures figures, CancellationToken cancel)
     {
         var begun = Stopwatch.GetTimestamp();
-        await using var ordeal = await Ordeal.BeginAsync(unchecked((Seed * 31) + host), figures, cancel);
-        foreach (var point in points)
+        await using var ordeal = await Ordeal.BeginAsync(unchecked((Seed * 31) + host), resubmits: host % 2 == 1, figures, cancel);
+        foreach (var point in points.Where(p => p.CanBeReachedIn(ordeal)))
         {
             if (Stopwatch.GetElapsedTime(begun) > KillsFor) break;
             await ordeal.LiveAndDieAsync(point, cancel);
@@ -61,7 +61,11 @@ public sealed class KillTests(ITestOutputHelper output)
         figures.Count("jobs: succeeded", orders.Count(o => o.Status is "succeeded"));
         figures.Count("jobs: cancelled", orders.Count(o => o.Status is "cancelled"));
         figures.Count("jobs: once in doubt", orders.Count(o => o.WasInDoubt));
+        figures.Count("jobs: from the inbox", orders.Count(o => o.IsUpload));
         figures.Count("submissions accepted", ordeal.RunComfy.Account.AcceptedCount);
+        figures.Count(
+            $"submissions accepted beyond the first of a job, in doubt and {(ordeal.Resubmits ? "resubmitted by the setting" : "resubmitted by a person")}",
+            orders.Sum(o => Math.Max(0, ordeal.RunComfy.Account.Accepted.Count(s => People.IsOf(s, o)) - 1)));
         figures.Count("webhooks received", ordeal.Receiver.Received.Count);
         figures.Count("webhooks received: different ids", ordeal.Receiver.Received.Select(w => w.Id).Distinct().Count());
         return faults.Count == 0 ? [] : [$"Host {host} was killed: {string.Join(", ", ordeal.Points)}. After that:", .. faults];

@@ -22,12 +22,13 @@ internal sealed class Ordeal : IAsyncDisposable
     private Task _call = Task.CompletedTask;
     private HttpClient? _http;
 
-    private Ordeal(SimulatorHost runComfy, WebhookReceiver receiver, int seed, Figures figures)
+    private Ordeal(SimulatorHost runComfy, WebhookReceiver receiver, int seed, bool resubmits, Figures figures)
     {
-        (RunComfy, Receiver, _random, _figures) = (runComfy, receiver, new(seed), figures);
+        (RunComfy, Receiver, Resubmits, _random, _figures) = (runComfy, receiver, resubmits, new(seed), figures);
         People = new(runComfy, receiver, new(seed + 1), figures);
         _settings = Scene.SettingsFor(runComfy);
         _settings["Local:DataDirectory"] = _folder.FullName;
+        _settings["Submission:WhenInDoubt"] = resubmits ? "resubmit" : "fail";
         foreach (var (i, delay) in new[] { "00:00:00", "00:00:00.4", "00:00:00.8", "00:00:01" }.Index()) _settings[$"Webhooks:Schedule:{i}"] = delay;
     }
 
@@ -37,12 +38,17 @@ internal sealed class Ordeal : IAsyncDisposable
 
     public People People { get; }
 
+    /// <summary>Whether the host itself submits again what is in doubt.</summary>
+    public bool Resubmits { get; }
+
     /// <summary>The points at which hosts died, oldest first.</summary>
     public IReadOnlyList<string> Points => _points;
 
     public string Folder => _folder.FullName;
 
-    public static async Task<Ordeal> BeginAsync(int seed, Figures figures, CancellationToken cancel)
+    private string Inbox => Path.Combine(Folder, "inbox");
+
+    public static async Task<Ordeal> BeginAsync(int seed, bool resubmits, Figures figures, CancellationToken cancel)
     {
         var runComfy = await SimulatorHost.StartAsync(
             new()
@@ -52,9 +58,10 @@ internal sealed class Ordeal : IAsyncDisposable
                 Slots = 4,
                 PadsFilesTo = FileLength,
                 BalanceUsd = 1_000_000,
+                RetryAfter = TimeSpan.FromSeconds(1),
             },
             ct: cancel);
-        return new(runComfy, await WebhookReceiver.StartAsync(), seed, figures);
+        return new(runComfy, await WebhookReceiver.StartAsync(), seed, resubmits, figures);
     }
 
     /// <summary>A host lives until it dies at this point.</summary>
@@ -63,6 +70,7 @@ internal sealed class Ordeal : IAsyncDisposable
         // In some lives the receiver is down: what is given up then, the operator has delivered again in a later one.
         Receiver.Status = _random.Next(8) == 0 ? 500 : 204;
         Trouble();
+        if (_random.Next(6) == 0) People.Upload(Inbox);
         using var host = _host = new HostProcess(_settings, point.Inside);
         using var life = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         life.CancelAfter(Patience);
@@ -168,6 +176,14 @@ internal sealed class Ordeal : IAsyncDisposable
         await PauseAsync(40, cancel);
     }
 
+    public async Task InAnUploadAsync(CancellationToken cancel)
+    {
+        People.Upload(Inbox);
+        await ListeningAsync(cancel);
+        // The inbox is looked at once a second, and a file is taken at the second look.
+        await PauseAsync(2200, cancel);
+    }
+
     public async Task InAResumeAsync(CancellationToken cancel)
     {
         People.Rest = true;
@@ -197,8 +213,24 @@ internal sealed class Ordeal : IAsyncDisposable
             new(ApiCall.Download, FaultKind.Truncated),
             new(ApiCall.Submit, FaultKind.ServerError, Late: true),
             new(ApiCall.Submit, FaultKind.ServerError),
+            new(ApiCall.Submit, FaultKind.TooManyRequests, Times: 2),
+            new(ApiCall.Submit, FaultKind.BadToken),
+            new(ApiCall.Submit, FaultKind.HtmlPage, Late: true),
+            new(ApiCall.Submit, FaultKind.Truncated, Late: true),
+            new(ApiCall.Status, FaultKind.TooManyRequests, Times: 2),
+            new(ApiCall.Status, FaultKind.NotFound),
+            new(ApiCall.Status, FaultKind.NoBalance),
+            new(ApiCall.Status, FaultKind.UnknownStatus),
+            new(ApiCall.Result, FaultKind.BrokenJson),
+            new(ApiCall.Cancel, FaultKind.Dropped, Late: true),
+            new(ApiCall.Download, FaultKind.WrongLength),
+            new(ApiCall.Download, FaultKind.Unavailable),
         ];
-        if (_random.Next(3) == 0) RunComfy.Inject(troubles[_random.Next(troubles.Length)]);
+        foreach (var trouble in _random.GetItems(troubles, _random.Next(3)))
+        {
+            RunComfy.Inject(trouble);
+            _figures.Count("troubles of the provider");
+        }
     }
 
     private async Task<HttpClient> ListeningAsync(CancellationToken cancel) => _http = new() { BaseAddress = await _host!.ListeningAsync(cancel) };

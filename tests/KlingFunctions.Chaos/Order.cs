@@ -3,15 +3,20 @@ using System.Text.Json;
 namespace KlingFunctions.Chaos;
 
 /// <summary>What a client knows of a job that it wants done.</summary>
-internal sealed class Order(int number)
+/// <param name="number">Which of all orders it is.</param>
+/// <param name="isUpload">Whether it is put into the inbox, not sent.</param>
+internal sealed class Order(int number, bool isUpload = false)
 {
-    /// <summary>Its Idempotency-Key.</summary>
+    /// <summary>Whether it is put into the inbox, not sent.</summary>
+    public bool IsUpload => isUpload;
+
+    /// <summary>Its Idempotency-Key, or the name of its file.</summary>
     public string Key { get; } = $"order-{number}";
 
     /// <summary>By which the provider's account is searched for it.</summary>
     public string Prompt { get; } = $"Job {number}: @Image1 in the rain";
 
-    /// <summary>The job's id, once the host has said 202: from then on it must never be lost.</summary>
+    /// <summary>The job's id, once the host has said 202, or the file lies in the inbox: from then on it must never be lost.</summary>
     public string? Id { get; set; }
 
     /// <summary>How many accepted submissions are right: one, and one more for each time that a person resubmitted though one was there.</summary>
@@ -32,6 +37,9 @@ internal sealed class Order(int number)
 
     public IReadOnlyList<string> Notifications =>
         Status.Length == 0 ? [] : [.. Seen.GetProperty("notifications").EnumerateArray().Select(n => n.GetProperty("state").GetString()!)];
+
+    /// <summary>It failed in a way after which it goes on by itself, once somebody says so.</summary>
+    public bool CanJustGoOn => ErrorCode is "image_unreachable" or "provider_auth" or "provider_balance" or "video_unreachable";
 
     public bool IsInDoubt => ErrorCode is "submission_in_doubt";
 

@@ -33,7 +33,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancel) };
             while (!(untilSettled && Orders.All(o => o.IsSettled)))
             {
-                if (!untilSettled && Orders.Count(o => o.Status is not ("succeeded" or "cancelled" or "failed")) < AtOnce) Add();
+                if (!untilSettled && Orders.Count(o => !o.IsUpload && o.Status is not ("succeeded" or "cancelled" or "failed")) < AtOnce) Add();
                 foreach (var order in Orders.Where(o => !o.IsSettled)) await AttendAsync(http, order, cancel);
                 await Task.Delay(40, cancel);
             }
@@ -42,6 +42,18 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         {
             // The host is dead, or has had its time.
         }
+    }
+
+    /// <summary>Puts an order into the inbox, whether a host looks at it or not.</summary>
+    public void Upload(string inbox)
+    {
+        var order = Add(isUpload: true);
+        var file = new FileInfo(Path.Combine(inbox, $"{order.Key}.json"));
+        file.Directory!.Create();
+        File.WriteAllText(file.FullName, Request(order).ToJsonString());
+        file.Refresh();
+        order.Id = KlingFunctions.Pipeline.Requests.Uploads.Upload.JobId(file.Name, $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}");
+        figures.Count("files put into the inbox");
     }
 
     /// <summary>Two calls with one key at the same moment.</summary>
@@ -73,11 +85,11 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
 
     public static bool IsOf(Submission submission, Order order) => submission.Input.GetProperty("prompt").GetString() == order.Prompt;
 
-    private Order Add()
+    private Order Add(bool isUpload = false)
     {
         lock (_orders)
         {
-            _orders.Add(new(_orders.Count));
+            _orders.Add(new(_orders.Count, isUpload));
             return _orders[^1];
         }
     }
@@ -96,11 +108,13 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             }
         }
         using var look = await http.GetAsync(new Uri($"/api/videos/{order.Id}", UriKind.Relative), cancel);
+        // A file is looked at twice before it is taken.
+        if (look.StatusCode is HttpStatusCode.NotFound && order is { IsUpload: true, Status: "" }) return;
         if (look.StatusCode is not HttpStatusCode.OK) throw new InvalidOperationException($"{order.Key} was accepted as {order.Id} and now answers {look.StatusCode}.");
         order.Seen = await Scene.JsonOf(look);
 
         if (order.IsInDoubt && !Rest) await ResumeTwiceAsync(http, order, cancel);
-        else if (order.ErrorCode is "image_unreachable" or "video_unreachable") await ResumeTwiceAsync(http, order, how: null, cancel);
+        else if (order.CanJustGoOn) await ResumeTwiceAsync(http, order, how: null, cancel);
         else if (order.Notifications.Contains("dead_letter")) await RedeliverTwiceAsync(http, order, cancel);
     }
 
@@ -108,16 +122,18 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/videos")
         {
-            Content = JsonContent.Create(new JsonObject
-            {
-                ["prompt"] = order.Prompt,
-                ["image_urls"] = new JsonArray(new Uri(runComfy.BaseUrl, "/simulator/images/valley.webp").AbsoluteUri),
-                ["webhook_url"] = receiver.Url,
-            }),
+            Content = JsonContent.Create(Request(order)),
         };
         request.Headers.Add("Idempotency-Key", order.Key);
         return http.SendAsync(request, cancel);
     }
+
+    private JsonObject Request(Order order) => new()
+    {
+        ["prompt"] = order.Prompt,
+        ["image_urls"] = new JsonArray(new Uri(runComfy.BaseUrl, "/simulator/images/valley.webp").AbsoluteUri),
+        ["webhook_url"] = receiver.Url,
+    };
 
     private Task ResumeTwiceAsync(HttpClient http, Order order, JsonObject? how, CancellationToken cancel) => TwiceAsync(
         Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancel);

@@ -125,6 +125,69 @@ public class FaultTests
         Assert.Equal(provider.Clock.GetUtcNow().AddSeconds(30), (await provider.Status("r")).Headers.RetryAfter?.Date);
     }
 
+    [Theory]
+    [InlineData(1, 3630)]
+    [InlineData(-1, -3570)]
+    public async Task A_retry_after_date_goes_by_the_clock_of_the_provider_which_may_be_wrong(int hoursAhead, int seconds)
+    {
+        await using var provider = await Provider.Start(new()
+        {
+            RetryAfter = TimeSpan.FromSeconds(30),
+            RetryAfterIsDate = true,
+            ClockSkew = TimeSpan.FromHours(hoursAhead),
+            Faults = [new(ApiCall.Status, FaultKind.TooManyRequests)],
+        });
+        Assert.Equal(provider.Clock.GetUtcNow().AddSeconds(seconds), (await provider.Status("r")).Headers.RetryAfter?.Date);
+    }
+
+    [Fact]
+    public async Task A_slow_answer_comes_whole_if_its_client_has_the_patience()
+    {
+        await using var provider = await Provider.Start(new() { SlowBytes = 20, SlowPause = TimeSpan.FromMinutes(1) });
+        provider.Host.Inject(new(ApiCall.Submit, FaultKind.Slow));
+        var (begun, submitted) = (provider.Clock.GetUtcNow(), provider.PostInput());
+        while (!submitted.IsCompleted)
+        {
+            provider.Pass(30);
+            await Task.Yield();
+        }
+        var id = (await submitted).Text("request_id");
+        Assert.True(provider.Clock.GetUtcNow() - begun > TimeSpan.FromMinutes(5));
+        Assert.Equal((id, FaultKind.Slow), (provider.Account.Accepted[0].RequestId, provider.Account.Accepted[0].SpoiltBy));
+    }
+
+    [Fact]
+    public async Task A_download_can_promise_more_than_comes()
+    {
+        await using var provider = await Provider.Start();
+        var url = await provider.Finished();
+        provider.Host.Inject(new(ApiCall.Download, FaultKind.WrongLength));
+        var (wrong, right) = (await provider.Fetch(url), await provider.Fetch(url));
+        Assert.Equal((false, true), (wrong.IsComplete, right.IsComplete));
+        Assert.Equal((right.Length + 1000, right.Bytes.Length), (wrong.Length, wrong.Bytes.Length));
+    }
+
+    [Fact]
+    public async Task A_download_can_be_half_of_the_file_and_look_whole()
+    {
+        await using var provider = await Provider.Start();
+        var url = await provider.Finished();
+        provider.Host.Inject(new(ApiCall.Download, FaultKind.Halved));
+        var (half, whole) = (await provider.Fetch(url), await provider.Fetch(url));
+        Assert.True(half.IsComplete);
+        Assert.Equal(whole.Bytes[..(whole.Bytes.Length / 2)], half.Bytes);
+    }
+
+    [Fact]
+    public async Task The_account_says_whose_client_was_not_told()
+    {
+        await using var provider = await Provider.Start();
+        await provider.Submit();
+        provider.Host.Inject(new(ApiCall.Submit, FaultKind.BadGateway, Late: true));
+        await provider.PostInput();
+        Assert.Equal([null, FaultKind.BadGateway], provider.Account.Accepted.Select(s => s.SpoiltBy));
+    }
+
     [Fact]
     public async Task Faults_strike_in_the_order_in_which_they_were_injected()
     {

@@ -22,6 +22,7 @@ public class SettingsTests
         ["NoBalanceStatusCode"] = "402",
         ["RetryAfter"] = "00:00:03",
         ["RetryAfterIsDate"] = "true",
+        ["ClockSkew"] = "-01:00:00",
         ["BadInput"] = "FailsLater",
         ["SubmitStatusCode"] = "202",
         ["RequestIdField"] = "id",
@@ -47,9 +48,12 @@ public class SettingsTests
         ["FileContent"] = "Empty",
         ["PadsFilesTo"] = "5000000000",
         ["TruncatesAfter"] = "1",
+        ["SlowBytes"] = "1",
+        ["SlowPause"] = "00:00:10",
         ["Faults:0:Call"] = "Submit",
         ["Faults:0:Kind"] = "Dropped",
         ["Faults:0:Late"] = "true",
+        ["Weather:Seed"] = "7",
     };
 
     public static TheoryData<string> Knobs =>

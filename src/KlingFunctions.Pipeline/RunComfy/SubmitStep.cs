@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Workflow;
@@ -53,13 +54,13 @@ public sealed partial class SubmitStep(
                 return fault.Class switch
                 {
                     // Another submission of this job is in doubt: whatever came of this one, that may have been paid for.
-                    FaultClass.Transient when !isFirst => Later(SubmitResult.Unsettled, fault.RetryAfter ?? TryAgainAfter, fault.Message),
+                    FaultClass.Transient when !isFirst => Later(SubmitResult.Unsettled, Wait(fault), fault.Message),
                     _ when !isFirst => InDoubt($"The answer to an earlier submission was lost, and this one was refused. {fault.Message}"),
                     FaultClass.Auth => Failed(
                         ErrorCodes.ProviderAuth, $"RunComfy refused the API token, and nothing was paid. {fault.Message} Set RunComfy:ApiToken to a valid token, then resume the job."),
                     FaultClass.Balance => Failed(
                         ErrorCodes.ProviderBalance, $"The RunComfy account has too little balance, and nothing was paid. {fault.Message} Top it up, then resume the job."),
-                    FaultClass.Transient => NotYet(fault.RetryAfter ?? TryAgainAfter, $"RunComfy takes no more requests just now. {fault.Message}"),
+                    FaultClass.Transient => NotYet(Wait(fault), $"RunComfy takes no more requests just now. {fault.Message}"),
                     _ => Failed(ErrorCodes.ProviderRejected, $"RunComfy refused the request, and nothing was paid. {fault.Message}"),
                 };
             case SubmitAnswer.NotSent { Message: var message }:
@@ -95,6 +96,10 @@ public sealed partial class SubmitStep(
 
     private SubmitOutcome Accepted(string requestId, DateTimeOffset at) =>
         new(SubmitResult.Accepted, requestId, at, at + pipeline.Value.Deadline);
+
+    // A date in Retry-After may come from a clock that is wrong: one in the past must not turn waiting into a spin, nor one far ahead stop the job.
+    private TimeSpan Wait(ProviderFault fault) => TimeSpan.FromTicks(Math.Clamp(
+        (fault.RetryAfter ?? TryAgainAfter).Ticks, Math.Min(pipeline.Value.PollMin.Ticks, PollPlan.LongestRetryAfter.Ticks), PollPlan.LongestRetryAfter.Ticks));
 
     private SubmitOutcome NotYet(TimeSpan delay, string message) => Later(SubmitResult.NotYet, delay, message);
 

@@ -26,6 +26,7 @@ internal sealed class Transfer(
     private readonly byte[] _head = new byte[MediaFormat.HeadLength];
     private VideoSink? _sink;
     private MediaFormat? _format;
+    private Mp4Boxes _boxes = new();
     private long _length;
     private long? _total;
     private string? _validator;
@@ -107,7 +108,7 @@ internal sealed class Transfer(
         _sink = null;
         _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct), ct);
         _hash.GetHashAndReset();
-        (_length, _format) = (0, null);
+        (_length, _format, _boxes) = (0, null, new());
     }
 
     private HttpRequestMessage Request()
@@ -200,7 +201,7 @@ internal sealed class Transfer(
         // One that is of another length or format than its headers said is no copy of what they were the headers of: the store may have been
         // served something else. That tells nothing of the file itself.
         _format = Recognised();
-        if (_length == _total && _format?.ContentType == told)
+        if (_length == _total && _format?.ContentType == told && !_boxes.EndTooEarly)
             return true;
         await OpenAsync(ct);
         return false;
@@ -270,6 +271,7 @@ internal sealed class Transfer(
     {
         if (_length < _head.Length)
             chunk[..(int)Math.Min(chunk.Length, _head.Length - _length)].CopyTo(_head.AsSpan((int)_length));
+        _boxes.Take(chunk);
         _length += chunk.Length;
     }
 
@@ -306,7 +308,7 @@ internal sealed class Transfer(
         if (_length == 0)
             throw new KeepingFailedException("video_invalid", $"The {file.Name} is empty.", mayRetry: true);
         CheckFormat();
-        return null;
+        return _boxes.EndTooEarly ? new Break($"ended after {_length} bytes, in the middle of what the file says that it holds") : null;
     }
 
     private void CheckSize(long bytes)

@@ -227,6 +227,7 @@ public sealed class GenerateVideo
     private async Task<Next> StoreAsync()
     {
         MoveTo(JobStatus.Storing);
+        var hasExpired = true;
         for (var attempt = 0; ; attempt++)
         {
             var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
@@ -235,8 +236,12 @@ public sealed class GenerateVideo
                 Change(s => s with { Status = JobStatus.Succeeded, Outputs = files, Attention = null, Error = null });
                 return Next.End;
             }
-            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(outcome.Error!);
-            Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
+            var error = outcome.Error!;
+            // To be unknown for once may be a passing trouble, and nobody could resume the job from there.
+            hasExpired &= error.Code is ErrorCodes.ProviderExpired;
+            if (!hasExpired && error.Code is ErrorCodes.ProviderExpired) error = error with { Code = ErrorCodes.VideoUnreachable };
+            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(error);
+            Change(s => s with { Attention = new("", error.Code, error.Message) });
             await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
         }
     }

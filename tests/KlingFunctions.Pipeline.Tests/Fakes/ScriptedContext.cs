@@ -73,6 +73,13 @@ internal sealed class ScriptedContext : IWorkflowContext
         return run!;
     }
 
+    public Task<string> Start(CataloguedWorkflow workflow, string input)
+    {
+        Task<string>? run = null;
+        _thread.Run(() => run = workflow.RunAsync(this, input));
+        return run!;
+    }
+
     public void Feed(Happening happening) => _thread.Run(() =>
     {
         Now = happening.At;

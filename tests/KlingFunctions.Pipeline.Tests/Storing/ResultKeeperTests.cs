@@ -65,6 +65,16 @@ public class ResultKeeperTests
     }
 
     [Fact]
+    public async Task A_video_that_ends_in_the_middle_of_one_of_its_boxes_is_not_taken_for_whole_whatever_length_the_server_names()
+    {
+        byte[] video = [.. "\0\0\0\u0010ftypisom\0\0\0\0"u8, 0, 0x0F, 0x42, 0x40, .. "mdat"u8, .. Mp4(999_992)];
+        var asked = 0;
+        await using var host = await Serving(context => new Source(asked++ == 0 ? video[..500_000] : video).Answer(context));
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+        Assert.Equal(video, _store.Files[("job", "video")].Bytes);
+    }
+
+    [Fact]
     public async Task A_server_that_ignores_ranges_is_taken_from_the_start()
     {
         var video = Mp4(2_000_000);
@@ -289,10 +299,10 @@ public class ResultKeeperTests
         { "video/mp4", "<html>sign in</html>"u8.ToArray(), false },
         { "video/mp4", [], false },
         { "video/mp4", [.. "\0\0\0\x1c"u8, .. "ftypavif"u8, .. new byte[100]], false },
-        { "video/mp4", Mp4(20), true },
+        { "video/mp4", Mp4(24), true },
         { "video/webm; codecs=vp9", [0x1A, 0x45, 0xDF, 0xA3, 0x9F, 0x42, 0x82, 0x84, .. "webm"u8], true },
-        { "binary/octet-stream", Mp4(20), true },
-        { null, Mp4(20), true },
+        { "binary/octet-stream", Mp4(24), true },
+        { null, Mp4(24), true },
     };
 
     [Theory]

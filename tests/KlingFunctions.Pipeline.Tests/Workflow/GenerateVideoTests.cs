@@ -242,6 +242,19 @@ public class GenerateVideoTests
     }
 
     [Theory]
+    [InlineData(6, ErrorCodes.ProviderExpired)]
+    [InlineData(5, ErrorCodes.VideoUnreachable)]
+    [InlineData(1, ErrorCodes.VideoUnreachable)]
+    public void A_request_has_expired_only_if_it_was_unknown_every_time_that_its_result_was_fetched(int times, string code)
+    {
+        // Of these two ends a person can resume only the second, and the video is paid for.
+        var calls = 0;
+        var engine = Engine().On(Steps.Store, _ => new(
+            null, new(calls++ < 6 - times ? ErrorCodes.VideoUnreachable : ErrorCodes.ProviderExpired, "Not there."), MayRetry: true));
+        Assert.Equal(code, Run(engine).Error!.Code);
+    }
+
+    [Theory]
     [InlineData("Enter", ErrorCodes.InternalError)]
     [InlineData("Validate", ErrorCodes.InternalError)]
     [InlineData("Submit", ErrorCodes.InternalError)]

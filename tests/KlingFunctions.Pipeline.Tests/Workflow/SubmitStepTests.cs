@@ -117,6 +117,18 @@ public class SubmitStepTests
         Assert.Equal(TimeSpan.FromMinutes(2), (await Step(provider).RunAsync(Input, Ct)).Delay);
     }
 
+    [Theory]
+    [InlineData("0", 2)]
+    [InlineData("Sun, 01 Mar 2026 11:00:00 GMT", 2)]
+    [InlineData("Sun, 01 Mar 2026 13:00:30 GMT", 600)]
+    [InlineData("999999999", 600)]
+    public async Task A_provider_whose_clock_is_wrong_is_neither_asked_without_a_pause_nor_waited_for_the_whole_day(string retryAfter, int seconds)
+    {
+        _time.SetUtcNow(new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+        var provider = StubHandler.Answering(429, "{}", also: r => r.Headers.Add("Retry-After", retryAfter));
+        Assert.Equal(TimeSpan.FromSeconds(seconds), (await Step(provider).RunAsync(Input, Ct)).Delay);
+    }
+
     [Fact]
     public async Task What_never_left_this_machine_may_be_sent_again()
     {
