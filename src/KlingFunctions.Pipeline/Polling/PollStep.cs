@@ -12,8 +12,9 @@ namespace KlingFunctions.Pipeline.Polling;
 /// </summary>
 public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
 {
-    // "Not found" may be a fresh request that one of RunComfy's servers has not heard of yet. With the backoff these take half a minute and more.
-    private const int MostMissing = 5;
+    // "Not found" may be a fresh request that one of RunComfy's servers has not heard of yet, or a store of theirs that is away for a while; and
+    // what ends here can't be resumed, though it is paid for. With the backoff and the usual settings these take three minutes and more.
+    private const int MostMissing = 10;
 
     private readonly PollPlan _plan = new(options.Value.PollMin, options.Value.PollMax);
 

@@ -71,16 +71,16 @@ public class PollStepTests
         Assert.Equal(ErrorCodes.ProviderFailed, (await PollAsync((200, """{"status":"failed"}"""), (404, Lost))).Error!.Code);
 
     [Fact]
-    public async Task Only_several_times_not_found_in_a_row_means_gone()
+    public async Task Only_ten_times_not_found_in_a_row_means_gone()
     {
         var missing = 0;
-        for (var time = 1; time < 5; time++)
+        for (var time = 1; time < 10; time++)
         {
             var outcome = await PollAsync(new Before(Faults: time - 1, missing), (404, Lost));
             Assert.Equal((PollResult.Unknown, time), (outcome.Result, outcome.Missing));
             missing = outcome.Missing;
         }
-        Assert.Equal(ErrorCodes.ProviderExpired, (await PollAsync(new Before(Faults: 4, missing), (404, Lost))).Error!.Code);
+        Assert.Equal(ErrorCodes.ProviderExpired, (await PollAsync(new Before(Faults: 9, missing), (404, Lost))).Error!.Code);
     }
 
     [Theory]
@@ -88,7 +88,7 @@ public class PollStepTests
     [InlineData(200, InQueue)]
     [InlineData(200, """{"status":"pondering"}""")]
     public async Task Any_other_answer_in_between_starts_the_count_anew(int http, string status) =>
-        Assert.Equal(0, (await PollAsync(new Before(Faults: 4, Missing: 4), (http, status))).Missing);
+        Assert.Equal(0, (await PollAsync(new Before(Faults: 9, Missing: 9), (http, status))).Missing);
 
     [Fact]
     public async Task Once_not_found_after_other_trouble_is_not_the_end() =>
