@@ -11,7 +11,7 @@ namespace KlingFunctions.Contracts;
 /// What a client may rely on, whatever host it talks to: each host derives from this class and so runs every test unchanged. All of it
 /// goes through HTTP, against RunComfy's simulator.
 /// </summary>
-public abstract class PipelineContract
+public abstract partial class PipelineContract
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(400);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using KlingFunctions.Contracts.Node;
 
 namespace KlingFunctions.Contracts.Azurite;
 
@@ -13,6 +14,9 @@ public sealed class AzuriteProcess : IAsyncDisposable
 
     // Ends with the process that holds the other end of its input, however that one dies.
     private const string Script = "process.stdin.on('close', () => process.exit(0)).resume(); require(process.env.AZURITE_PROGRAM);";
+
+    // The last one that runs on Node 20.
+    private static readonly NpmPackage Azurite = new("azurite", "3.35.0", "azurite", "The tests of Blob Storage");
 
     private readonly Process _process;
     private readonly string _url;
@@ -34,10 +38,10 @@ public sealed class AzuriteProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.Environment["AZURITE_PROGRAM"] = await AzuriteInstall.EnsureAsync(cancel);
+        start.Environment["AZURITE_PROGRAM"] = Path.Combine(await Azurite.EnsureAsync(cancel), "node_modules", "azurite", "dist", "src", "blob", "main.js");
         start.Environment["AZURITE_ACCOUNTS"] = string.Join(';', Enumerable.Range(0, Accounts).Select(n => $"{NameOf(n)}:{KeyOf(n)}"));
 
-        var process = AzuriteInstall.Start(start);
+        var process = Azurite.Start(start);
         var listens = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var said = new StringBuilder();
         void Hear(string? line)

@@ -1,0 +1,256 @@
+// All that KlingFunctions needs in Azure, for 'azd up'. Deploying it again changes nothing that is already so.
+targetScope = 'subscription'
+
+@description('The name of the azd environment: part of the names of all resources.')
+@minLength(1)
+@maxLength(64)
+param environmentName string
+
+@description('Where everything lies: a region with Flex Consumption, and with the Durable Task Scheduler if that is the backend.')
+@minLength(1)
+@metadata({ azd: { type: 'location' } })
+param location string
+
+@description('RunComfy\'s bearer token, from your profile on runcomfy.com. Kept in the vault.')
+@secure()
+param runComfyApiToken string
+
+@description('The secret that webhooks are signed with: whsec_ and base64 of 24 to 64 bytes. Made up at the first deployment, and left as it is by the later ones, unless given.')
+@secure()
+param webhookSecret string = ''
+
+@description('The secret before the present one: while it is set, webhooks carry both signatures.')
+@secure()
+param previousWebhookSecret string = ''
+
+@description('What the workflows run on: storage (Azure Storage), or dts (the Durable Task Scheduler). The app must be built for the same: see the README.')
+@allowed(['storage', 'dts'])
+param durableBackend string = 'storage'
+
+@description('Closes storage and vault to the Internet, but for allowedIpRanges. RunComfy fetches uploaded images from the storage by signed links: closed, it can\'t, and requests must name images elsewhere.')
+param networkIsolation bool = false
+
+@description('Public IPv4 addresses or CIDR ranges that may reach the storage in spite of networkIsolation, separated by commas.')
+param allowedIpRanges string = ''
+
+@description('Jobs that may be started on one UTC day, about a dollar each: 0 is no cap.')
+@minValue(0)
+param maxJobsPerDay int = 0
+
+@description('Jobs that may be submitted and not finished at one time: 0 is no cap.')
+@minValue(0)
+param maxInFlight int = 0
+
+@description('How many instances the app may grow to.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Days after which a video moves to the cool tier: 0 is never.')
+@minValue(0)
+param coolVideosAfterDays int = 30
+
+@description('Days after which a video is deleted: 0 is never.')
+@minValue(0)
+param deleteVideosAfterDays int = 0
+
+@description('Days after which an upload is deleted: 0 is never.')
+@minValue(0)
+param deleteUploadsAfterDays int = 0
+
+@description('Who is told of alerts. Empty: the owners of the subscription.')
+param alertEmail string = ''
+
+@description('What Azure may cost in a month, in the currency of the subscription, before mail is sent; RunComfy bills by itself. 0: no budget.')
+@minValue(0)
+param monthlyBudget int = 20
+
+@description('Who deploys: may put files into uploads and read videos. Empty: nobody but the app.')
+param principalId string = ''
+
+@description('What principalId is.')
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param principalType string = 'User'
+
+var abbreviations = loadJsonContent('./abbreviations.json')
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var dts = durableBackend == 'dts'
+// Named here, and not told by one module to the next, so that a snapshot of a deployment can be read.
+var names = {
+  app: '${abbreviations.webSitesFunctions}${token}'
+  component: '${abbreviations.insightsComponents}${token}'
+  identity: '${abbreviations.managedIdentityUserAssignedIdentities}${token}'
+  network: '${abbreviations.networkVirtualNetworks}${token}'
+  scheduler: '${abbreviations.durableTaskSchedulers}${token}'
+  storage: '${abbreviations.storageStorageAccounts}${token}'
+  topic: '${abbreviations.eventGridSystemTopics}${token}'
+  vault: '${abbreviations.keyVaultVaults}${token}'
+  workspace: '${abbreviations.operationalInsightsWorkspaces}${token}'
+}
+var hub = '${abbreviations.durableTaskTaskHubs}klingfunctions'
+var containers = {
+  packages: 'app-packages'
+  eventDeadLetters: 'event-dead-letters'
+}
+var secrets = {
+  runComfyApiToken: 'runcomfy-api-token'
+  webhook: 'webhook-secret'
+  previousWebhook: 'previous-webhook-secret'
+}
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: '${abbreviations.resourcesResourceGroups}${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  scope: group
+  params: {
+    name: names.identity
+    location: location
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: names.storage
+    packageContainerName: containers.packages
+    eventDeadLetterContainerName: containers.eventDeadLetters
+    location: location
+    tags: tags
+    isolated: networkIsolation
+    allowedIpRanges: empty(allowedIpRanges) ? [] : map(split(allowedIpRanges, ','), range => trim(range))
+    coolVideosAfterDays: coolVideosAfterDays
+    deleteVideosAfterDays: deleteVideosAfterDays
+    deleteUploadsAfterDays: deleteUploadsAfterDays
+  }
+}
+
+module events 'modules/events.bicep' = {
+  scope: group
+  params: {
+    name: names.topic
+    location: location
+    tags: tags
+    storageName: names.storage
+    deadLetterContainerName: containers.eventDeadLetters
+  }
+  dependsOn: [storage]
+}
+
+module vault 'modules/vault.bicep' = {
+  scope: group
+  params: {
+    name: names.vault
+    secretNames: secrets
+    location: location
+    tags: tags
+    isolated: networkIsolation
+    runComfyApiToken: runComfyApiToken
+    webhookSecret: webhookSecret
+    previousWebhookSecret: previousWebhookSecret
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    workspaceName: names.workspace
+    componentName: names.component
+    location: location
+    tags: tags
+  }
+}
+
+module scheduler 'modules/scheduler.bicep' = if (dts) {
+  scope: group
+  params: {
+    name: names.scheduler
+    hubName: hub
+    location: location
+    tags: tags
+    identityName: names.identity
+  }
+  dependsOn: [identity]
+}
+
+module network 'modules/network.bicep' = if (networkIsolation) {
+  scope: group
+  params: {
+    name: names.network
+    endpointPrefix: '${abbreviations.networkPrivateEndpoints}${token}-'
+    location: location
+    tags: tags
+    storageName: names.storage
+    vaultName: names.vault
+  }
+  dependsOn: [storage, vault]
+}
+
+module roles 'modules/roles.bicep' = {
+  scope: group
+  params: {
+    storageName: names.storage
+    vaultName: names.vault
+    componentName: names.component
+    identityName: names.identity
+    deployerPrincipalId: principalId
+    deployerPrincipalType: principalType
+  }
+  dependsOn: [identity, storage, vault, monitoring]
+}
+
+module app 'modules/app.bicep' = {
+  scope: group
+  params: {
+    name: names.app
+    planName: '${abbreviations.webServerFarms}${token}'
+    location: location
+    tags: tags
+    identityName: names.identity
+    storageName: names.storage
+    packageContainerName: containers.packages
+    vaultName: names.vault
+    secretNames: secrets
+    webhookSecretRotates: !empty(previousWebhookSecret)
+    componentName: names.component
+    schedulerName: dts ? names.scheduler : ''
+    schedulerHubName: hub
+    networkName: networkIsolation ? names.network : ''
+    maximumInstanceCount: maximumInstanceCount
+    maxJobsPerDay: maxJobsPerDay
+    maxInFlight: maxInFlight
+  }
+  // What the app reads when it first starts, it reads with these.
+  dependsOn: [roles, scheduler, network]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    prefix: '${abbreviations.insightsAlerts}${token}-'
+    actionGroupName: '${abbreviations.insightsActionGroups}${token}'
+    budgetName: '${abbreviations.consumptionBudgets}${token}'
+    location: location
+    tags: tags
+    workspaceName: names.workspace
+    topicName: names.topic
+    email: alertEmail
+    monthlyBudget: monthlyBudget
+  }
+  dependsOn: [monitoring, events]
+}
+
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_APP_NAME string = names.app
+output AZURE_FUNCTION_APP_URL string = app.outputs.url
+output AZURE_STORAGE_ACCOUNT_NAME string = names.storage
+output AZURE_KEY_VAULT_NAME string = names.vault
+output AZURE_EVENT_GRID_TOPIC_NAME string = names.topic
+output DURABLE_BACKEND string = durableBackend

@@ -1,0 +1,41 @@
+// The Durable Task Scheduler, in place of storage, for the histories of jobs.
+param name string
+param hubName string
+param location string
+param tags object
+
+@description('Whose orchestrations run here.')
+param identityName string
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    // Opened by role, not by address. An empty list would let nobody in.
+    ipAllowlist: ['0.0.0.0/0']
+    sku: { name: 'Consumption' }
+  }
+}
+
+resource hub 'Microsoft.DurableTask/schedulers/taskHubs@2025-11-01' = {
+  parent: scheduler
+  name: hubName
+  properties: {}
+}
+
+var durableTaskDataContributor = '0ad04412-c4d5-4796-b79c-f76d14c8d402'
+
+resource runsOrchestrations 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: hub
+  name: guid(hub.id, identity.id, durableTaskDataContributor)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', durableTaskDataContributor)
+  }
+}

@@ -1,0 +1,63 @@
+// The two secrets. The app settings refer to them; nobody copies them.
+param name string
+param location string
+param tags object
+param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string }
+
+@description('Lets in private endpoints and Azure\'s own services alone.')
+param isolated bool
+
+@secure()
+param runComfyApiToken string
+
+@secure()
+param webhookSecret string
+
+@secure()
+param previousWebhookSecret string
+
+@description('What the webhook secret becomes at the first deployment, if none is given: 64 bytes, of which 244 bits are random.')
+@secure()
+param generatedWebhookSecret string = 'whsec_${base64(replace('${newGuid()}${newGuid()}', '-', ''))}'
+
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    softDeleteRetentionInDays: 7
+    publicNetworkAccess: isolated ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: isolated ? 'Deny' : 'Allow'
+    }
+  }
+}
+
+resource token 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
+  parent: vault
+  name: secretNames.runComfyApiToken
+  properties: { value: runComfyApiToken }
+}
+
+resource givenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty(webhookSecret)) {
+  parent: vault
+  name: secretNames.webhook
+  properties: { value: webhookSecret }
+}
+
+@onlyIfNotExists()
+resource generatedSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (empty(webhookSecret)) {
+  parent: vault
+  name: secretNames.webhook
+  properties: { value: generatedWebhookSecret }
+}
+
+resource previousSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty(previousWebhookSecret)) {
+  parent: vault
+  name: secretNames.previousWebhook
+  properties: { value: previousWebhookSecret }
+}

@@ -1,0 +1,63 @@
+using System.Net;
+using System.Text.Json;
+
+namespace KlingFunctions.Contracts.Hosts;
+
+/// <summary>How an action ended.</summary>
+/// <param name="Succeeded">The workflow goes on; otherwise only actions that run after a failure do.</param>
+/// <param name="Status">The HTTP status of the last answer.</param>
+/// <param name="Body">Its body.</param>
+/// <param name="Polls">How often it looked, and for how long it waited before each look.</param>
+public sealed record ActionOutcome(bool Succeeded, HttpStatusCode Status, JsonElement Body, IReadOnlyList<TimeSpan> Polls);
+
+/// <summary>
+/// The HTTP action of Azure Logic Apps, by its documented rules (learn.microsoft.com/azure/logic-apps: logic-apps-workflow-actions-triggers,
+/// error-exception-handling, connectors-native-http): on 202 with <c>Location</c> it looks there, after <c>Retry-After</c> or 20 s, until the
+/// answer is not a 202; a redirect is not followed and is a failure, as is any answer that is not a 2xx; the retry policy sends the same request
+/// again, up to four times, after 408, 429, a 5xx or no answer.
+/// </summary>
+/// <param name="http">Sends; its key, if any, goes along with polls.</param>
+/// <param name="wait">Lets time pass; it is told where the engine will look next.</param>
+public sealed class LogicAppsEngine(HttpClient http, Func<Uri, TimeSpan, Task> wait)
+{
+    private const int Retries = 4;
+    private static readonly TimeSpan Otherwise = TimeSpan.FromSeconds(20);
+
+    /// <summary>While above 0, so many answers to requests are lost on their way back.</summary>
+    public int AnswersLost { get; set; }
+
+    public async Task<ActionOutcome> RunAsync(Func<HttpRequestMessage> request)
+    {
+        var answer = await SendAsync(request);
+        var polls = new List<TimeSpan>();
+        while (answer?.StatusCode is HttpStatusCode.Accepted)
+        {
+            var location = answer.Headers.Location;
+            if (location is not { IsAbsoluteUri: true }) throw new InvalidOperationException($"A 202 needs an absolute Location; this one has '{location}'.");
+            polls.Add(answer.Headers.RetryAfter?.Delta ?? Otherwise);
+            answer.Dispose();
+            await wait(location, polls[^1]);
+            answer = await SendAsync(() => new(HttpMethod.Get, location));
+        }
+        using (answer)
+        {
+            return answer is null
+                ? new(false, HttpStatusCode.RequestTimeout, default, polls)
+                : new(answer.IsSuccessStatusCode, answer.StatusCode, await Scene.JsonOf(answer), polls);
+        }
+    }
+
+    private async Task<HttpResponseMessage?> SendAsync(Func<HttpRequestMessage> request)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            using var message = request();
+            var answer = await http.SendAsync(message);
+            var lost = AnswersLost > 0;
+            if (lost) AnswersLost--;
+            if (!lost && answer.StatusCode is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests) && (int)answer.StatusCode < 500) return answer;
+            if (tries == Retries) return lost ? null : answer;
+            answer.Dispose();
+        }
+    }
+}

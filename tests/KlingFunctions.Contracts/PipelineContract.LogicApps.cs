@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using KlingFunctions.Contracts.Hosts;
+
+namespace KlingFunctions.Contracts;
+
+/// <summary>What Logic Apps and Power Automate rely on.</summary>
+public abstract partial class PipelineContract
+{
+    [Fact]
+    public async Task An_HTTP_action_waits_for_the_video()
+    {
+        await using var scene = await StartAsync();
+
+        var outcome = await EngineOf(scene).RunAsync(() => Order(scene, "run-1"));
+
+        Assert.True(outcome.Succeeded);
+        Assert.Equal(HttpStatusCode.OK, outcome.Status);
+        Assert.Equal("succeeded", Scene.StatusOf(outcome.Body));
+        Assert.NotEmpty(outcome.Polls);
+        // Asked sooner than by itself: the answers say when.
+        Assert.All(outcome.Polls, wait => Assert.InRange(wait, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(19)));
+        using var video = await scene.Http.GetAsync(new Uri(outcome.Body.GetProperty("video").GetProperty("url").GetString()!));
+        Assert.Equal(HttpStatusCode.OK, video.StatusCode);
+    }
+
+    [Fact]
+    public async Task An_HTTP_action_fails_with_the_sentence_of_a_job_that_failed()
+    {
+        await using var scene = await StartAsync(new() { QueueTime = Moment, RunTime = Moment, FailsWith = "the model did not like it" });
+
+        var outcome = await EngineOf(scene).RunAsync(() => Order(scene, "run-1"));
+
+        Assert.False(outcome.Succeeded);
+        Assert.Equal("provider_failed", outcome.Body.GetProperty("code").GetString());
+        Assert.Contains("the model did not like it", outcome.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_HTTP_action_fails_at_once_when_the_request_is_wrong()
+    {
+        await using var scene = await StartAsync();
+
+        var outcome = await EngineOf(scene).RunAsync(() => new(HttpMethod.Post, "/api/videos") { Content = JsonContent.Create(new JsonObject { ["prompt"] = "" }) });
+
+        Assert.False(outcome.Succeeded);
+        Assert.Equal(HttpStatusCode.BadRequest, outcome.Status);
+        Assert.Empty(outcome.Polls);
+    }
+
+    [Fact]
+    public async Task The_retry_policy_of_an_action_that_lost_its_answers_finds_the_job_that_it_started()
+    {
+        await using var scene = await StartAsync();
+        var engine = EngineOf(scene);
+        engine.AnswersLost = 3;
+
+        var outcome = await engine.RunAsync(() => Order(scene, "run-1"));
+
+        Assert.True(outcome.Succeeded);
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_spending_guard_ends_the_retries_of_an_action_and_pays_for_nothing()
+    {
+        await using var scene = await StartAsync(settings: ("Pipeline:MaxJobsPerDay", "1"));
+        Assert.True((await EngineOf(scene).RunAsync(() => Order(scene, "run-1"))).Succeeded);
+
+        var outcome = await EngineOf(scene).RunAsync(() => Order(scene, "run-2"));
+
+        Assert.False(outcome.Succeeded);
+        Assert.Equal(HttpStatusCode.TooManyRequests, outcome.Status);
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_webhook_action_subscribes_with_the_job_itself_and_is_called_back_once()
+    {
+        await using var scene = await StartAsync();
+        using var subscribed = await scene.PostAsync("/api/videos", scene.Request(CallbackOf(scene)), "run-1");
+        Assert.True(subscribed.IsSuccessStatusCode);
+        // The engine answers 202 to what it is told.
+        scene.Receiver.Status = 202;
+
+        await NotifiedAsync(scene, (await Scene.JsonOf(subscribed)).GetProperty("id").GetString()!, "delivered");
+
+        var told = Assert.Single(scene.Receiver.Received).Json;
+        Assert.Equal("video.succeeded", told.GetProperty("type").GetString());
+        Assert.Equal("succeeded", Scene.StatusOf(told.GetProperty("data")));
+    }
+
+    [Fact]
+    public async Task A_webhook_trigger_comes_runs_a_flow_for_each_job_and_goes()
+    {
+        await using var scene = await StartAsync();
+        scene.Receiver.Status = 202;
+        using var subscribed = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = CallbackOf(scene) });
+        Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
+        Assert.True(subscribed.Headers.Location is { IsAbsoluteUri: true });
+        var first = await scene.SubmitAsync();
+        await NotifiedAsync(scene, first, "delivered");
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { FailsWith = "no" };
+        var second = await scene.SubmitAsync();
+        await NotifiedAsync(scene, second, "delivered");
+        Assert.Equal(["video.succeeded", "video.failed"], scene.Receiver.Received.Select(w => w.Json.GetProperty("type").GetString()));
+
+        // What a flow that is switched off does.
+        using (var gone = await scene.Http.DeleteAsync(subscribed.Headers.Location)) Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
+        await scene.EndAsync(await scene.SubmitAsync());
+        await scene.Host.RunToRestAsync();
+        Assert.Equal(2, scene.Receiver.Received.Count);
+    }
+
+    /// <summary>As the platform's own addresses look: the signature is in the query.</summary>
+    private static string CallbackOf(Scene scene) => $"{scene.Receiver.Url}&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=s3cr3t-in-a-query";
+
+    private static HttpRequestMessage Order(Scene scene, string key) =>
+        new(HttpMethod.Post, "/api/videos") { Content = JsonContent.Create(scene.Request()), Headers = { { "Idempotency-Key", key } } };
+
+    private LogicAppsEngine EngineOf(Scene scene) => new(scene.Http, (operation, wait) =>
+    {
+        var until = Time.GetUtcNow() + wait;
+        var id = operation.Segments[^2].TrimEnd('/');
+        return scene.Host.RunUntilAsync(id, job => Time.GetUtcNow() >= until || Scene.StatusOf(job) is "succeeded" or "failed" or "cancelled");
+    });
+}

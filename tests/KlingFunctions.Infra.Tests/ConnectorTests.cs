@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using KlingFunctions.Contracts.Node;
+
+namespace KlingFunctions.Infra;
+
+/// <summary>The definition of the custom connector, by a validator's word and held against the contract of the API.</summary>
+public sealed class ConnectorTests
+{
+    private static readonly NpmPackage Validator = new("@apidevtools/swagger-parser", "13.1.0", "swagger", "The tests of the connector");
+    private static readonly string[] Visibilities = ["important", "advanced", "internal"];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static JsonElement Connector { get; } = Json("infra/connector/apiDefinition.swagger.json");
+
+    private static JsonElement Contract { get; } = Json("src/KlingFunctions.Pipeline/Http/openapi.json");
+
+    public static TheoryData<string, string> Operations => new(
+        Connector.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => (path.Name, o.Name))));
+
+    [Fact]
+    public async Task It_is_Swagger_2_0()
+    {
+        var verdict = await ValidateAsync(Repository.Path("infra/connector/apiDefinition.swagger.json"));
+
+        Assert.True(verdict.Code == 0, verdict.Output + verdict.Error);
+    }
+
+    [Fact]
+    public async Task The_validator_sees_a_fault()
+    {
+        var faulty = Path.GetTempFileName();
+        await File.WriteAllTextAsync(faulty, Repository.Read("infra/connector/apiDefinition.swagger.json").Replace("\"in\": \"path\"", "\"in\": \"road\"", StringComparison.Ordinal), Cancel);
+
+        var verdict = await ValidateAsync(faulty);
+
+        Assert.NotEqual(0, verdict.Code);
+        File.Delete(faulty);
+    }
+
+    [Theory]
+    [MemberData(nameof(Operations))]
+    public void An_operation_is_one_of_the_API_with_its_parameters_and_its_answers(string path, string method)
+    {
+        var ours = Connector.GetProperty("paths").GetProperty(path).GetProperty(method);
+        var theirs = Contract.GetProperty("paths").GetProperty(path).GetProperty(method);
+
+        Assert.Equal(theirs.GetProperty("operationId").GetString(), ours.GetProperty("operationId").GetString());
+        var known = theirs.TryGetProperty("parameters", out var parameters)
+            ? parameters.EnumerateArray().Select(p => At(Contract, p.GetProperty("$ref").GetString()!)).ToDictionary(p => p.GetProperty("name").GetString()!) : [];
+        foreach (var parameter in ours.GetProperty("parameters").EnumerateArray().Where(p => p.GetProperty("in").GetString() != "body"))
+        {
+            var same = known[parameter.GetProperty("name").GetString()!];
+            Assert.Equal(same.GetProperty("in").GetString(), parameter.GetProperty("in").GetString());
+            Assert.Equal(same.TryGetProperty("required", out var required) && required.GetBoolean(), parameter.GetProperty("required").GetBoolean());
+        }
+        Assert.Equal(theirs.TryGetProperty("requestBody", out _), ours.GetProperty("parameters").EnumerateArray().Any(p => p.GetProperty("in").GetString() == "body"));
+        // A 200 of the first call stands for the last poll of an operation that began with 202.
+        var answers = ours.GetProperty("responses").EnumerateObject().Select(r => r.Name).Where(r => r is not "default" && !(path == "/api/videos" && method == "post" && r == "200"));
+        Assert.Subset(theirs.GetProperty("responses").EnumerateObject().Select(r => r.Name).ToHashSet(), answers.ToHashSet());
+    }
+
+    [Fact]
+    public void Every_operation_that_starts_or_shows_a_job_is_there()
+    {
+        var left = Contract.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => $"{o.Name} {p.Name}"))
+            .Except(Operations.Select(o => $"{o.Data.Item2} {o.Data.Item1}"));
+
+        Assert.Equal(["get /api/health", "get /api/openapi.json"], left);
+    }
+
+    [Theory]
+    [MemberData(nameof(Operations))]
+    public void An_operation_is_called_something_that_a_person_can_read(string path, string method)
+    {
+        var operation = Connector.GetProperty("paths").GetProperty(path).GetProperty(method);
+
+        Assert.Matches("^[A-Z][^.]{3,60}$", operation.GetProperty("summary").GetString());
+        Assert.EndsWith(".", operation.GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.Contains(operation.GetProperty("x-ms-visibility").GetString(), Visibilities);
+        Assert.All(operation.GetProperty("parameters").EnumerateArray().Where(p => p.GetProperty("in").GetString() != "body"), p =>
+        {
+            Assert.True(p.TryGetProperty("x-ms-summary", out _));
+            Assert.True(p.TryGetProperty("description", out _));
+        });
+    }
+
+    [Fact]
+    public void A_definition_has_the_properties_of_the_API_and_no_other()
+    {
+        var schemas = Contract.GetProperty("components").GetProperty("schemas");
+        foreach (var definition in Connector.GetProperty("definitions").EnumerateObject())
+        {
+            var theirs = schemas.GetProperty(definition.Name);
+            Assert.Equal(Names(theirs), Names(definition.Value));
+            Assert.Equal(Required(theirs), Required(definition.Value));
+            foreach (var property in definition.Value.GetProperty("properties").EnumerateObject())
+            {
+                var same = theirs.GetProperty("properties").GetProperty(property.Name);
+                Assert.Equal(TypeOf(Contract, same), TypeOf(Connector, property.Value));
+            }
+        }
+    }
+
+    [Fact]
+    public void The_trigger_subscribes_by_the_platforms_own_address_and_ends_by_Location()
+    {
+        var path = Connector.GetProperty("paths").GetProperty("/api/subscriptions");
+        var subscribe = path.GetProperty("post");
+        Assert.Equal("single", subscribe.GetProperty("x-ms-trigger").GetString());
+        Assert.Equal("#/definitions/WebhookBody", path.GetProperty("x-ms-notification-content").GetProperty("schema").GetProperty("$ref").GetString());
+
+        var wish = Connector.GetProperty("definitions").GetProperty("SubscriptionRequest").GetProperty("properties");
+        Assert.True(wish.GetProperty("url").GetProperty("x-ms-notification-url").GetBoolean());
+        Assert.Equal("internal", wish.GetProperty("url").GetProperty("x-ms-visibility").GetString());
+        Assert.True(subscribe.GetProperty("responses").GetProperty("201").GetProperty("headers").TryGetProperty("Location", out _));
+        Assert.Equal("internal", Connector.GetProperty("paths").GetProperty("/api/subscriptions/{id}").GetProperty("delete").GetProperty("x-ms-visibility").GetString());
+    }
+
+    [Fact]
+    public void The_action_that_makes_a_video_is_asynchronous()
+    {
+        var responses = Connector.GetProperty("paths").GetProperty("/api/videos").GetProperty("post").GetProperty("responses");
+
+        Assert.Equal("#/definitions/VideoResource", responses.GetProperty("200").GetProperty("schema").GetProperty("$ref").GetString());
+        Assert.True(responses.GetProperty("202").GetProperty("headers").TryGetProperty("Location", out _));
+        Assert.True(responses.GetProperty("202").GetProperty("headers").TryGetProperty("Retry-After", out _));
+    }
+
+    [Fact]
+    public void A_connection_asks_for_the_host_and_hides_the_key()
+    {
+        var properties = Json("infra/connector/apiProperties.json").GetProperty("properties");
+        var parameters = properties.GetProperty("connectionParameters");
+        Assert.Equal("securestring", parameters.GetProperty("api_key").GetProperty("type").GetString());
+        var key = Assert.Single(Connector.GetProperty("securityDefinitions").EnumerateObject()).Value;
+        Assert.Equal(("apiKey", "header", "x-functions-key"), (key.GetProperty("type").GetString(), key.GetProperty("in").GetString(), key.GetProperty("name").GetString()));
+
+        var policy = Assert.Single(properties.GetProperty("policyTemplateInstances").EnumerateArray());
+        var host = Regex.Match(policy.GetProperty("parameters").GetProperty("x-ms-apimTemplateParameter.urlTemplate").GetString()!, @"^https://@connectionParameters\('(\w+)'\)$");
+        Assert.True(parameters.TryGetProperty(host.Groups[1].Value, out _));
+        // The policy puts its address in the place of host and base path.
+        Assert.Equal("/", Connector.GetProperty("basePath").GetString());
+    }
+
+    private static async Task<CommandLine> ValidateAsync(string file)
+    {
+        const string script = "import('@apidevtools/swagger-parser').then(p => p.default.validate(process.argv[1])).catch(e => { console.error(String(e)); process.exit(1); });";
+        return await CommandLine.RunAsync("node", ["-e", script, file], Cancel, directory: await Validator.EnsureAsync(Cancel));
+    }
+
+    private static bool IsMethod(string name) => name is "get" or "post" or "delete";
+
+    private static IEnumerable<string> Names(JsonElement schema) => schema.GetProperty("properties").EnumerateObject().Select(p => p.Name).Order();
+
+    private static IEnumerable<string?> Required(JsonElement schema) =>
+        schema.TryGetProperty("required", out var required) ? required.EnumerateArray().Select(r => r.GetString()).Order() : [];
+
+    private static string? TypeOf(JsonElement document, JsonElement schema)
+    {
+        while (schema.TryGetProperty("$ref", out var reference)) schema = At(document, reference.GetString()!);
+        return schema.GetProperty("type").GetString();
+    }
+
+    private static JsonElement At(JsonElement document, string reference) =>
+        reference[2..].Split('/').Aggregate(document, (at, step) => at.GetProperty(step.Replace("~1", "/", StringComparison.Ordinal)));
+
+    private static JsonElement Json(string path) => JsonDocument.Parse(Repository.Read(path)).RootElement;
+}

@@ -1,0 +1,18 @@
+// Everything that can be chosen, chosen: the Durable Task Scheduler, a network, a given webhook secret, caps.
+using '../../../infra/main.bicep'
+
+param environmentName = 'sample'
+param location = 'swedencentral'
+param runComfyApiToken = 'marked-runcomfy-token'
+param webhookSecret = 'marked-webhook-secret'
+param durableBackend = 'dts'
+param networkIsolation = true
+param allowedIpRanges = '203.0.113.7, 198.51.100.0/24'
+param maxJobsPerDay = 50
+param maxInFlight = 5
+param maximumInstanceCount = 100
+param coolVideosAfterDays = 0
+param deleteVideosAfterDays = 90
+param deleteUploadsAfterDays = 7
+param alertEmail = 'operator@example.com'
+param monthlyBudget = 0
