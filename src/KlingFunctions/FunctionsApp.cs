@@ -20,6 +20,7 @@ internal static class FunctionsApp
     public static IHost Build(string[] args, Action<FunctionsApplicationBuilder>? configure = null)
     {
         var builder = FunctionsApplication.CreateBuilder(args);
+        DurableBackend.Check(builder.Configuration);
         builder.ConfigureFunctionsWebApplication();
         builder.UseMiddleware<JobScope>().UseMiddleware<UnexpectedErrors>().UseMiddleware<DurableClientSource>();
         builder.Services.AddPipeline(builder.Configuration).AddAzureStores(builder.Configuration);

@@ -78,6 +78,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     [InlineData("Storage:Blobs", null)]
     [InlineData("RunComfy:ApiToken", null)]
     [InlineData("Pipeline:KeepFor", "-1.00:00:00")]
+    [InlineData("DURABLE_TASK_SCHEDULER_CONNECTION_STRING", "Endpoint=https://elsewhere;Authentication=ManagedIdentity")]
     public async Task A_wrong_or_missing_setting_stops_the_start_with_a_sentence_that_names_it(string key, string? value)
     {
         var settings = Settings();
