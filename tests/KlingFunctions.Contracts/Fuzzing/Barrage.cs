@@ -1,12 +1,12 @@
 using System.Globalization;
 
-namespace KlingFunctions.Fuzz;
+namespace KlingFunctions.Contracts.Fuzzing;
 
 /// <summary>
 /// Many attacks, each drawn from a seed of its own, so that one that finds something can be made again alone. The normal run is always the
 /// same one; <c>FUZZ_TIMES</c> makes it so many times longer, <c>FUZZ_SEED</c> makes it another one.
 /// </summary>
-internal static class Barrage
+public static class Barrage
 {
     private static readonly int Times = Setting("FUZZ_TIMES");
     private static readonly int Seed = Setting("FUZZ_SEED");

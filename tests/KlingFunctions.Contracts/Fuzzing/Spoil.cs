@@ -3,10 +3,10 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace KlingFunctions.Fuzz;
+namespace KlingFunctions.Contracts.Fuzzing;
 
 /// <summary>Makes bad bytes of good ones.</summary>
-internal static class Spoil
+public static class Spoil
 {
     private static readonly string Deep = new string('[', 70) + new string(']', 70);
     private static readonly string DeepObjects = string.Concat(Enumerable.Repeat("{\"a\":", 70)) + "1" + new string('}', 70);
