@@ -127,7 +127,10 @@ public sealed class VideoRoutes(
                 $"There is no video: the job is {JsonWord.Of(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
         }
         var name = http.Request.Query["output"].ToString() is { Length: > 0 } wanted ? wanted : snapshot.State.Outputs[0].Name;
-        if (snapshot.State.Outputs.All(o => o.Name != name) || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
+        var isListed = snapshot.State.Outputs.Any(o => o.Name == name);
+        // Names of files have the characters of request ids.
+        var mayBeStored = isListed || (snapshot.State.Unlisted is not null && ProviderReply.IsRequestId(name));
+        if (!mayBeStored || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
         {
             return Problem.Result(
                 StatusCodes.Status404NotFound, "not_found",
