@@ -38,7 +38,7 @@ public abstract class HostileClientContract
             scene.Request(scene.Receiver.Url).ToJsonString(), scene.Request().ToJsonString(), """{"url":"https://example.com/hook","events":["video.succeeded"]}""",
             """{"request_id":"req_1","resubmit":true}""",
         ];
-        await Barrage.RunAsync(400, async random =>
+        await Barrage.RunAsync(300, async random =>
         {
             var route = random.Next(bodies.Length);
             // Nothing is looked up by name here: what is valid stays on this machine.

@@ -15,10 +15,10 @@ public class RequestAttacks
 
     [Fact]
     public void A_spoilt_request_is_a_request_or_faults() =>
-        Barrage.Run(2_000, random => Judge(Spoil.Json(random, Good.Request), body => Reader.Read(body)));
+        Barrage.Run(1_000, random => Judge(Spoil.Json(random, Good.Request), body => Reader.Read(body)));
 
     [Fact]
-    public void A_spoilt_upload_is_a_request_or_faults_and_leaves_a_report() => Barrage.Run(1_500, random =>
+    public void A_spoilt_upload_is_a_request_or_faults_and_leaves_a_report() => Barrage.Run(1_000, random =>
     {
         var reading = random.Next(2) == 0
             ? Judge(Spoil.Json(random, Good.Upload), body => Uploads.ReadRequest("a/b/walk.json", body))
@@ -27,7 +27,7 @@ public class RequestAttacks
     });
 
     [Fact]
-    public void A_prompt_of_any_text_and_any_references_is_taken_or_has_a_fault() => Barrage.Run(2_000, random =>
+    public void A_prompt_of_any_text_and_any_references_is_taken_or_has_a_fault() => Barrage.Run(1_000, random =>
     {
         string[] parts =
         [
