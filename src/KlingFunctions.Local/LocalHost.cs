@@ -25,7 +25,7 @@ internal static class LocalHost
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
-        if (string.IsNullOrEmpty(builder.Configuration["urls"])) builder.WebHost.UseUrls(DefaultUrl);
+        if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DefaultUrl);
         // Kestrel's own lines would name each URL whole, with what it carries in its query.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Services.AddPipeline(builder.Configuration);
@@ -57,6 +57,8 @@ internal static class LocalHost
         // Steps under way may finish before the host is gone: one of them may be a paid POST.
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(70));
 
+        OpenAddressGuard.Add(services);
+        services.AddExceptionHandler<JournalErrors>();
         services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
         services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
@@ -83,20 +85,14 @@ internal static class LocalHost
 
     private static void CheckAddresses(WebApplication app)
     {
-        var hasKey = !string.IsNullOrEmpty(app.Configuration["Local:ApiKey"]);
-        foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
-        {
-            if (!ApiKeyGate.IsLoopback(HostOf(url)) && !hasKey)
-                throw new SettingException($"The address {url} is open to other machines: set Local:ApiKey first, so that not everyone can spend your money.");
-        }
+        foreach (var url in app.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? []) CheckAddress(url);
     }
 
-    private static string HostOf(string url)
+    private static void CheckAddress(string url)
     {
         try
         {
-            var address = BindingAddress.Parse(url);
-            if (address.Port is >= 0 and <= ushort.MaxValue) return address.Host;
+            if (BindingAddress.Parse(url).Port is >= 0 and <= ushort.MaxValue) return;
         }
         catch (FormatException)
         {

@@ -376,15 +376,64 @@ public abstract class PipelineContract
         scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.ServerError));
         var id = await scene.SubmitAsync();
         Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
-        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
-        {
-            using var resume = await scene.PostAsync($"/api/videos/{id}/resume", new JsonObject { ["resubmit"] = true });
-            return resume.StatusCode;
-        }));
-        Assert.Single(answers, HttpStatusCode.Accepted);
-        Assert.All(answers, s => Assert.True(s is HttpStatusCode.Accepted or HttpStatusCode.Conflict));
+        Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", new JsonObject { ["resubmit"] = true }), HttpStatusCode.Accepted);
         await scene.UntilAsync(id, "succeeded");
         Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_person_decides_about_a_job_in_doubt_counts_once_however_often_it_is_said_and_whenever_the_host_dies(bool hasIt)
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped, Late: hasIt));
+        var id = await scene.SubmitAsync();
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(id));
+        await scene.Host.KillAsync();
+        var wish = hasIt
+            ? new JsonObject { ["request_id"] = Assert.Single(scene.RunComfy.Account.Accepted).RequestId }
+            : new JsonObject { ["resubmit"] = true };
+        Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", wish), HttpStatusCode.Accepted);
+        await scene.Host.KillAsync();
+        await scene.UntilAsync(id, "succeeded");
+        using (var late = await scene.PostAsync($"/api/videos/{id}/resume", wish.DeepClone())) Assert.Equal(HttpStatusCode.Conflict, late.StatusCode);
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task Resumed_again_and_again_and_by_many_at_once_a_job_is_paid_once()
+    {
+        await using var scene = await StartAsync();
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = ["another"] };
+        var id = await scene.SubmitAsync();
+        Assert.Equal("provider_auth", await scene.FailureAsync(id));
+        await scene.Host.KillAsync();
+        Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", null), HttpStatusCode.Accepted);
+        Assert.Equal("provider_auth", await scene.FailureAsync(id));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
+        Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", null), HttpStatusCode.Accepted);
+        await scene.Host.KillAsync();
+        await scene.UntilAsync(id, "succeeded");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_is_redelivered_after_a_restart_under_its_own_id_however_often_that_is_asked()
+    {
+        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"));
+        scene.Receiver.Status = 503;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await NotifiedAsync(scene, id, "dead_letter");
+        scene.Receiver.Status = 200;
+        await scene.Host.KillAsync();
+        Assert.Contains(HttpStatusCode.Accepted, await AskTogetherAsync(scene, $"/api/videos/{id}/redeliver", null));
+        await scene.Host.KillAsync();
+        await NotifiedAsync(scene, id, "delivered");
+        using (var again = await scene.PostAsync($"/api/videos/{id}/redeliver")) Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+        await NotifiedAsync(scene, id, "delivered");
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+        Assert.Single(scene.Receiver.Received.Select(r => Convert.ToHexString(r.Body)).Distinct());
     }
 
     [Fact]
@@ -793,6 +842,18 @@ public abstract class PipelineContract
         Assert.Equal("healthy", (await Scene.JsonOf(health)).GetProperty("status").GetString());
         using var openApi = await scene.Http.GetAsync(new Uri("/api/openapi.json", UriKind.Relative));
         Assert.StartsWith("3.1", (await Scene.JsonOf(openApi)).GetProperty("openapi").GetString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks for the same eight times at the same moment: each hears that it is done, or that there is nothing to do.</summary>
+    private static async Task<HttpStatusCode[]> AskTogetherAsync(Scene scene, string path, JsonObject? body)
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            using var answer = await scene.PostAsync(path, body?.DeepClone());
+            return answer.StatusCode;
+        }));
+        Assert.All(answers, s => Assert.True(s is HttpStatusCode.Accepted or HttpStatusCode.Conflict));
+        return answers;
     }
 
     private static Task<JsonElement> NotifiedAsync(Scene scene, string id, string state) => scene.Host.RunUntilAsync(

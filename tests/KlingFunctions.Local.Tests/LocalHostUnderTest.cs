@@ -14,12 +14,14 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-local-");
     private readonly Dictionary<string, string?> _settings;
     private readonly FakeTimeProvider _time;
+    private readonly Action<WebApplicationBuilder>? _configure;
     private WebApplication _app = null!;
 
-    private LocalHostUnderTest(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time)
+    private LocalHostUnderTest(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time, Action<WebApplicationBuilder>? configure)
     {
         _settings = new(settings) { ["urls"] = "http://127.0.0.1:0", ["Local:DataDirectory"] = _folder.FullName };
         _time = time;
+        _configure = configure;
     }
 
     public HttpClient Http { get; private set; } = null!;
@@ -28,13 +30,16 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
 
     public IServiceProvider Services => _app.Services;
 
+    public string Data => _folder.FullName;
+
     public string Inbox => Path.Combine(_folder.FullName, "inbox");
 
     private WorkflowEngine Engine => _app.Services.GetRequiredService<WorkflowEngine>();
 
-    public static async Task<LocalHostUnderTest> StartAsync(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time)
+    public static async Task<LocalHostUnderTest> StartAsync(
+        IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time, Action<WebApplicationBuilder>? configure = null)
     {
-        var host = new LocalHostUnderTest(settings, time);
+        var host = new LocalHostUnderTest(settings, time, configure);
         await host.OpenAsync();
         return host;
     }
@@ -69,6 +74,14 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
         await OpenAsync();
     }
 
+    /// <summary>The same, with something done while it is off.</summary>
+    public async Task KillAsync(Action whileOff)
+    {
+        await CloseAsync();
+        whileOff();
+        await OpenAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();
@@ -81,11 +94,13 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
         {
             builder.Services.AddSingleton<TimeProvider>(_time);
             builder.Logging.ClearProviders();
+            _configure?.Invoke(builder);
         });
         await _app.StartAsync();
         // The same port after a kill: links that were given out go on working.
         _settings["urls"] = _app.Urls.First();
         Http = new HttpClient { BaseAddress = new Uri(_app.Urls.First()) };
+        if (_settings.GetValueOrDefault("Local:ApiKey") is { } key) Http.DefaultRequestHeaders.Add("x-functions-key", key);
     }
 
     private async Task CloseAsync()

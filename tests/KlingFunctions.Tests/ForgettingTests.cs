@@ -1,8 +1,10 @@
 using System.Net;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Triggers;
+using Microsoft.DurableTask;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace KlingFunctions.Tests;
@@ -40,5 +42,29 @@ public sealed class ForgettingTests(SharedAzurite azurite)
         await jobs.ForgetAsync((await jobs.GetAsync(running, Cancel))!, Cancel);
         Assert.Single((await jobs.ListAsync(new(null, 10, null), Cancel)).Jobs);
         Assert.NotNull(await host.Services.GetRequiredService<Pipeline.Storing.IVideoStore>().FindAsync(ended, "video", Cancel));
+    }
+
+    [Fact]
+    public async Task A_job_that_does_not_parse_hides_no_other_from_the_list_nor_from_what_forgets()
+    {
+        await using var stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
+        var (host, scene) = (stage.App, stage.Scene);
+        var whole = await scene.SubmitAsync();
+        var broken = JobIntake.NewId();
+        await host.Services.GetRequiredService<BlobJobIndex>().AddAsync(broken, DateTimeOffset.UtcNow, Cancel);
+        await host.Services.GetRequiredService<DurableClientSource>().Client.ScheduleNewOrchestrationInstanceAsync(
+            GenerateVideo.Name, "not a job", new StartOrchestrationOptions(broken), Cancel);
+        await scene.EndAsync(whole);
+
+        using (var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel))
+        {
+            Assert.Equal(HttpStatusCode.OK, list.StatusCode);
+            Assert.Equal(whole, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
+        }
+        await Task.Delay(TimeSpan.FromSeconds(1.5), Cancel);
+        await host.FireTimerAsync(nameof(ForgetOldJobs));
+        // It stays to be looked at; what is as old is gone.
+        Assert.Equal([broken], await host.Services.GetRequiredService<BlobJobIndex>().ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
     }
 }

@@ -56,7 +56,16 @@ internal sealed class ServeCommand : Command
             // Why it does not come up is said below, in a sentence.
             await using var app = LocalHost.Build(settings, builder => builder.Logging.AddFilter(HostLog, level => isUp && level >= LogLevel.Warning));
             app.Services.GetRequiredService<IStartupValidator>().Validate(); // All that is wrong at once, not what is looked at first.
-            await app.StartAsync(cancel);
+            try
+            {
+                await app.StartAsync(cancel);
+            }
+            catch (Exception e) when (e is IOException or SocketException or SettingException)
+            {
+                // The address comes last. By then a job may be at its paid POST, which is worth finishing.
+                await app.StopAsync(CancellationToken.None);
+                throw;
+            }
             isUp = true;
             Introduce(app);
             await app.WaitForShutdownAsync(cancel);

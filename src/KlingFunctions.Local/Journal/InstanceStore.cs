@@ -69,7 +69,8 @@ internal sealed class InstanceStore(JournalDatabase database)
             $"""
             SELECT {Columns} FROM instances
             WHERE workflow = $1 AND (created_at, id) < ($2, $3) AND ($4 IS NULL OR $4 =
-                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(status ->> '$.status', input ->> '$.state.status', 'accepted') END)
+                CASE outcome WHEN 'failed' THEN outcome ELSE coalesce(
+                    CASE WHEN json_valid(status) THEN status ->> '$.status' END, CASE WHEN json_valid(input) THEN input ->> '$.state.status' END, 'accepted') END)
             ORDER BY created_at DESC, id DESC LIMIT $5
             """,
             ReadInstance, workflow, createdAt, id, status, limit));
@@ -82,6 +83,15 @@ internal sealed class InstanceStore(JournalDatabase database)
     /// <summary>When the next instance wants to run after <paramref name="now"/>; null if none does.</summary>
     public DateTimeOffset? NextDue(DateTimeOffset now) => database.Read(db => db.Query(
         "SELECT min(due_at) FROM instances WHERE due_at > $1", r => r.IsDBNull(0) ? (DateTimeOffset?)null : Time(r, 0), now.UtcTicks)[0]);
+
+    /// <summary>The latest time at which something happened to an instance that waits; null if none does.</summary>
+    public DateTimeOffset? Latest() => database.Read(db => db.Query(
+        "SELECT max(at) FROM (SELECT max(at) AS at FROM history UNION ALL SELECT max(started_at) FROM instances WHERE due_at IS NOT NULL)",
+        r => r.IsDBNull(0) ? (DateTimeOffset?)null : Time(r, 0))[0]);
+
+    /// <summary>Makes every instance due that waits for a time.</summary>
+    public Task<int> WakeAllAsync(DateTimeOffset now) =>
+        database.WriteAsync(db => db.Execute("UPDATE instances SET due_at = $1 WHERE due_at > $1", now.UtcTicks));
 
     /// <summary>The events that wait in the inbox, in the order in which they were raised.</summary>
     public IReadOnlyList<(long Place, string Name)> Inbox(string id) => database.Read(db => db.Query(

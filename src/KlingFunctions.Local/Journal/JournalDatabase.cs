@@ -11,6 +11,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
 {
     private const int MaxBatch = 512;
 
+    private readonly string _path;
     private readonly string _connectionString;
     private readonly FileStream _lock;
     private readonly Statements _writer;
@@ -25,7 +26,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
     /// <exception cref="JournalException">Another host uses it, or it can't be used: one sentence says why.</exception>
     public JournalDatabase(string directory)
     {
-        var path = Path.Combine(directory, "journal.db");
+        _path = Path.Combine(directory, "journal.db");
         try
         {
             Directory.CreateDirectory(directory);
@@ -33,14 +34,14 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new JournalException(
-                $"The data directory '{directory}' can't be used: another host is running on it, or it can't be written. Stop that host, or set Local:DataDirectory to another folder. ({e.Message})", e);
+            throw JournalFaults.OfFolder(directory, e);
         }
         try
         {
-            _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString;
+            JournalFaults.RefuseWhatLostItsFile(_path);
+            _connectionString = new SqliteConnectionStringBuilder { DataSource = _path, Pooling = false }.ConnectionString;
             _writer = Open();
-            RefuseWhatIsNewer(_writer, path);
+            JournalFaults.RefuseWhatIsNotOurs(_writer, _path);
             // FULL: a commit has reached the disk before anyone acts on it. A lost intent is a second payment.
             _writer.Execute("PRAGMA journal_mode = WAL");
             _writer.Execute("PRAGMA synchronous = FULL");
@@ -52,9 +53,8 @@ internal sealed class JournalDatabase : IAsyncDisposable
         {
             _writer?.Dispose();
             _lock.Dispose();
-            if (e is not SqliteException) throw;
-            throw new JournalException(
-                $"The journal '{path}' can't be opened: {e.Message} If it is damaged, move it away together with its -wal and -shm files and restore a backup.", e);
+            if (JournalFaults.TryTell(e, _path, out var told)) throw told;
+            throw;
         }
         _writing = Task.Run(WriteAllAsync);
     }
@@ -70,6 +70,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
 
     /// <summary>Runs a write in the next commit, and completes when that is on the disk. Writes keep the order of their calls.</summary>
     /// <param name="write">The write.</param>
+    /// <exception cref="JournalException">It can't be written at present: one sentence says why. Nothing of it is on the disk.</exception>
     /// <param name="committed">Told of it on the writer's own thread, in the order of the writes: it must be quick, and not throw.</param>
     public Task<T> WriteAsync<T>(Func<Statements, T> write, Action<T>? committed = null)
     {
@@ -79,6 +80,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
     }
 
     /// <summary>Runs a read on a snapshot of what is committed.</summary>
+    /// <exception cref="JournalException">It can't be read at present: one sentence says why.</exception>
     public T Read<T>(Func<Statements, T> read)
     {
         Statements? statements;
@@ -87,16 +89,17 @@ internal sealed class JournalDatabase : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_closed, this);
             _readers.TryPop(out statements);
         }
-        statements ??= Open();
         T result;
         try
         {
+            statements ??= Open();
             result = read(statements);
         }
-        catch
+        catch (Exception e)
         {
             // It may be left in a transaction, and would show its old snapshot to every read to come.
-            statements.Dispose();
+            statements?.Dispose();
+            if (JournalFaults.TryTell(e, _path, out var told)) throw told;
             throw;
         }
         lock (_readers)
@@ -129,14 +132,6 @@ internal sealed class JournalDatabase : IAsyncDisposable
         return statements;
     }
 
-    private static void RefuseWhatIsNewer(Statements statements, string path)
-    {
-        var version = statements.Query("PRAGMA user_version", r => r.GetInt32(0))[0];
-        if (version <= JournalSchema.Version) return;
-        throw new JournalException(
-            $"The journal '{path}' was written by a newer version of KlingFunctions (it has format {version}, this one knows {JournalSchema.Version}): start that version, or set Local:DataDirectory to another folder.");
-    }
-
     private async Task WriteAllAsync()
     {
         var batch = new List<IWrite>(MaxBatch);
@@ -160,7 +155,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
         {
             // Disk full, I/O error: nothing of the batch is on the disk. Whoever waits is told, and tries again later. The writer goes on
             // whatever it was: without it all would wait for ever.
-            foreach (var write in batch) write.Failed(e);
+            foreach (var write in batch) write.Failed(Told(e));
             RollBack();
             return;
         }
@@ -179,10 +174,12 @@ internal sealed class JournalDatabase : IAsyncDisposable
         {
             // If it is not, SQLite has itself rolled everything back, as it does when the disk is full.
             _writer.Execute("ROLLBACK TO one");
-            write.Failed(e);
+            write.Failed(Told(e));
         }
         _writer.Execute("RELEASE one");
     }
+
+    private Exception Told(Exception e) => JournalFaults.TryTell(e, _path, out var told) ? told : e;
 
     private void RollBack()
     {
@@ -214,6 +211,3 @@ internal sealed class JournalDatabase : IAsyncDisposable
         public void Failed(Exception reason) => _done.TrySetException(reason);
     }
 }
-
-/// <summary>The journal can't be used: the message says why and what to do.</summary>
-internal sealed class JournalException(string message, Exception? inner = null) : Exception(message, inner);

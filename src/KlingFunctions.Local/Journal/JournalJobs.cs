@@ -10,7 +10,7 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Local.Journal;
 
 /// <summary>Jobs as instances in the journal.</summary>
-internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : IJobs
+internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore store, ILogger<JournalJobs> logger) : IJobs
 {
     public Task<bool> StartAsync(VideoJob job, CancellationToken cancel) =>
         engine.StartAsync(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, PipelineJson.Default.VideoJob));
@@ -27,7 +27,7 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         // One more than asked for tells whether there is a next page.
         var found = store.List(GenerateVideo.Name, status, query.Cursor is { } cursor ? ReadCursor(cursor) : null, query.Limit + 1);
         var page = found.Take(query.Limit).ToList();
-        return Task.FromResult(new JobPage([.. page.Select(Snapshot)], found.Count > query.Limit ? WriteCursor(page[^1]) : null));
+        return Task.FromResult(new JobPage([.. page.Select(Readable).OfType<JobSnapshot>()], found.Count > query.Limit ? WriteCursor(page[^1]) : null));
     }
 
     public Task<bool> CancelAsync(string id, CancellationToken cancel) => engine.RaiseAsync(id, GenerateVideo.CancelEvent);
@@ -43,7 +43,7 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         {
             cancel.ThrowIfCancellationRequested();
             var page = store.List(GenerateVideo.Name, status: null, from, limit: 100);
-            foreach (var instance in page) yield return Snapshot(instance);
+            foreach (var job in page.Select(Readable).OfType<JobSnapshot>()) yield return job;
             last = page.Count > 0 ? (page[^1].CreatedAt.UtcTicks, page[^1].Id) : null;
             await Task.Yield();
         }
@@ -53,9 +53,23 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
         // Of the earlier runs of a resumed job there are notifications too. If they stayed, a new job under this id would find them there, and tell nobody.
         store.ForgetEndedAsync(job.Job.Id, Notify.IdsBeginWith(job.Job.Id));
 
+    /// <summary>One that can't be read hides no other.</summary>
+    private JobSnapshot? Readable(Instance instance)
+    {
+        try
+        {
+            return Snapshot(instance);
+        }
+        catch (JsonException e)
+        {
+            LogUnreadable(logger, instance.Id, e.Message);
+            return null;
+        }
+    }
+
     private JobSnapshot Snapshot(Instance instance)
     {
-        var job = JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob)!;
+        var job = JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob) ?? throw new JsonException("The input is null.");
         var state = instance.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.JobState) : null;
         return JobSnapshot.Of(job, state, RunOf(instance), [.. (state?.Receivers ?? []).Select(Notification)]);
     }
@@ -84,4 +98,7 @@ internal sealed class JournalJobs(WorkflowEngine engine, InstanceStore store) : 
             ? (createdAt, parts[1])
             : throw new FormatException("The cursor is not one of ours.");
     }
+
+    [LoggerMessage(LogLevel.Error, "The journal's row of {JobId} can't be read and is passed over: restore a backup, or delete the row. {Reason}")]
+    private static partial void LogUnreadable(ILogger logger, string jobId, string reason);
 }

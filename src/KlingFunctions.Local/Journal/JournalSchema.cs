@@ -3,8 +3,8 @@ namespace KlingFunctions.Local.Journal;
 /// <summary>The tables of the journal. Times are UTC ticks.</summary>
 internal static class JournalSchema
 {
-    /// <summary>Which format this is: raised with each change that an older host could not read. There is none older than the first.</summary>
-    public const int Version = 1;
+    /// <summary>Which format this is: raised with each change that an older host could not read. Older formats can be read: 1 is 2 without <see cref="HappeningKind.ClockSetBack"/>.</summary>
+    public const int Version = 2;
 
     /// <summary>Makes what is not there. <c>due_at</c> is when an instance wants to run: a time past means now, null means only an event wakes it.</summary>
     public static readonly string Sql = $"""

@@ -95,7 +95,12 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
     /// <exception cref="NotDeterministicException">It does not wait for that: its code is not what wrote the history.</exception>
     public void Feed(Happening happening)
     {
-        // The machine's clock may be set back; the workflow's never is.
+        if (happening.Kind is HappeningKind.ClockSetBack)
+        {
+            SetBack(happening.At);
+            return;
+        }
+        // The machine's clock is put right by seconds now and then; the workflow's does not go back for that.
         if (happening.At > Now) Now = happening.At;
         if (happening.Kind is HappeningKind.EventRaised)
         {
@@ -109,8 +114,17 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
             throw new NotDeterministicException(Id, happening, null);
         }
         if (task.Name != happening.Name) throw new NotDeterministicException(Id, happening, task.Name);
+        if (!Enum.IsDefined(happening.Kind)) throw new NotDeterministicException(Id, happening, task.Name);
         if (happening.Kind is HappeningKind.StepFailed) task.Done.SetException(new StepFailedException(happening.Name, happening.Value!));
         else task.Done.SetResult(happening.Value);
+    }
+
+    /// <summary>Every wait is one from <see cref="Now"/> on, and lasts no longer because of the clock.</summary>
+    private void SetBack(DateTimeOffset now)
+    {
+        var by = Now - now;
+        Now = now;
+        foreach (var timer in _pending.Values.OfType<PendingTimer>().ToList()) _pending[timer.Number] = timer with { Due = timer.Due - by };
     }
 
     private void Raise(string name)

@@ -17,7 +17,10 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     /// <summary>Nobody sleeps longer than this on a timer: meanwhile the clock may be set forward.</summary>
     internal static readonly TimeSpan LongestSleep = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
+    /// <summary>A clock that is set back by more than this has been wrong: who waits for it would wait for so much longer, years it may be.</summary>
+    internal static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
+
+    internal static readonly TimeSpan AfterABrokenRun = TimeSpan.FromSeconds(5);
 
     // The dispatcher alone adds and removes.
     private readonly ConcurrentDictionary<string, WorkflowRun> _running = [];
@@ -26,6 +29,9 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
     private readonly Channel<string?> _news = Channel.CreateUnbounded<string?>();
     private readonly CancellationTokenSource _abort = new();
     private volatile bool _asleep;
+
+    // The latest that the clock has shown, to this process or one before; unknown until the journal has been asked.
+    private DateTimeOffset? _latest;
 
     /// <summary>True if nothing runs, nothing is due, and the next timer is set: only time or an event can change that.</summary>
     /// <remarks>In this order: what is asked later can't be undone by what was asked before.</remarks>
@@ -80,6 +86,17 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
                     if (ended is not null) _running.TryRemove(ended, out _);
                 }
                 var now = time.GetUtcNow();
+                _latest ??= store.Latest() ?? now;
+                if (now < _latest - ClockTolerance)
+                {
+                    // Each of them looks for itself how it stands by the new time.
+                    LogClockSetBack(logger, _latest.Value, now, await store.WakeAllAsync(now));
+                    _latest = now;
+                }
+                else if (now > _latest)
+                {
+                    _latest = now;
+                }
                 // What runs is due as well: among so many there are enough that do not run, if there are any.
                 var due = store.Due(now, MaxRunning).Where(id => !_running.ContainsKey(id));
                 foreach (var id in due.Take(MaxRunning - _running.Count)) Begin(id, stoppingToken);
@@ -92,7 +109,7 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
             }
             catch (Exception e)
             {
-                LogDispatchFailed(logger, e);
+                LogDispatchFailed(logger, e is JournalException ? null : e, e.Message);
                 await Task.WhenAny(Task.Delay(AfterABrokenRun, time, stoppingToken));
             }
         }
@@ -119,7 +136,7 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         catch (Exception e)
         {
             // The journal could not be written, say. Nothing is lost: the instance is still due, and replays.
-            LogRunFailed(logger, e, id);
+            LogRunFailed(logger, e is JournalException ? null : e, id, e.Message);
             await Task.WhenAny(Task.Delay(AfterABrokenRun, time, stopping));
         }
         finally
@@ -140,9 +157,12 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
 
     private void Wake() => _news.Writer.TryWrite(null);
 
-    [LoggerMessage(LogLevel.Error, "The run of {InstanceId} broke off; it goes on from the journal in a few seconds.")]
-    private static partial void LogRunFailed(ILogger logger, Exception e, string instanceId);
+    [LoggerMessage(LogLevel.Warning, "The clock was set back, from {Before} to {Now}: {Count} that waited for a time look at it anew.")]
+    private static partial void LogClockSetBack(ILogger logger, DateTimeOffset before, DateTimeOffset now, int count);
 
-    [LoggerMessage(LogLevel.Error, "The journal could not be read; the next try is in a few seconds.")]
-    private static partial void LogDispatchFailed(ILogger logger, Exception e);
+    [LoggerMessage(LogLevel.Error, "The run of {InstanceId} broke off; it goes on from the journal in a few seconds. {Reason}")]
+    private static partial void LogRunFailed(ILogger logger, Exception? e, string instanceId, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The journal could not be read; the next try is in a few seconds. {Reason}")]
+    private static partial void LogDispatchFailed(ILogger logger, Exception? e, string reason);
 }

@@ -69,7 +69,7 @@ internal sealed partial class WorkflowRun(
                 var (happened, children, inboxTaken) = Happened(context);
                 if (happened.Count > 0)
                 {
-                    place = await store.AppendAsync(id, place, happened, children, inboxTaken, context.Status, instance.Trace, time.GetUtcNow());
+                    place = await AppendAsync(place, happened, children, inboxTaken, context.Status, instance.Trace, stopping);
                     shown = context.Status;
                     if (children.Count > 0) wake();
                     Feed(context, happened);
@@ -105,6 +105,27 @@ internal sealed partial class WorkflowRun(
         }
     }
 
+    /// <summary>
+    /// While the journal can't be written, what has happened is kept in mind: the id of a request that is paid for may be among it, and
+    /// who asks RunComfy anew does not get it.
+    /// </summary>
+    private async Task<int> AppendAsync(
+        int place, List<Happening> happened, List<PendingChild> children, long inboxTaken, string? status, string? trace, CancellationToken stopping)
+    {
+        while (true)
+        {
+            try
+            {
+                return await store.AppendAsync(id, place, happened, children, inboxTaken, status, trace, time.GetUtcNow());
+            }
+            catch (JournalException e) when (!stopping.IsCancellationRequested)
+            {
+                LogNotWritten(logger, id, e.Message);
+                await Task.WhenAny(Task.Delay(WorkflowEngine.AfterABrokenRun, time, stopping));
+            }
+        }
+    }
+
     private void Feed(ReplayContext context, IReadOnlyList<Happening> happenings)
     {
         foreach (var happening in happenings) _thread.Run(() => context.Feed(happening));
@@ -133,6 +154,7 @@ internal sealed partial class WorkflowRun(
     {
         var now = time.GetUtcNow();
         var happened = new List<Happening>();
+        if (now < context.Now - WorkflowEngine.ClockTolerance) happened.Add(new(HappeningKind.ClockSetBack, 0, "clock", null, now));
         while (_finished.Reader.TryRead(out var finished))
         {
             if (ReferenceEquals(finished, Nudge)) continue;
@@ -203,6 +225,9 @@ internal sealed partial class WorkflowRun(
 
     private static DateTimeOffset? NextTimer(ReplayContext context) =>
         context.Pending.OfType<PendingTimer>().Min(t => (DateTimeOffset?)t.Due);
+
+    [LoggerMessage(LogLevel.Error, "What happened to {InstanceId} could not be written; it is tried again every few seconds. {Reason}")]
+    private static partial void LogNotWritten(ILogger logger, string instanceId, string reason);
 
     [LoggerMessage(LogLevel.Warning, "The step {Step} failed.")]
     private static partial void LogStepFailed(ILogger logger, Exception e, string step);

@@ -10,8 +10,9 @@ internal sealed class SqliteQuota(JournalDatabase database) : IQuota
     public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => database.WriteAsync(db =>
     {
         var date = day.ToString("O", CultureInfo.InvariantCulture);
-        // Yesterday stays: a call may have looked at the clock just before midnight.
-        db.Execute("DELETE FROM days WHERE day < date($1, '-1 day')", date);
+        // Yesterday stays: a call may have looked at the clock just before midnight. So do the last days of which anything is known: the
+        // clock may be years ahead, and be put right before the day is over.
+        db.Execute("DELETE FROM days WHERE day < date($1, '-1 day') AND day NOT IN (SELECT DISTINCT day FROM days ORDER BY day DESC LIMIT 7)", date);
         return db.Execute(
             "INSERT INTO days (day, job) SELECT $1, $2 WHERE (SELECT count(*) FROM days WHERE day = $1) < $3 ON CONFLICT DO NOTHING", date, jobId, cap) > 0
             || db.Query("SELECT 1 FROM days WHERE day = $1 AND job = $2", r => r.GetInt32(0), date, jobId).Count > 0;

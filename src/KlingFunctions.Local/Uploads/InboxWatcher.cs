@@ -1,3 +1,4 @@
+using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline.Requests.Uploads;
 
 namespace KlingFunctions.Local.Uploads;
@@ -51,7 +52,7 @@ internal sealed partial class InboxWatcher(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            LogLookFailed(logger, e, inbox.Root);
+            LogLookFailed(logger, inbox.Root, e.Message);
         }
     }
 
@@ -65,14 +66,14 @@ internal sealed partial class InboxWatcher(
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {
             // It is locked, or the journal can't be written. It holds no other up, and has its turn again at the next look.
-            if (_told.Add(file)) LogTakeFailed(logger, e, file.Path);
+            if (_told.Add(file)) LogTakeFailed(logger, e is IOException or JournalException ? null : e, file.Path, e.Message);
             return false;
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again every second until it can.")]
-    private static partial void LogTakeFailed(ILogger logger, Exception e, string path);
+    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again every second until it can. {Reason}")]
+    private static partial void LogTakeFailed(ILogger logger, Exception? e, string path, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; the next look is in a second.")]
-    private static partial void LogLookFailed(ILogger logger, Exception e, string root);
+    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; the next look is in a second. {Reason}")]
+    private static partial void LogLookFailed(ILogger logger, string root, string reason);
 }

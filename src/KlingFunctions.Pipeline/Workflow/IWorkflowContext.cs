@@ -11,7 +11,10 @@ public interface IWorkflowContext
     /// <summary>The instance id: chosen by whoever started the workflow, the same over restarts.</summary>
     string Id { get; }
 
-    /// <summary>The deterministic clock (UTC): the time of the last recorded happening, the same in every replay.</summary>
+    /// <summary>
+    /// The deterministic clock (UTC): the time of the last recorded happening, the same in every replay. It goes back only if the machine's
+    /// clock was set back by more than a minute; what is waited for by then comes so much earlier.
+    /// </summary>
     DateTimeOffset Now { get; }
 
     /// <summary>

@@ -7,6 +7,7 @@ using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Durable;
 
@@ -14,7 +15,7 @@ namespace KlingFunctions.Durable;
 /// Jobs as orchestrations: the instance id is the job's id. What Durable keeps can be found by id alone, so an index beside it tells
 /// which came when.
 /// </summary>
-internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex index) : IJobs
+internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, ILogger<DurableJobs> logger) : IJobs
 {
     // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
     private const int MostLooked = 1000;
@@ -56,8 +57,8 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         var looked = 0;
         await foreach (var entries in index.ListAsync(query.Cursor, cancel).Chunk(LookedAtOnce).WithCancellation(cancel))
         {
-            var found = await Task.WhenAll(entries.Select(entry => GetAsync(entry, cancel)));
-            foreach (var (entry, job) in entries.Zip(found))
+            var found = await Task.WhenAll(entries.Select(entry => ReadAsync(entry, cancel)));
+            foreach (var (entry, (job, _)) in entries.Zip(found))
             {
                 if (job is not null && (query.Status is null || job.State.Status == query.Status))
                 {
@@ -95,8 +96,9 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
     {
         await foreach (var entry in index.ListOlderThanAsync(time, cancel))
         {
-            if (await GetAsync(entry, cancel) is { } job) yield return job;
-            else await index.RemoveAsync(entry.JobId, entry.CreatedAt, cancel);
+            var (job, isThere) = await ReadAsync(entry, cancel);
+            if (job is not null) yield return job;
+            else if (!isThere) await index.RemoveAsync(entry.JobId, entry.CreatedAt, cancel);
         }
     }
 
@@ -116,8 +118,19 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         return true;
     }
 
-    private async Task<JobSnapshot?> GetAsync(IndexedJob entry, CancellationToken cancel) =>
-        await GetAsync(entry.JobId, cancel) is { } job && job.Job.CreatedAt == entry.CreatedAt ? job : null;
+    /// <summary>The job of an entry, if it is there and can be read: one that can't hides no other.</summary>
+    private async Task<(JobSnapshot? Job, bool IsThere)> ReadAsync(IndexedJob entry, CancellationToken cancel)
+    {
+        try
+        {
+            return await GetAsync(entry.JobId, cancel) is { } job && job.Job.CreatedAt == entry.CreatedAt ? (job, true) : (null, false);
+        }
+        catch (JsonException e)
+        {
+            LogUnreadable(logger, entry.JobId, e.Message);
+            return (null, true);
+        }
+    }
 
     private async Task<OrchestrationMetadata?> FindAsync(string id, CancellationToken cancel) =>
         await Client.GetInstanceAsync(id, getInputsAndOutputs: true, cancel) is { Name: GenerateVideo.Name } found ? found : null;
@@ -153,5 +166,9 @@ internal sealed class DurableJobs(DurableClientSource durable, BlobJobIndex inde
         return (output ?? found.SerializedCustomStatus) is { } json ? JsonSerializer.Deserialize(json, type) : null;
     }
 
-    private static VideoJob InputOf(OrchestrationMetadata found) => JsonSerializer.Deserialize(found.SerializedInput!, PipelineJson.Default.VideoJob)!;
+    private static VideoJob InputOf(OrchestrationMetadata found) =>
+        JsonSerializer.Deserialize(found.SerializedInput ?? "null", PipelineJson.Default.VideoJob) ?? throw new JsonException("The input is null.");
+
+    [LoggerMessage(LogLevel.Error, "The instance {JobId} can't be read and is passed over: purge it when you have looked at it. {Reason}")]
+    private static partial void LogUnreadable(ILogger logger, string jobId, string reason);
 }

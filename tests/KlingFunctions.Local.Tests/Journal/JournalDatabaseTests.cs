@@ -81,7 +81,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     {
         await _database.WriteAsync(db => db.Execute("PRAGMA max_page_count = 60"));
         var writes = await TogetherAsync(3, (db, i) => db.Execute("INSERT INTO notes (text) VALUES ($1)", new string('x', i is 1 ? 1_000_000 : 1)));
-        foreach (var write in writes) Assert.Contains("full", (await Assert.ThrowsAsync<SqliteException>(() => write)).Message, StringComparison.Ordinal);
+        foreach (var write in writes) Assert.Contains("make room", (await Assert.ThrowsAsync<JournalException>(() => write)).Message, StringComparison.Ordinal);
         Assert.Empty(Notes());
         await NoteAsync("small");
         await _database.WriteAsync(db => db.Execute("PRAGMA max_page_count = 1000000"));

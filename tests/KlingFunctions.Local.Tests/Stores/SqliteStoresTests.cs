@@ -3,6 +3,7 @@ using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Local.Tests.Stores;
 
@@ -48,7 +49,7 @@ public sealed class SqliteSubscriptionsTests : SubscriptionsContract, IAsyncDisp
 {
     private readonly TemporaryJournal _journal = new();
 
-    protected override ISubscriptions Subscriptions => new SqliteSubscriptions(_journal.Database);
+    protected override ISubscriptions Subscriptions => new SqliteSubscriptions(_journal.Database, NullLogger<SqliteSubscriptions>.Instance);
 
     public ValueTask DisposeAsync() => _journal.DisposeAsync();
 }

@@ -1,0 +1,185 @@
+using System.Net;
+using System.Text.Json;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Local.Stores;
+using KlingFunctions.Local.Tests.Journal;
+using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Simulator;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Local.Tests.Attack;
+
+/// <summary>
+/// A clock that jumps: set back or forward, while the host runs or while it is off. Nothing is lost, nothing is paid twice, nobody waits for
+/// as long as the clock was wrong, and nothing spins.
+/// </summary>
+public sealed class ClockTests
+{
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>An hour, a day, ten years, and to before there were any computers to tell the time.</summary>
+    public static TheoryData<int, bool> Jumps
+    {
+        get
+        {
+            var jumps = new TheoryData<int, bool>();
+            foreach (var hours in new[] { 1, 24, 10 * 365 * 24, 60 * 365 * 24 })
+            {
+                foreach (var isOff in new[] { false, true }) jumps.Add(hours, isOff);
+            }
+            return jumps;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Jumps))]
+    public async Task Set_back_a_job_goes_on_within_minutes_and_is_paid_once(int hours, bool isOff)
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.UntilAsync(id, "in_progress");
+        await SetAsync(scene, TimeSpan.FromHours(-hours), isOff);
+        var before = scene.RunComfy.Account.Calls(ApiCall.Status);
+        await PassAsync(scene, TimeSpan.FromMinutes(5));
+        // It is polled as it was: at most five times a second, and at least every other.
+        Assert.InRange(scene.RunComfy.Account.Calls(ApiCall.Status) - before, 100, 1500);
+
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { NeverFinishes = false };
+        await PassAsync(scene, TimeSpan.FromMinutes(1));
+        Assert.Equal("succeeded", Scene.StatusOf(await scene.GetAsync(id)));
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [MemberData(nameof(Jumps))]
+    public async Task Set_back_a_webhook_is_tried_again_when_its_schedule_says_and_no_more_often(int hours, bool isOff)
+    {
+        await using var scene = await StartAsync(finishes: true);
+        scene.Receiver.Status = 503;
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count == 2);
+        await scene.Host.RunToRestAsync();
+        await SetAsync(scene, TimeSpan.FromHours(-hours), isOff);
+        await PassAsync(scene, TimeSpan.FromMinutes(7));
+        Assert.Equal(3, scene.Receiver.Received.Count); // Five minutes after the second try.
+        scene.Receiver.Status = 204;
+        await PassAsync(scene, TimeSpan.FromMinutes(31));
+        Assert.Equal(4, scene.Receiver.Received.Count);
+        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
+    }
+
+    [Theory]
+    [MemberData(nameof(Jumps))]
+    public async Task Set_forward_past_its_deadline_a_job_fails_and_resume_goes_on_with_what_is_paid_for(int hours, bool isOff)
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.UntilAsync(id, "in_progress");
+        // With the deadline a job has by default, an hour is within it.
+        await SetAsync(scene, TimeSpan.FromHours(hours), isOff);
+        await PassAsync(scene, TimeSpan.FromMinutes(2));
+        var job = await scene.GetAsync(id);
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { NeverFinishes = false };
+        if (hours > 1)
+        {
+            Assert.Equal("provider_timeout", job.GetProperty("error").GetProperty("code").GetString());
+            using var resume = await scene.PostAsync($"/api/videos/{id}/resume");
+            Assert.Equal(HttpStatusCode.Accepted, resume.StatusCode);
+        }
+        else
+        {
+            Assert.Equal("in_progress", Scene.StatusOf(job));
+        }
+        await PassAsync(scene, TimeSpan.FromMinutes(2));
+        Assert.Equal("succeeded", Scene.StatusOf(await scene.GetAsync(id)));
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task Set_forward_by_ten_years_and_put_right_within_the_hour_no_job_is_forgotten()
+    {
+        await using var scene = await StartAsync(finishes: true);
+        using var first = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
+        var id = (await Scene.JsonOf(first)).GetProperty("id").GetString()!;
+        await scene.EndAsync(id);
+        await SetAsync(scene, TimeSpan.FromDays(3650), isOff: true);
+        await PassAsync(scene, TimeSpan.FromMinutes(50));
+        await SetAsync(scene, TimeSpan.FromDays(-3650), isOff: false);
+        await PassAsync(scene, TimeSpan.FromHours(2));
+        Assert.Equal("succeeded", Scene.StatusOf(await scene.GetAsync(id)));
+        using var again = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
+        Assert.Equal(id, (await Scene.JsonOf(again)).GetProperty("id").GetString());
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3650)]
+    [InlineData(-3650)]
+    public async Task The_cap_of_a_day_holds_though_the_clock_was_away_in_another_day(int days)
+    {
+        await using var host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web));
+        var quota = new SqliteQuota(host.Database);
+        var today = new DateOnly(2026, 1, 1);
+        Assert.True(await quota.TryTakeDayAsync("a", today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("b", today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("c", today.AddDays(days), 2, Cancel));
+        Assert.False(await quota.TryTakeDayAsync("d", today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("a", today, 2, Cancel));
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_time_waits_no_longer_and_no_shorter_for_a_clock_that_is_set_back_over_and_over()
+    {
+        await using var host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web).Add<int, int>("W", async (context, n) =>
+        {
+            await context.WaitUntilAsync(context.Now.AddHours(1), CancellationToken.None);
+            await context.WaitUntilAsync(context.Now.AddHours(1), CancellationToken.None);
+            return n;
+        }));
+        await host.StartAsync("W", "a", "1");
+        for (var hour = 0; hour < 2; hour++)
+        {
+            await host.RunToRestAsync("a");
+            host.Time.AdjustTime(host.Now.AddDays(-1));
+            await host.PassAsync(TimeSpan.FromMinutes(2));
+            await host.PassAsync(TimeSpan.FromMinutes(50));
+            Assert.False((await host.FindAsync("a"))!.HasEnded);
+            if (hour == 1) host.Time.AdjustTime(host.Now.AddDays(-1));
+            await host.PassAsync(TimeSpan.FromMinutes(2));
+            await host.PassAsync(TimeSpan.FromHours(1));
+        }
+        Assert.True((await host.FindAsync("a"))!.HasEnded);
+    }
+
+    private static async Task SetAsync(Scene scene, TimeSpan by, bool isOff)
+    {
+        var host = (LocalHostUnderTest)scene.Host;
+        await host.RunToRestAsync();
+        // A journal that is closed and opened sees nothing of how the clock came to be what it is.
+        if (isOff) await host.KillAsync(() => Adjust());
+        else Adjust();
+
+        void Adjust() => ((FakeTimeProvider)host.Time).AdjustTime(host.Time.GetUtcNow() + by);
+    }
+
+    /// <summary>Lets time pass as it does: little by little, and for every timer there is.</summary>
+    private async Task PassAsync(Scene scene, TimeSpan time)
+    {
+        var step = time > TimeSpan.FromMinutes(10) ? TimeSpan.FromMinutes(1) : TimeSpan.FromSeconds(1);
+        for (var passed = TimeSpan.Zero; passed < time; passed += step)
+        {
+            _time.Advance(step);
+            await scene.Host.RunToRestAsync();
+        }
+    }
+
+    private async Task<Scene> StartAsync(bool finishes = false)
+    {
+        // The provider has a clock of its own, and so has RunComfy.
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, NeverFinishes = !finishes }, ct: Cancel);
+        return new(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
+    }
+}

@@ -1,0 +1,334 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Local.Journal;
+using KlingFunctions.Simulator;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Local.Tests.Attack;
+
+/// <summary>
+/// Jobs that succeed, fail, are in doubt, are cancelled, resumed and redelivered, and come by upload, with a mark on every secret: where a
+/// secret has no business its mark is looked for.
+/// </summary>
+public sealed class SecretTests
+{
+    private const string Token = "marked-token-Zx81";
+    private const string Key = "marked-api-key-Hq44";
+    private const string SigningSecret = "bWFya2VkLXNpZ25pbmctc2VjcmV0LTMxNDE1OTI2";
+    private const string FormerSecret = "bWFya2VkLWZvcm1lci1zZWNyZXQtMjcxODI4MTg=";
+    private const string WebhookQuery = "marked-webhook-Qm27";
+    private const string SubscriptionQuery = "marked-subscription-Wk58";
+    private const string ImageQuery = "marked-image-Tb63";
+    private const string UserInfo = "marked-user-Rf95";
+
+    // Where RunComfy keeps results. Links to them run out, and whoever has one can fetch the file.
+    private const string ResultLink = "/files/";
+
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
+    private readonly ConcurrentQueue<string> _logs = [];
+    private readonly ConcurrentQueue<string> _traces = [];
+    private readonly ConcurrentQueue<string> _measures = [];
+    private readonly ConcurrentQueue<string> _answers = [];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task No_secret_is_in_logs_traces_metrics_resources_webhooks_reports_or_the_journal_beyond_the_inputs_that_hold_it()
+    {
+        using var listener = Listen();
+        using var meters = Measure();
+        await using var scene = await StartAsync();
+        var host = (LocalHostUnderTest)scene.Host;
+        await RunJobsAsync(scene);
+
+        var signatures = scene.RunComfy.Account.Accepted
+            .SelectMany(s => s.Input.GetProperty("image_urls").EnumerateArray()).Select(url => url.GetString()!)
+            .Where(url => url.Contains("sig=", StringComparison.Ordinal)).Select(url => url.Split("sig=")[1]).ToList();
+        Assert.NotEmpty(signatures);
+        string[] never = [Token, Key, SigningSecret, FormerSecret, UserInfo, .. signatures, "sig="];
+        string[] all = [.. never, WebhookQuery, SubscriptionQuery, ImageQuery, ResultLink];
+
+        AssertHasNone(all, "log", _logs);
+        // RunComfy is simulated in this process: what it says of its own routes is no word of ours.
+        AssertHasNone(all[..^1], "trace", _traces);
+        AssertHasNone(all[..^1], "measure", _measures);
+        AssertHasNone(all, "answer", _answers);
+        AssertHasNone(all, "webhook", scene.Receiver.Received.Select(r => Encoding.UTF8.GetString(r.Body)));
+
+        var journal = host.Services.GetRequiredService<JournalDatabase>();
+        var rows = journal.Read(RowsOf);
+        AssertHasNone([.. never, ResultLink], "row", rows.Select(r => r.Text));
+        // A subscription is its address; the input of a job holds its webhook, and that of a notification the job's images, too.
+        AssertHasNone([SubscriptionQuery], "row", rows.Where(r => r.Place is not "subscriptions.value").Select(r => $"{r.Place}: {r.Text}"));
+        AssertHasNone([ImageQuery], "row", rows.Where(r => r.Place is not "instances.input").Select(r => $"{r.Place}: {r.Text}"));
+        AssertHasNone([WebhookQuery], "row", rows.Where(r => r.Place is not "instances.input" || !IsOfAJob(r.Row)).Select(r => $"{r.Place}: {r.Text}"));
+
+        // The journal's bytes hold what was deleted too, and no other place on the disk holds anything.
+        foreach (var file in Directory.EnumerateFiles(host.Data, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) is not "journal.lock"))
+        {
+            var isOwners = Path.GetFileName(file) is "walk.json" or "bad.json";
+            var isJournal = Path.GetFileName(file).StartsWith("journal.db", StringComparison.Ordinal);
+            if (!isOwners) AssertHasNone(isJournal ? [.. never, ResultLink] : all, Path.GetFileName(file), [await BytesOfAsync(file)]);
+        }
+
+        // That nothing was found means something only if all this was there to be looked through.
+        Assert.Contains(rows, r => r.Place is "instances.input" && r.Text.Contains(WebhookQuery, StringComparison.Ordinal));
+        Assert.Contains(rows, r => r.Place is "subscriptions.value" && r.Text.Contains(SubscriptionQuery, StringComparison.Ordinal));
+        Assert.Contains(rows, r => r.Place is "dead_letters.value");
+        Assert.Contains(rows, r => r.Place is "submissions.request_id" && r.Text.Length > 0);
+        Assert.Contains(_answers, a => a.Contains("?redacted", StringComparison.Ordinal));
+        Assert.Contains(_traces, t => t.StartsWith("System.Net.Http ", StringComparison.Ordinal));
+        Assert.Contains(_measures, m => m.StartsWith("kling.jobs.ended", StringComparison.Ordinal));
+        Assert.Contains(_logs, l => l.Contains("was accepted by RunComfy", StringComparison.Ordinal));
+        Assert.Contains(_logs, l => l.StartsWith("Debug", StringComparison.Ordinal));
+        Assert.True(File.Exists(Path.Combine(host.Inbox, "bad.error.json")));
+    }
+
+    private static bool IsOfAJob(string row) => row.StartsWith("vid_", StringComparison.Ordinal);
+
+    private static void AssertHasNone(IEnumerable<string> marks, string place, IEnumerable<string> texts)
+    {
+        var found = from text in texts
+                    from mark in marks
+                    where text.Contains(mark, StringComparison.Ordinal)
+                    select $"{mark} in a {place}: {text[..Math.Min(text.Length, 500)]}";
+        Assert.Empty(found.Take(5));
+    }
+
+    private static List<(string Place, string Row, string Text)> RowsOf(Statements db)
+    {
+        var rows = new List<(string, string, string)>();
+        foreach (var table in db.Query("SELECT name FROM sqlite_schema WHERE type = 'table'", r => r.GetString(0)))
+        {
+            db.Query($"SELECT * FROM {table}", r =>
+            {
+                for (var i = 0; i < r.FieldCount; i++) rows.Add(($"{table}.{r.GetName(i)}", $"{r.GetValue(0)}", $"{r.GetValue(i)}"));
+                return 0;
+            });
+        }
+        return rows;
+    }
+
+    private static async Task<string> BytesOfAsync(string file)
+    {
+        await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var bytes = new byte[stream.Length];
+        await stream.ReadExactlyAsync(bytes, Cancel);
+        return Encoding.Latin1.GetString(bytes);
+    }
+
+    private async Task<Scene> StartAsync()
+    {
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(1) }, _time, ct: Cancel);
+        var settings = new Dictionary<string, string?>(Scene.SettingsFor(runComfy))
+        {
+            // However much is logged.
+            ["Logging:LogLevel:Default"] = "Trace",
+            ["Logging:LogLevel:Microsoft"] = "Trace",
+            ["Logging:LogLevel:System"] = "Trace",
+            ["RunComfy:ApiToken"] = Token,
+            ["Local:ApiKey"] = Key,
+            ["Webhooks:Secret"] = $"whsec_{SigningSecret}",
+            ["Webhooks:PreviousSecret"] = $"whsec_{FormerSecret}",
+            ["Webhooks:Schedule:0"] = "00:00:00",
+            ["Webhooks:Schedule:1"] = "00:00:05",
+        };
+        return new(
+            await LocalHostUnderTest.StartAsync(settings, _time, builder => builder.Logging.AddProvider(new Log(_logs))), runComfy, await WebhookReceiver.StartAsync());
+    }
+
+    private async Task RunJobsAsync(Scene scene)
+    {
+        var host = (LocalHostUnderTest)scene.Host;
+        var hook = scene.Receiver.Url.Split('?')[0];
+        scene.Receiver.Status = 503;
+        foreach (var call in new[] { ApiCall.Status, ApiCall.Result, ApiCall.Download }) scene.RunComfy.Inject(new(call, FaultKind.ServerError));
+        scene.RunComfy.Inject(new(ApiCall.Download, FaultKind.Truncated));
+        await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"{hook}?key={SubscriptionQuery}" });
+
+        // Succeeds; nobody takes the news; told anew.
+        var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
+        await host.RunUntilAsync(told, j => States(j).Count(s => s is "dead_letter") == 2);
+        await AskAsync(scene, $"/api/videos/{told}/redeliver", []);
+        await host.RunUntilAsync(told, j => States(j).All(s => s is "dead_letter"));
+
+        // Fails before it is paid, and is resumed to fail again.
+        var broken = await SubmitAsync(scene, scene.Image("nowhere.png"), $"{hook}?key={WebhookQuery}");
+        Assert.Equal("image_unreachable", await scene.FailureAsync(broken));
+        await AskAsync(scene, $"/api/videos/{broken}/resume", []);
+        await scene.FailureAsync(broken);
+
+        // Fails at the provider, which quotes what it was given.
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with
+        {
+            FailsWith = $"{scene.Image("valley.webp")}?key={ImageQuery}&sig=abc was refused to {Token} by https://{UserInfo}:secret@example.com/x?sig=def",
+        };
+        var quoted = await SubmitAsync(scene, scene.Image("valley.webp"), null);
+        Assert.Equal("provider_failed", await scene.FailureAsync(quoted));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { FailsWith = null };
+
+        // Is in doubt, and resubmitted on purpose.
+        scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped));
+        var doubted = await SubmitAsync(scene, scene.Image("valley.webp"), null);
+        Assert.Equal("submission_in_doubt", await scene.FailureAsync(doubted));
+        await AskAsync(scene, $"/api/videos/{doubted}/resume", new JsonObject { ["resubmit"] = true });
+        await scene.EndAsync(doubted);
+
+        // A token that lapses, and one that was never valid.
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = ["another"] };
+        var refused = await SubmitAsync(scene, scene.Image("valley.webp"), null);
+        Assert.Equal("provider_auth", await scene.FailureAsync(refused));
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
+
+        // Is cancelled.
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { QueueTime = TimeSpan.FromHours(1) };
+        var cancelled = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
+        await scene.UntilAsync(cancelled, "in_queue");
+        await AskAsync(scene, $"/api/videos/{cancelled}/cancel", []);
+        await scene.EndAsync(cancelled);
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { QueueTime = TimeSpan.Zero };
+
+        // Come by upload: one whose image is linked to, one that is bad.
+        Directory.CreateDirectory(host.Inbox);
+        using (var http = new HttpClient())
+        {
+            await File.WriteAllBytesAsync(Path.Combine(host.Inbox, "robot.png"), await http.GetByteArrayAsync(new Uri(scene.Image("robot-front.png")), Cancel), Cancel);
+        }
+        await File.WriteAllTextAsync(Path.Combine(host.Inbox, "walk.json"), """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""", Cancel);
+        await File.WriteAllTextAsync(
+            Path.Combine(host.Inbox, "bad.json"),
+            $$"""{"prompt": "@Image1", "image_urls": ["https://{{UserInfo}}:{{Token}}@example.com/a.png?sig={{ImageQuery}}"], "webhook_url": "ftp://x/?{{WebhookQuery}}"}""", Cancel);
+        for (var i = 0; i < 3; i++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(100, Cancel);
+        }
+        string uploaded;
+        do
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(20, Cancel);
+            var page = await AskAsync(scene, "/api/videos?limit=100");
+            string[] known = [told, broken, quoted, doubted, refused, cancelled];
+            uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).FirstOrDefault(id => !known.Contains(id)) ?? "";
+        }
+        while (uploaded.Length == 0 || !File.Exists(Path.Combine(host.Inbox, "bad.error.json")));
+        Assert.Equal("succeeded", Scene.StatusOf(await scene.EndAsync(uploaded)));
+
+        // What is refused at the door is not quoted either.
+        await AskAsync(scene, "/api/videos", Body($"https://{UserInfo}:x@example.com/a.png", $"https://{UserInfo}@example.com/?{WebhookQuery}"));
+        await AskAsync(scene, "/api/videos/validate", Body($"ftp://example.com/a.png?{ImageQuery}", $"nonsense {WebhookQuery}"));
+        await AskAsync(scene, "/api/videos/validate", Body($"{scene.Image("nowhere.png")}?{ImageQuery}", null));
+        await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"https://{UserInfo}@example.com/?{SubscriptionQuery}" });
+        foreach (var id in new[] { told, broken, quoted, doubted, refused, cancelled, uploaded })
+        {
+            foreach (var path in new[] { "", "/operation", "/content" }) await AskAsync(scene, $"/api/videos/{id}{path}");
+            foreach (var deed in new[] { "cancel", "resume", "redeliver" })
+            {
+                if (id != refused) await AskAsync(scene, $"/api/videos/{id}/{deed}", []);
+            }
+        }
+        using var stranger = new HttpClient { BaseAddress = scene.Http.BaseAddress };
+        stranger.DefaultRequestHeaders.Add("x-functions-key", Key + "x");
+        using var shut = await stranger.GetAsync(new Uri($"/api/videos?code={Key}", UriKind.Relative), Cancel);
+        Assert.Equal(HttpStatusCode.Unauthorized, shut.StatusCode);
+        _answers.Enqueue($"{shut.Headers} {await shut.Content.ReadAsStringAsync(Cancel)}");
+        await host.RunToRestAsync();
+    }
+
+    private static IEnumerable<string> States(JsonElement job) => job.GetProperty("notifications").EnumerateArray().Select(n => n.GetProperty("state").GetString()!);
+
+    private static JsonObject Body(string image, string? webhook)
+    {
+        var request = new JsonObject { ["prompt"] = "@Image1 at dawn", ["image_urls"] = new JsonArray(image) };
+        if (webhook is not null) request["webhook_url"] = webhook;
+        return request;
+    }
+
+    private async Task<string> SubmitAsync(Scene scene, string image, string? webhook) =>
+        (await AskAsync(scene, "/api/videos", Body($"{image}?key={ImageQuery}", webhook))).GetProperty("id").GetString()!;
+
+    /// <summary>Calls the host, and keeps its answer with all headers.</summary>
+    private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
+    {
+        using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body.Count > 0 ? body : null);
+        var text = await answer.Content.ReadAsStringAsync(Cancel);
+        Assert.True(answer.StatusCode < HttpStatusCode.InternalServerError, text);
+        _answers.Enqueue($"{answer.Headers} {answer.Content.Headers} {text}");
+        return answer.Content.Headers.ContentType?.MediaType is "video/mp4" || text.Length == 0 ? default : JsonDocument.Parse(text).RootElement;
+    }
+
+    private ActivityListener Listen()
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = _ => true,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => _traces.Enqueue(Told(activity)),
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+
+    private MeterListener Measure()
+    {
+        var listener = new MeterListener { InstrumentPublished = (instrument, own) => own.EnableMeasurementEvents(instrument) };
+        listener.SetMeasurementEventCallback<long>((i, value, tags, _) => Measured(i, value, tags));
+        listener.SetMeasurementEventCallback<double>((i, value, tags, _) => Measured(i, value, tags));
+        listener.SetMeasurementEventCallback<int>((i, value, tags, _) => Measured(i, value, tags));
+        listener.Start();
+        return listener;
+
+        void Measured(Instrument instrument, object value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+            _measures.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{instrument.Name} {value} {string.Join(' ', tags.ToArray())}"));
+    }
+
+    private static string Told(Activity activity)
+    {
+        var tags = activity.TagObjects.Concat(activity.Events.SelectMany(e => e.Tags)).Select(t => $"{t.Key}={t.Value}");
+        var names = activity.Events.Select(e => e.Name).Concat(activity.Baggage.Select(b => $"{b.Key}={b.Value}"));
+        return $"{activity.Source.Name} {activity.DisplayName} {activity.StatusDescription} {string.Join(' ', tags.Concat(names))}";
+    }
+
+    /// <summary>Keeps every line with its scopes and what was thrown.</summary>
+    private sealed class Log(ConcurrentQueue<string> lines) : ILoggerProvider, ISupportExternalScope
+    {
+        private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
+
+        public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
+
+        public void SetScopeProvider(IExternalScopeProvider scopeProvider) => _scopes = scopeProvider;
+
+        public void Dispose()
+        {
+        }
+
+        private sealed class Logger(Log log, string category) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state)
+                where TState : notnull => log._scopes.Push(state);
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            {
+                var line = new StringBuilder($"{logLevel} {category} {formatter(state, exception)} {Values(state)} {exception}");
+                log._scopes.ForEachScope((scope, to) => to.Append(CultureInfo.InvariantCulture, $" => {scope} {Values(scope)}"), line);
+                log.Lines.Enqueue(line.ToString());
+            }
+
+            private static string Values(object? state) => state is IEnumerable<KeyValuePair<string, object?>> values ? string.Join(' ', values) : "";
+        }
+
+        private ConcurrentQueue<string> Lines => lines;
+    }
+}
