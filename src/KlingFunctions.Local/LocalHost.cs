@@ -38,7 +38,7 @@ internal static class LocalHost
             Problem.Unexpected(http.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(http)));
         // What routing refuses, another method above all, it refuses without a word.
         app.UseStatusCodePages(refused => Problem.Result(
-            refused.HttpContext.Response.StatusCode, "not_here",
+            refused.HttpContext.Response.StatusCode, Problem.NotHere,
             $"{refused.HttpContext.Request.Method} {refused.HttpContext.Request.Path} is not taken here. GET /api/openapi.json lists what there is.")
             .ExecuteAsync(refused.HttpContext));
         app.UseMiddleware<ApiKeyGate>();
