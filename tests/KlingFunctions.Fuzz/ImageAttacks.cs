@@ -44,8 +44,9 @@ public class ImageAttacks
             foreach (var length in (int[])[2, 3, 600, 0xFFFF])
             {
                 byte[] segment = [0xFF, marker, (byte)(length >> 8), (byte)length, .. exif.Concat(new byte[length]).Take(length - 2)];
-                var count = Math.Min(ImageHeader.MostBytes / segment.Length, 200_000);
-                Judge([.. jpeg[..2], .. Enumerable.Repeat(segment, count).SelectMany(s => s), .. jpeg[2..]]);
+                var segments = new byte[Math.Min(ImageHeader.MostBytes / segment.Length, 200_000) * segment.Length];
+                for (var at = 0; at < segments.Length; at += segment.Length) segment.CopyTo(segments, at);
+                Judge([.. jpeg[..2], .. segments, .. jpeg[2..]]);
             }
         }
     }

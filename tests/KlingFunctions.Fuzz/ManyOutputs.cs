@@ -45,7 +45,7 @@ public class ManyOutputs
     }
 
     [Fact]
-    public void Whatever_a_state_holds_its_status_stays_within_what_Durable_takes_and_counts_every_file() => Barrage.Run(300, random =>
+    public void Whatever_a_state_holds_its_status_stays_within_what_Durable_takes_and_counts_every_file() => Barrage.Run(40, random =>
     {
         string Text(int most) => string.Concat(Enumerable.Range(0, random.Next(1, most)).Select(_ => Spoil.Text(random)));
         var count = random.Next(1, 400);

@@ -12,7 +12,7 @@ public class ProviderAttacks
     private static readonly string[] Codes = ["400001", "400002", "400004", "403001", "404001"];
 
     [Fact]
-    public void A_spoilt_answer_to_the_paid_POST_is_accepted_or_in_doubt_and_never_a_refusal() => Barrage.Run(3_000, random =>
+    public void A_spoilt_answer_to_the_paid_POST_is_accepted_or_in_doubt_and_never_a_refusal() => Barrage.Run(1_500, random =>
     {
         var body = Spoil.Json(random, Good.Submitted);
         var answer = Submit(body);
@@ -36,7 +36,7 @@ public class ProviderAttacks
     }
 
     [Fact]
-    public void Whatever_answer_comes_to_whatever_call_it_is_classified_shortly_and_without_the_token() => Barrage.Run(3_000, random =>
+    public void Whatever_answer_comes_to_whatever_call_it_is_classified_shortly_and_without_the_token() => Barrage.Run(1_500, random =>
     {
         string[] good = [Good.Submitted, Good.Status, Good.Result, Good.Cancelled, Good.Refused];
         var body = Spoil.Json(random, good[random.Next(good.Length)].Replace("no balance", $"no balance {Token}", StringComparison.Ordinal));
