@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using KlingFunctions.Contracts.Fuzzing;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Simulator;
 
 namespace KlingFunctions.Contracts;
@@ -19,8 +20,19 @@ public abstract class HostileClientContract
 
     private static readonly string[] Refusals = ["/api/videos", "/api/videos/validate", "/api/subscriptions", "/api/videos/{0}/resume"];
 
+    private static readonly Lazy<string> ProblemCodes = new(() =>
+    {
+        using var document = typeof(RouteTable).Assembly.GetManifestResourceStream("openapi.json")!;
+        return JsonDocument.Parse(document).RootElement.GetProperty("components").GetProperty("schemas").GetProperty("ProblemCode").GetProperty("enum").GetRawText();
+    });
+
     /// <summary>The clock that everything in a test shares.</summary>
     protected abstract TimeProvider Time { get; }
+
+    /// <summary>
+    /// False where a platform's proxy stands before the app: it refuses what has no route, and ends a body without end, and says nothing with it.
+    /// </summary>
+    protected virtual bool FacesTheNetwork => true;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -101,12 +113,13 @@ public abstract class HostileClientContract
     [InlineData("Transfer-Encoding: chunked\r\n")]
     public async Task A_body_without_end_is_refused_long_before_that(string length)
     {
+        Assert.SkipUnless(FacesTheNetwork, "A proxy of the platform's stands before the app.");
         await using var scene = await StartAsync();
         using var tcp = new TcpClient();
         await tcp.ConnectAsync(scene.Http.BaseAddress!.Host, scene.Http.BaseAddress.Port, Ct);
         var stream = tcp.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /api/videos HTTP/1.1\r\nHost: {scene.Http.BaseAddress.Authority}\r\nContent-Type: application/json\r\n{length}\r\n"), Ct);
+            $"POST /api/videos HTTP/1.1\r\nHost: {scene.Http.BaseAddress.Authority}\r\n{scene.Http.DefaultRequestHeaders}Content-Type: application/json\r\n{length}\r\n"), Ct);
         var answer = ReadAsync(stream);
         byte[] chunk = [.. "2000\r\n"u8, .. new byte[0x2000], .. "\r\n"u8];
         var sent = 0;
@@ -208,7 +221,7 @@ public abstract class HostileClientContract
     }
 
     /// <summary>The answer, which is one that the contract knows.</summary>
-    private static async Task<JsonElement> AnsweredAsync(HttpResponseMessage answer)
+    private async Task<JsonElement> AnsweredAsync(HttpResponseMessage answer)
     {
         if (answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Redirect || answer.Content.Headers.ContentType?.MediaType is "video/mp4") return default;
         // What is no HTTP, or of headers too many, is the web server's to refuse, and has no body.
@@ -216,11 +229,12 @@ public abstract class HostileClientContract
         var text = await answer.Content.ReadAsStringAsync(Ct);
         Assert.True((int)answer.StatusCode is >= 200 and < 500, $"{(int)answer.StatusCode} {answer.RequestMessage}: {text}");
         Assert.True(text.Length < 600_000, $"The answer has {text.Length:N0} characters.");
+        if (!FacesTheNetwork && text.Length == 0 && answer.StatusCode is (HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed)) return default;
         var json = text.Length > 0 ? JsonElement.Parse(text) : default;
         if ((int)answer.StatusCode < 400) return json;
         Assert.True(answer.Content.Headers.ContentType?.MediaType is "application/problem+json", $"{answer}: {text}");
         Assert.Equal((int)answer.StatusCode, json.GetProperty("status").GetInt32());
-        Assert.Matches("^[a-z_]+$", json.GetProperty("code").GetString());
+        Assert.Contains($"\"{json.GetProperty("code").GetString()}\"", ProblemCodes.Value, StringComparison.Ordinal);
         Assert.EndsWith(".", json.GetProperty("detail").GetString(), StringComparison.Ordinal);
         if (json.TryGetProperty("errors", out var errors))
         {
