@@ -36,6 +36,11 @@ internal static class LocalHost
         CheckAddresses(app);
         app.UseExceptionHandler(errors => errors.Run(http =>
             Problem.Unexpected(http.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(http)));
+        // What routing refuses, another method above all, it refuses without a word.
+        app.UseStatusCodePages(refused => Problem.Result(
+            refused.HttpContext.Response.StatusCode, Problem.NotHere,
+            $"{refused.HttpContext.Request.Method} {refused.HttpContext.Request.Path} is not taken here. GET /api/openapi.json lists what there is.")
+            .ExecuteAsync(refused.HttpContext));
         app.UseMiddleware<ApiKeyGate>();
         app.MapPipeline();
         app.MapGet($"{SignedAssetLinks.Route}/{{**path}}", (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));

@@ -42,6 +42,30 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     }
 
     [Fact]
+    public void A_walk_through_the_pages_sees_every_job_that_stays_exactly_once_while_others_come_and_go() => Prop.ForAll(
+        Jobs.ToArbitrary(), Gen.Choose(1, 7).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(),
+        (jobs, size, seed) => StaysAsync(jobs, size, new Random(seed)).GetAwaiter().GetResult())
+        .Check(Config.QuickThrowOnFailure.WithMaxTest(10).WithReplay(4, 17));
+
+    private async Task<bool> StaysAsync((string Id, DateTimeOffset At)[] jobs, int size, Random random)
+    {
+        var index = new BlobJobIndex(storage.NewAccount().Client);
+        var there = jobs.ToDictionary(j => j.Id, j => j.At);
+        foreach (var (id, at) in there) await index.AddAsync(id, at, Cancel);
+        var (seen, gone, now) = (new List<IndexedJob>(), new HashSet<string>(), Start.AddDays(5));
+        while (await index.ListAsync(seen.LastOrDefault()?.Cursor, Cancel).Take(size).ToListAsync(Cancel) is { Count: > 0 } page)
+        {
+            seen.AddRange(page);
+            for (var n = random.Next(3); n > 0; n--) await index.AddAsync($"vid_new_{now.Ticks}", now = now.AddMinutes(random.Next(1, 900)), Cancel);
+            foreach (var (id, at) in there.Where(j => random.Next(5) == 0 && gone.Add(j.Key))) await index.RemoveAsync(id, at, Cancel);
+        }
+        Assert.Equal(seen.Count, seen.Select(j => j.JobId).Distinct().Count());
+        Assert.Empty(there.Keys.Except(gone).Except(seen.Select(j => j.JobId)));
+        Assert.Equal(seen.OrderByDescending(j => j.CreatedAt).ThenBy(j => j.JobId, StringComparer.Ordinal), seen);
+        return true;
+    }
+
+    [Fact]
     public async Task Adding_and_removing_may_be_repeated()
     {
         var index = new BlobJobIndex(storage.NewAccount().Client);

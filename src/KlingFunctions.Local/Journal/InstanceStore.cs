@@ -193,9 +193,13 @@ internal sealed class InstanceStore(JournalDatabase database)
         r.GetString(0), r.GetString(1), r.GetString(2), Text(r, 3), Time(r, 4), Time(r, 5), Text(r, 6), Text(r, 7), Text(r, 8));
 
     private static Happening ReadHappening(SqliteDataReader r) =>
-        new((HappeningKind)r.GetInt32(0), r.GetInt32(1), r.GetString(2), Text(r, 3), Time(r, 4));
+        new((HappeningKind)Number(r, 0), Number(r, 1), r.GetString(2), Text(r, 3), Time(r, 4));
 
     private static string? Text(SqliteDataReader r, int column) => r.IsDBNull(column) ? null : r.GetString(column);
 
-    private static DateTimeOffset Time(SqliteDataReader r, int column) => new(r.GetInt64(column), TimeSpan.Zero);
+    // What stands in one row must not keep the others from being read: a number that can't be one is no reason to throw.
+    private static int Number(SqliteDataReader r, int column) => (int)Math.Clamp(r.GetInt64(column), int.MinValue, int.MaxValue);
+
+    private static DateTimeOffset Time(SqliteDataReader r, int column) =>
+        new(Math.Clamp(r.GetInt64(column), 0, DateTimeOffset.MaxValue.UtcTicks), TimeSpan.Zero);
 }

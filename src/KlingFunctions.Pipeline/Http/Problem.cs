@@ -13,6 +13,9 @@ namespace KlingFunctions.Pipeline.Http;
 /// <param name="Id">The job's id, where there is one.</param>
 public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<Fault>? Errors = null, string? Id = null)
 {
+    /// <summary>The code of a call that a route does not take, as it is: of another method above all.</summary>
+    public const string NotHere = "not_here";
+
     /// <summary>An answer with this problem.</summary>
     public static IResult Result(int status, string code, string detail, IReadOnlyList<Fault>? errors = null, string? id = null) =>
         Results.Json(
@@ -48,6 +51,7 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
         415 => "The body is not JSON",
         422 => "The video could not be made",
         429 => "Too many requests",
+        503 => "Not available now",
         _ => "The host failed",
     };
 }

@@ -41,25 +41,33 @@ public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<Ne
             return Problem.Faults([new("", "invalid_json", "The body must be {\"url\": \"https://…\", \"events\": [\"video.succeeded\"]}; 'events' may be left out.")]);
         }
         var events = wish?.Events ?? [];
-        var faults = new List<Fault>();
-        if (UrlRule.Fault(wish?.Url, network.Value.AllowLoopback) is { } fault) faults.Add(new("/url", "invalid_url", fault));
-        else if (wish!.Url!.Length > MaxUrl) faults.Add(new("/url", "too_long", $"The URL must have at most {MaxUrl} characters."));
-        faults.AddRange(events.Select((e, i) => (e, i)).Where(e => !EventTypes.All.Contains(e.e)).Select(e => new Fault(
-            $"/events/{e.i}", "not_allowed_value", $"There is no event '{e.e}': it is one of {string.Join(", ", EventTypes.All)}.")));
-        if (faults.Count > 0) return Problem.Faults(faults);
-        if ((await subscriptions.ListAsync(http.RequestAborted)).Count >= MaxSubscriptions)
+        var findings = new Findings();
+        if (UrlRule.Fault(wish?.Url, network.Value.AllowLoopback) is { } fault) findings.Fault("/url", FaultCode.InvalidUrl, fault);
+        else if (wish!.Url!.Length > MaxUrl) findings.Fault("/url", FaultCode.TooLong, $"The URL must have at most {MaxUrl} characters.");
+        foreach (var (i, type) in events.Index().Where(e => !EventTypes.All.Contains(e.Item)))
         {
-            return Problem.Result(
-                StatusCodes.Status409Conflict, "too_many_subscriptions", $"There are {MaxSubscriptions} subscriptions: delete one that is no longer needed.");
+            findings.Fault(
+                $"/events/{i}", FaultCode.NotAllowedValue, $"There is no event {Wording.Quote(type ?? "")}: it is one of {string.Join(", ", EventTypes.All)}.");
         }
+        if (findings.AnyFault) return Problem.Faults(findings.Faults);
+        if ((await subscriptions.ListAsync(http.RequestAborted)).Count >= MaxSubscriptions) return TooMany();
 
         var subscription = new Subscription($"sub_{Guid.CreateVersion7():N}", wish!.Url!, [.. events.Distinct()], time.GetUtcNow());
         await subscriptions.AddAsync(subscription, http.RequestAborted);
+        // Others may have come at the same moment, by another host too. Whoever still counts no more than may be is seen by all who count later.
+        if ((await subscriptions.ListAsync(http.RequestAborted)).Count > MaxSubscriptions)
+        {
+            await subscriptions.RemoveAsync(subscription.Id, CancellationToken.None);
+            return TooMany();
+        }
         http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/subscriptions/{subscription.Id}";
         return Results.Json(
             new SubscriptionResource(subscription.Id, UrlRule.Redact(subscription.Url), subscription.Events, subscription.CreatedAt),
             PipelineJson.Default.SubscriptionResource, statusCode: StatusCodes.Status201Created);
     }
+
+    private static IResult TooMany() => Problem.Result(
+        StatusCodes.Status409Conflict, "too_many_subscriptions", $"There are {MaxSubscriptions} subscriptions: delete one that is no longer needed.");
 
     /// <summary><c>DELETE /api/subscriptions/{id}</c>: forgets one. What is on its way to it is not delivered any more.</summary>
     public async Task<IResult> RemoveAsync(HttpContext http, string id) => await subscriptions.RemoveAsync(id, http.RequestAborted)

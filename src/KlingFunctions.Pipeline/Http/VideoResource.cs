@@ -10,6 +10,9 @@ namespace KlingFunctions.Pipeline.Http;
 /// <summary>A job as its owner sees it: the body of most answers, and the <c>data</c> of every webhook. It holds no secret.</summary>
 public sealed record VideoResource
 {
+    /// <summary>The code of the warning that more files are stored than are listed.</summary>
+    internal const string OutputsNotListed = "outputs_not_listed";
+
     /// <summary>The job's id.</summary>
     public required string Id { get; init; }
 
@@ -67,11 +70,19 @@ public sealed record VideoResource
             Video = outputs.FirstOrDefault(),
             Outputs = outputs,
             Error = state.Error,
-            Warnings = state.Attention is { } attention ? [.. state.Warnings, attention] : state.Warnings,
+            Warnings = [.. state.Warnings, .. Unlisted(state, self), .. state.Attention is { } attention ? new[] { attention } : []],
             Notifications = [.. snapshot.Notifications.Select(n => new NotificationView(n.Receiver, n.State, n.Attempts, n.NextAttemptAt, n.Reason))],
             Metadata = job.Request.Metadata,
             Links = LinksOf(self, state),
         };
+    }
+
+    private static IEnumerable<Fault> Unlisted(JobState state, string self)
+    {
+        if (state.Unlisted is not { } more) yield break;
+        yield return new(
+            "/outputs", OutputsNotListed,
+            $"{more.Count} more files are stored than are listed here, from {more.First} to {more.Last}: fetch them by name, as {self}/content?output={more.First}.");
     }
 
     private static Dictionary<string, string> LinksOf(string self, JobState state)

@@ -22,6 +22,10 @@ public sealed class VideoRoutes(
     // What a poller such as Logic Apps waits between two looks. A video takes minutes.
     private const string LookAgainAfter = "5";
 
+    // No workflow fails without saying why; a row that was changed by hand may.
+    private static readonly JobError ErrorIsMissing = new(
+        ErrorCodes.InternalError, "The job failed, and what is stored of it does not say why: look it up in the host's log, or send the request again as a new job.");
+
     /// <summary><c>POST /api/videos</c>: accepts a job.</summary>
     public async Task<IResult> SubmitAsync(HttpContext http)
     {
@@ -79,8 +83,7 @@ public sealed class VideoRoutes(
         return snapshot.State.Status switch
         {
             JobStatus.Succeeded => Resource(snapshot, StatusCodes.Status200OK),
-            JobStatus.Failed => Problem.Result(
-                StatusCodes.Status422UnprocessableEntity, snapshot.State.Error!.Code, snapshot.State.Error.Message, snapshot.State.Error.Details, id),
+            JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, id),
             JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, "cancelled", "The job was cancelled.", id: id),
             _ => Running(http, snapshot),
         };
@@ -127,7 +130,10 @@ public sealed class VideoRoutes(
                 $"There is no video: the job is {JsonWord.Of(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
         }
         var name = http.Request.Query["output"].ToString() is { Length: > 0 } wanted ? wanted : snapshot.State.Outputs[0].Name;
-        if (snapshot.State.Outputs.All(o => o.Name != name) || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
+        var isListed = snapshot.State.Outputs.Any(o => o.Name == name);
+        // Names of files have the characters of request ids.
+        var mayBeStored = isListed || (snapshot.State.Unlisted is not null && ProviderReply.IsRequestId(name));
+        if (!mayBeStored || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
         {
             return Problem.Result(
                 StatusCodes.Status404NotFound, "not_found",
@@ -208,6 +214,9 @@ public sealed class VideoRoutes(
             : "The job has not ended yet: its receivers are told when it does.",
             id: id);
     }
+
+    private static IResult Failed(JobError error, string id) =>
+        Problem.Result(StatusCodes.Status422UnprocessableEntity, error.Code, error.Message, error.Details, id);
 
     private static IResult Running(HttpContext http, JobSnapshot snapshot)
     {

@@ -9,6 +9,8 @@ internal sealed class Findings
     private readonly List<Fault> _faults = [];
     private readonly List<Fault> _warnings = [];
 
+    public IReadOnlyList<Fault> Faults => _faults;
+
     public bool AnyFault => _faults.Count > 0;
 
     public void Fault(string pointer, string code, string message)

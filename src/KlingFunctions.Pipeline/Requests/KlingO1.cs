@@ -55,9 +55,9 @@ public static partial class KlingO1
     /// <summary>The images that <paramref name="input"/> names, in its order: elements first, then <c>image_urls</c>.</summary>
     public static IEnumerable<ImageReference> Images(JsonElement input) =>
         from text in JsonStrings.In(input)
-        let limits = LimitsAt(text.Pointer)
+        let limits = LimitsAt(text.Place)
         where limits is not null
-        select new ImageReference(text.Pointer, text.Value, limits);
+        select new ImageReference(text.Place.Pointer, text.Value, limits);
 
     /// <summary>
     /// <paramref name="input"/> with every image that is a key of <paramref name="links"/> replaced by its value: how
@@ -68,7 +68,7 @@ public static partial class KlingO1
 
     /// <summary>Any JSON value with each text that stands where the input has an image rewritten, whatever else is wrong with it.</summary>
     internal static JsonElement RewriteImages(JsonElement body, Func<string, string> rewrite) =>
-        JsonStrings.Replace(body, (pointer, text) => LimitsAt(pointer) is null ? text : rewrite(text));
+        JsonStrings.Replace(body, (place, text) => LimitsAt(place) is null ? text : rewrite(text));
 
     /// <summary>Reads the model's properties out of a body and normalises them; the answer is of use only if no fault was found.</summary>
     /// <param name="body">The properties of the body.</param>
@@ -202,14 +202,15 @@ public static partial class KlingO1
         return ratio;
     }
 
-    private static ImageLimits? LimitsAt(string pointer) =>
-        ElementImagePointer.IsMatch(pointer) ? ElementImages : ReferenceImagePointer.IsMatch(pointer) ? ReferenceImages : null;
+    private static ImageLimits? LimitsAt(JsonPlace place) => place switch
+    {
+        { IsItem: true, Parent: { Name: ImageUrls, Parent.IsRoot: true } } => ReferenceImages,
+        { Name: FrontalImageUrl, Parent: { } element } when IsElement(element) => ElementImages,
+        { IsItem: true, Parent: { Name: ReferenceImageUrls, Parent: { } element } } when IsElement(element) => ElementImages,
+        _ => null,
+    };
 
-    [GeneratedRegex($@"^/{Elements}/[0-9]+/(?:{FrontalImageUrl}|{ReferenceImageUrls}/[0-9]+)$", RegexOptions.CultureInvariant)]
-    private static partial Regex ElementImagePointer { get; }
-
-    [GeneratedRegex($"^/{ImageUrls}/[0-9]+$", RegexOptions.CultureInvariant)]
-    private static partial Regex ReferenceImagePointer { get; }
+    private static bool IsElement(JsonPlace place) => place is { IsItem: true, Parent: { Name: Elements, Parent.IsRoot: true } };
 
     /// <summary>Reads addresses of images, and notices one that was there before.</summary>
     private sealed class ImageReading(Func<string, string?> addressFault, Findings findings)

@@ -30,7 +30,7 @@ internal static class ReplyReading
         return reply.HttpStatus switch
         {
             429 => new SubmitAnswer.Refused(Fault(reply, FaultClass.Transient)),
-            >= 400 and <= 499 and not 408 => new SubmitAnswer.Refused(Fault(reply, AccountFault(reply) ?? FaultClass.Job)),
+            var status when IsRefusal(status) => new SubmitAnswer.Refused(Fault(reply, AccountFault(reply) ?? FaultClass.Job)),
             _ => InDoubt(reply, "which is no refusal"),
         };
     }
@@ -101,6 +101,13 @@ internal static class ReplyReading
         reply.Word is { } word && StateWords.Read(word) is { } state
             ? new StatusAnswer.Known(state, word.Trim(), reply.QueuePosition)
             : null;
+
+    /// <summary>
+    /// Whether a status says that nothing was taken: because RunComfy documents it (400, 403, 404), because its own clients read it so (401,
+    /// 402, 422), or because by HTTP's own meaning it is said before anything is done (RFC 9110 section 15.5, RFC 6585). Not 408, which tells
+    /// of a server that gave up waiting; nor 409, 425 or any other: a proxy may say them of a request that has gone through.
+    /// </summary>
+    private static bool IsRefusal(int status) => status is (>= 400 and <= 406) or 411 or (>= 413 and <= 415) or 422 or 431;
 
     /// <summary>How a documented code inside an HTTP 200 refuses a submission.</summary>
     private static FaultClass? Refusal(ProviderReply reply) => reply.Code switch

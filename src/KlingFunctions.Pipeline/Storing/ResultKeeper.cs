@@ -91,7 +91,7 @@ public sealed partial class ResultKeeper
                 return await transfer.CommitAsync(ct);
 
             LogBroken(jobId, file.Name, url.Host, broken.Reason, transfer.Furthest);
-            fruitless = transfer.Furthest > reached ? 0 : fruitless + 1;
+            fruitless = transfer.Furthest - reached >= Transfer.LeastProgress ? 0 : fruitless + 1;
             if (fruitless == MostTriesWithoutProgress)
                 throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
             var pause = FirstPause * Math.Pow(2, fruitless);

@@ -18,6 +18,9 @@ internal sealed class Transfer(
     bool serverSideCopy, TimeProvider time)
     : IAsyncDisposable
 {
+    /// <summary>Less than this is no progress, neither in a try nor in a minute: a server that trickles would otherwise hold a job for years.</summary>
+    public const int LeastProgress = 64 * 1024;
+
     private const int BufferLength = 1024 * 1024;
     private const int MostRedirects = 5;
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
@@ -245,12 +248,17 @@ internal sealed class Transfer(
     private static async Task<(int Count, Break? Broken)> FillAsync(
         Stream source, byte[] buffer, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
     {
-        var count = 0;
+        var (count, heard) = (0, 0);
         try
         {
+            silence.CancelAfter(LongestSilence);
             while (count < BufferLength)
             {
-                silence.CancelAfter(LongestSilence);
+                if (count - heard >= LeastProgress)
+                {
+                    silence.CancelAfter(LongestSilence);
+                    heard = count;
+                }
                 var read = await source.ReadAsync(buffer.AsMemory(count, BufferLength - count), either);
                 if (read == 0)
                     break;
@@ -263,7 +271,7 @@ internal sealed class Transfer(
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             ct.ThrowIfCancellationRequested();
-            return (count, new Break(silence.IsCancellationRequested ? "sent nothing for 60 seconds" : "broke the connection off"));
+            return (count, new Break(silence.IsCancellationRequested ? "sent nothing, or next to nothing, for 60 seconds" : "broke the connection off"));
         }
     }
 

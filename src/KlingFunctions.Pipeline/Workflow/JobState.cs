@@ -46,6 +46,12 @@ public sealed record ProviderState(string RequestId, string? Status = null, int?
 /// <param name="Details">The single faults, where there are several.</param>
 public sealed record JobError(string Code, string Message, IReadOnlyList<Fault>? Details = null);
 
+/// <summary>Files that are stored as the others are, and that a status has no room to describe.</summary>
+/// <param name="Count">How many.</param>
+/// <param name="First">The name of the first.</param>
+/// <param name="Last">The name of the last. Names count on from one to the other.</param>
+public sealed record UnlistedOutputs(int Count, string First, string Last);
+
 /// <summary>Who is told when a job ends: the request's own webhook, or a subscription.</summary>
 /// <param name="Id"><c>webhook</c>, or the subscription's id.</param>
 /// <param name="Host">The host of its URL: all that is ever shown of it.</param>
@@ -75,6 +81,9 @@ public sealed record JobState
 
     /// <summary>The stored files; the first is the video.</summary>
     public IReadOnlyList<StoredFile> Outputs { get; init; } = [];
+
+    /// <summary>The stored files that had no room among <see cref="Outputs"/>; null if there are none.</summary>
+    public UnlistedOutputs? Unlisted { get; init; }
 
     /// <summary>Why it failed; null otherwise.</summary>
     public JobError? Error { get; init; }

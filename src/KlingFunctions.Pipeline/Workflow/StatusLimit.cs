@@ -14,14 +14,14 @@ internal static class StatusLimit
 
     private const int MaxMessage = 300;
 
-    // What is dispensable goes first. Of every list something stays, and receivers are told whether shown or not.
+    // What is dispensable goes first. Of every list something stays; receivers are told, and files stored and served, whether shown or not.
     private static readonly Func<JobState, JobState>[] Shortenings =
     [
         s => s with { Error = s.Error is { } e ? new(e.Code, Cut(e.Message), Cut(e.Details)) : null, Warnings = Cut(s.Warnings)!, Attention = Cut(s.Attention) },
         s => s with { Error = s.Error is { } e ? e with { Details = Half(e.Details) } : null },
         s => s with { Warnings = Half(s.Warnings)! },
         s => s with { Receivers = Half(s.Receivers)! },
-        s => s with { Outputs = Half(s.Outputs)! },
+        HalfTheOutputs,
     ];
 
     /// <summary>The same state, with less in its lists if need be.</summary>
@@ -40,6 +40,18 @@ internal static class StatusLimit
     }
 
     private static int Length(JobState state) => JsonSerializer.Serialize(state, PipelineJson.Default.JobState).Length;
+
+    private static JobState HalfTheOutputs(JobState state)
+    {
+        if (state.Outputs.Count < 2) return state;
+        var listed = Half(state.Outputs)!;
+        return state with
+        {
+            Outputs = listed,
+            Unlisted = new(
+                state.Outputs.Count - listed.Count + (state.Unlisted?.Count ?? 0), state.Outputs[listed.Count].Name, state.Unlisted?.Last ?? state.Outputs[^1].Name),
+        };
+    }
 
     private static IReadOnlyList<T>? Half<T>(IReadOnlyList<T>? list) => list is { Count: > 1 } ? [.. list.Take(list.Count / 2)] : list;
 

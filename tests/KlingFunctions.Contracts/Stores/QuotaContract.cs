@@ -41,5 +41,39 @@ public abstract class QuotaContract
         Assert.Equal(4, await CountAsync((quota, job) => quota.TryEnterAsync(job, 4, Cancel)));
     }
 
-    private Task<int> CountAsync(Func<IQuota, string, Task<bool>> call) => Callers.CountAsync(100, i => call(Hosts[i % Hosts.Count], $"job-{i}"));
+    [Fact]
+    public async Task Around_midnight_each_of_the_two_days_is_exact()
+    {
+        var granted = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => Task.Run(async () =>
+            (Day: i % 2, Granted: await Hosts[i % Hosts.Count].TryTakeDayAsync($"job-{i}", Today.AddDays(i % 2), 6, Cancel)))));
+        Assert.Equal((6, 6), (granted.Count(g => g is { Day: 0, Granted: true }), granted.Count(g => g is { Day: 1, Granted: true })));
+    }
+
+    [Fact]
+    public async Task While_jobs_come_and_go_no_more_have_a_place_than_there_are_and_none_gets_lost()
+    {
+        var (inside, most) = (0, 0);
+        await CountAsync(async (quota, job) =>
+        {
+            for (var round = 0; round < 2; round++)
+            {
+                if (!await quota.TryEnterAsync(job, 4, Cancel)) continue;
+                InterlockedMax(ref most, Interlocked.Increment(ref inside));
+                // One that was killed after it had come in asks again, and leaves again.
+                Assert.True(await quota.TryEnterAsync(job, 4, Cancel));
+                Interlocked.Decrement(ref inside);
+                for (var n = 0; n < 2; n++) await quota.LeaveAsync(job, Cancel);
+            }
+            return true;
+        }, callers: 30);
+        Assert.InRange(most, 1, 4);
+        Assert.Equal(4, await CountAsync((quota, job) => quota.TryEnterAsync(job, 4, Cancel), callers: 30));
+    }
+
+    private static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); seen < value; seen = Volatile.Read(ref most)) Interlocked.CompareExchange(ref most, value, seen);
+    }
+
+    private Task<int> CountAsync(Func<IQuota, string, Task<bool>> call, int callers = 100) => Callers.CountAsync(callers, i => call(Hosts[i % Hosts.Count], $"job-{i}"));
 }

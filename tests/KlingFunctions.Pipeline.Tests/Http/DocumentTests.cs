@@ -156,6 +156,8 @@ public class DocumentTests
         Assert.Empty(faults.Except(Codes("FaultCode")).Except(Codes("WarningCode")));
         Assert.Empty(Codes("ErrorCode").Except(Codes("ProblemCode")));
         Assert.Contains(GenerateVideo.CancelRefused, Codes("WarningCode"));
+        Assert.Contains(VideoResource.OutputsNotListed, Codes("WarningCode"));
+        Assert.Contains(Problem.NotHere, Codes("ProblemCode"));
         Assert.Equal(EventTypes.All, Codes("EventType"));
         // What resuming does after each error is told, too.
         var told = (string)ApiDocument.Operations.Single(o => o.Path.EndsWith("/resume", StringComparison.Ordinal)).Operation["description"]!;

@@ -48,7 +48,13 @@ public class SubmittingTests
     [InlineData(422, """{"detail":[{"loc":["body","duration"],"msg":"must be 5 or 10"}]}""", FaultClass.Job, "body.duration: must be 5 or 10")]
     [InlineData(400, """{"error_code":400001,"error":"unknown model"}""", FaultClass.Job, "unknown model")]
     [InlineData(404, "<html><head><style>p{}</style></head><body><h1>Not&nbsp;Found</h1></body></html>", FaultClass.Job, "Not Found")]
-    [InlineData(409, """{"detail":"busy"}""", FaultClass.Job, "busy")]
+    [InlineData(405, "", FaultClass.Job, "RunComfy answered HTTP 405 without saying why.")]
+    [InlineData(406, """{"detail":"no"}""", FaultClass.Job, "no")]
+    [InlineData(411, """{"detail":"no length"}""", FaultClass.Job, "no length")]
+    [InlineData(413, """{"detail":"too large"}""", FaultClass.Job, "too large")]
+    [InlineData(414, """{"detail":"too long"}""", FaultClass.Job, "too long")]
+    [InlineData(415, """{"detail":"no JSON"}""", FaultClass.Job, "no JSON")]
+    [InlineData(431, """{"detail":"headers too large"}""", FaultClass.Job, "headers too large")]
     [InlineData(200, """{"error_code":400004,"error_message":"bad token","request_id":"trace-7"}""", FaultClass.Auth, "bad token")]
     [InlineData(200, """{"error_code":400002,"error_message":"no balance"}""", FaultClass.Balance, "no balance")]
     public async Task A_refusal_is_classified_and_quoted(int status, string body, FaultClass expected, string sentence)
@@ -69,6 +75,18 @@ public class SubmittingTests
     [InlineData(301, "")]
     [InlineData(307, "")]
     [InlineData(408, "")]
+    [InlineData(407, "")]
+    [InlineData(409, """{"detail":"busy"}""")]
+    [InlineData(409, """{"error_code":400002,"error_message":"no balance"}""")]
+    [InlineData(410, "")]
+    [InlineData(412, "")]
+    [InlineData(418, "")]
+    [InlineData(421, "")]
+    [InlineData(424, "")]
+    [InlineData(425, "")]
+    [InlineData(444, "")]
+    [InlineData(460, "")]
+    [InlineData(499, "<html>Client closed request</html>")]
     [InlineData(500, """{"error_code":400002,"request_id":"r"}""")]
     [InlineData(502, "<html>Bad gateway</html>")]
     [InlineData(504, "")]
@@ -122,6 +140,8 @@ public class SubmittingTests
         Assert.Equal("Bearer [token] could not fetch \"https://acct.blob.core.windows.net/in/a.png\" today", refused.Fault.Message);
     }
 
+    private static readonly int[] Refusals = [400, 401, 402, 403, 404, 405, 406, 411, 413, 414, 415, 422, 429, 431];
+
     [Fact]
     public void Whatever_comes_back_is_an_answer_and_only_success_with_an_id_is_accepted()
     {
@@ -132,7 +152,8 @@ public class SubmittingTests
             return answer switch
             {
                 SubmitAnswer.Accepted a => given.status is >= 200 and <= 299 && ProviderReply.IsRequestId(a.RequestId),
-                SubmitAnswer.Refused { Fault: var fault } => fault.Message.Length is > 0 and <= 300 && fault.Class is not FaultClass.InDoubt && given.status is not (408 or >= 500),
+                SubmitAnswer.Refused { Fault: var fault } => fault.Message.Length is > 0 and <= 300 && fault.Class is not FaultClass.InDoubt
+                    && (given.status is >= 200 and <= 299 || Refusals.Contains(given.status)),
                 SubmitAnswer.InDoubt d => d.Message.Length > 0,
                 _ => false,
             };
