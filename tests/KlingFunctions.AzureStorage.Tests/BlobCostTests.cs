@@ -29,6 +29,7 @@ public sealed class BlobCostTests(TestStorage storage)
         ["`Pipeline:MaxInFlight`"] = Plain with { MaxInFlight = 5 },
         ["`Pipeline:MaxJobsPerDay`"] = Plain with { MaxJobsPerDay = 5 },
         ["each further 8 MiB of video"] = Plain with { VideoBytes = Block + 1 },
+        ["each further video"] = Plain with { Videos = 2 },
         ["an upload in place of a call"] = Plain with { Upload = """{"prompt": "A walk", "image_urls": ["$valley"], "elements": []}""" },
     };
 
@@ -65,7 +66,15 @@ public sealed class BlobCostTests(TestStorage storage)
     {
         var (account, network) = (storage.NewAccount(), new Network());
         await using var runComfy = await SimulatorHost.StartAsync(
-            new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, PadsFilesTo = order.VideoBytes }, ct: Cancel);
+            new()
+            {
+                QueueTime = TimeSpan.Zero,
+                RunTime = TimeSpan.Zero,
+                PadsFilesTo = order.VideoBytes,
+                Outputs = OutputKeys.Videos,
+                OutputCount = order.Videos,
+            },
+            ct: Cancel);
         await using var receiver = await WebhookReceiver.StartAsync();
         await using var services = Services(account, network, Scene.SettingsFor(runComfy), order);
         for (var n = 0; n < order.Subscriptions; n++)
@@ -117,7 +126,8 @@ public sealed class BlobCostTests(TestStorage storage)
     }
 
     private sealed record Order(
-        bool HasWebhook = false, int Subscriptions = 0, int MaxInFlight = 0, int MaxJobsPerDay = 0, long? VideoBytes = null, string? Upload = null);
+        bool HasWebhook = false, int Subscriptions = 0, int MaxInFlight = 0, int MaxJobsPerDay = 0, int Videos = 1, long? VideoBytes = null,
+        string? Upload = null);
 
     /// <summary>Takes jobs in as the Functions app does, index and all. The test runs them.</summary>
     private sealed class RunJobs(BlobJobIndex index) : IJobs

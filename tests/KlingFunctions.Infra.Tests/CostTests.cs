@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KlingFunctions.Contracts;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.RunComfy;
 
@@ -89,7 +90,8 @@ public sealed class CostTests
     /// <summary>The polls of a generation, for jobs of a thousand ids: the plan spreads them. Whoever asks is answered at once.</summary>
     private static IReadOnlyList<long> PollsIn(TimeSpan generation)
     {
-        var plan = new PollPlan(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(30));
+        var pace = new PipelineOptions();
+        var plan = new PollPlan(pace.PollMin, pace.PollMax);
         return [.. Enumerable.Range(0, 1_000).Select(n =>
         {
             var polls = 1L;
