@@ -12,6 +12,9 @@ namespace KlingFunctions.Pipeline.Workflow;
 public sealed partial class OldJobs(
     IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
 {
+    // Asked every hour; Azure would end a function after half of one, and with it whatever else its process does.
+    private static readonly TimeSpan AtMost = TimeSpan.FromMinutes(20);
+
     // What ended before it is old.
     private DateTimeOffset? Limit => options.Value.KeepFor == TimeSpan.Zero ? null : time.GetUtcNow() - options.Value.KeepFor;
 
@@ -21,13 +24,18 @@ public sealed partial class OldJobs(
     /// </summary>
     public bool IsOld(JobSnapshot job) => !job.IsRunning && job.State.UpdatedAt <= Limit;
 
-    /// <summary>Forgets what is old enough; how many jobs that were. Safe to break off and to repeat.</summary>
+    /// <summary>
+    /// Forgets what is old enough, for 20 minutes at most, and leaves the rest to the next time; how many jobs that were. Safe to break off
+    /// and to repeat.
+    /// </summary>
     public async Task<int> ForgetAsync(CancellationToken cancel)
     {
         if (Limit is not { } before) return 0;
         var forgotten = 0;
+        var begun = time.GetTimestamp();
         await foreach (var job in jobs.AcceptedBeforeAsync(before, cancel))
         {
+            if (time.GetElapsedTime(begun) > AtMost) break;
             if (!IsOld(job) || !IsDone(job) || await WouldStartAnewAsync(job.Job, cancel)) continue;
             // One whose workflow broke has kept its place.
             if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);

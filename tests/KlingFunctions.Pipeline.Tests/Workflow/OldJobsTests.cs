@@ -79,6 +79,24 @@ public class OldJobsTests
         Assert.Equal(0, await ForgetAsync());
     }
 
+    [Fact]
+    public async Task Very_many_are_forgotten_in_several_goes_each_of_which_ends_before_a_function_has_to()
+    {
+        for (var n = 0; n < 60; n++) await PutAsync($"vid_{n}");
+        _time.Advance(TimeSpan.FromDays(400));
+        // Each look at the clock is a minute after the one before.
+        _time.AutoAdvanceAmount = TimeSpan.FromMinutes(1);
+        var begun = _time.Start;
+        var first = await ForgetAsync();
+        Assert.InRange(first, 1, 59);
+        Assert.InRange(_time.GetUtcNow() - begun - TimeSpan.FromDays(400), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(30));
+
+        for (var rest = 60 - first; rest > 0; rest -= await ForgetAsync())
+        {
+        }
+        Assert.Empty(_jobs.Ids);
+    }
+
     private async Task PutAsync(string id)
     {
         _jobs.Put(Jobs.Ended(Jobs.New(id), JobStatus.Succeeded));
