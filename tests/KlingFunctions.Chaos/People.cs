@@ -135,11 +135,14 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         ["webhook_url"] = receiver.Url,
     };
 
+    // RunComfy is asked whether it knows a request that somebody types in, and in its troubles may deny one that it has: he tries again.
     private Task ResumeTwiceAsync(HttpClient http, Order order, JsonObject? how, CancellationToken cancel) => TwiceAsync(
-        Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancel);
+        Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancel,
+        mayBeDenied: how?.ContainsKey("request_id") is true);
 
     private async Task TwiceAsync(
-        string what, HttpClient http, Order order, Func<HttpClient, Order, CancellationToken, Task<HttpResponseMessage>> call, CancellationToken cancel)
+        string what, HttpClient http, Order order, Func<HttpClient, Order, CancellationToken, Task<HttpResponseMessage>> call, CancellationToken cancel,
+        bool mayBeDenied = false)
     {
         figures.Count($"{what}, each called twice at the same moment");
         try
@@ -147,7 +150,11 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             var answers = await Task.WhenAll(call(http, order, cancel), call(http, order, cancel));
             foreach (var answer in answers)
             {
-                using (answer) Heard(order, answer.StatusCode);
+                using (answer)
+                {
+                    if (mayBeDenied && answer.StatusCode is HttpStatusCode.BadRequest) figures.Count("requests of its own that RunComfy denied to know");
+                    else Heard(order, answer.StatusCode);
+                }
             }
             if (what is Resumes && answers.All(a => a.StatusCode is HttpStatusCode.Accepted))
                 throw new InvalidOperationException($"Two calls resumed {order.Key} at the same moment, and both were told that they did.");
