@@ -96,6 +96,8 @@ var onScheduler = empty(schedulerName)
   : {
       DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.properties.endpoint};Authentication=ManagedIdentity;ClientID=${identity.properties.clientId}'
       TASKHUB_NAME: schedulerHubName
+      // The Scheduler purges what ended 30 days ago: the app forgets its part before, not after.
+      Pipeline__KeepFor: '25.00:00:00'
     }
 var whileRotating = webhookSecretRotates
   ? { Webhooks__PreviousSecret: secret(vault.properties.vaultUri, secretNames.previousWebhook) }
