@@ -46,6 +46,10 @@ param maxInFlight int = 0
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
+@description('Instances that always wait for uploads, and are paid for while they wait: 0 is none, and the first upload after a pause wakes one up.')
+@minValue(0)
+param alwaysReadyForUploads int = 0
+
 @description('Days after which a video moves to the cool tier: 0 is never.')
 @minValue(0)
 param coolVideosAfterDays int = 30
@@ -222,6 +226,7 @@ module app 'modules/app.bicep' = {
     schedulerHubName: hub
     networkName: networkIsolation ? names.network : ''
     maximumInstanceCount: maximumInstanceCount
+    alwaysReadyForUploads: alwaysReadyForUploads
     maxJobsPerDay: maxJobsPerDay
     maxInFlight: maxInFlight
   }

@@ -23,6 +23,7 @@ param schedulerHubName string
 param networkName string
 
 param maximumInstanceCount int
+param alwaysReadyForUploads int
 param maxJobsPerDay int
 param maxInFlight int
 
@@ -84,7 +85,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         }
       }
       runtime: { name: 'dotnet-isolated', version: '10.0' }
-      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: maximumInstanceCount }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyForUploads == 0 ? [] : [{ name: 'blob', instanceCount: alwaysReadyForUploads }]
+      }
     }
   }
 }
