@@ -69,6 +69,9 @@ param alertEmail string = ''
 @minValue(0)
 param monthlyBudget int = 20
 
+@description('The first day of the first month of the budget, which can\'t be changed: the first deployment says it to the later ones.')
+param budgetStart string = '${utcNow('yyyy-MM')}-01'
+
 @description('Who deploys: may put files into uploads and read videos. Empty: nobody but the app.')
 param principalId string = ''
 
@@ -246,6 +249,7 @@ module alerts 'modules/alerts.bicep' = {
     topicName: names.topic
     email: alertEmail
     monthlyBudget: monthlyBudget
+    budgetStart: budgetStart
   }
   dependsOn: [monitoring, events]
 }
@@ -258,4 +262,5 @@ output AZURE_FUNCTION_APP_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = names.storage
 output AZURE_KEY_VAULT_NAME string = names.vault
 output AZURE_EVENT_GRID_TOPIC_NAME string = names.topic
+output BUDGET_START string = budgetStart
 output DURABLE_BACKEND string = durableBackend
