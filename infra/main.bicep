@@ -46,6 +46,10 @@ param maxInFlight int = 0
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
+@description('Instances that always wait for uploads, and are paid for while they wait: 0 is none, and the first upload after a pause wakes one up.')
+@minValue(0)
+param alwaysReadyForUploads int = 0
+
 @description('Days after which a video moves to the cool tier: 0 is never.')
 @minValue(0)
 param coolVideosAfterDays int = 30
@@ -64,6 +68,9 @@ param alertEmail string = ''
 @description('What Azure may cost in a month, in the currency of the subscription, before mail is sent; RunComfy bills by itself. 0: no budget.')
 @minValue(0)
 param monthlyBudget int = 20
+
+@description('The first day of the first month of the budget, which can\'t be changed: the first deployment says it to the later ones.')
+param budgetStart string = '${utcNow('yyyy-MM')}-01'
 
 @description('Who deploys: may put files into uploads and read videos. Empty: nobody but the app.')
 param principalId string = ''
@@ -222,6 +229,7 @@ module app 'modules/app.bicep' = {
     schedulerHubName: hub
     networkName: networkIsolation ? names.network : ''
     maximumInstanceCount: maximumInstanceCount
+    alwaysReadyForUploads: alwaysReadyForUploads
     maxJobsPerDay: maxJobsPerDay
     maxInFlight: maxInFlight
   }
@@ -241,6 +249,7 @@ module alerts 'modules/alerts.bicep' = {
     topicName: names.topic
     email: alertEmail
     monthlyBudget: monthlyBudget
+    budgetStart: budgetStart
   }
   dependsOn: [monitoring, events]
 }
@@ -253,4 +262,5 @@ output AZURE_FUNCTION_APP_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = names.storage
 output AZURE_KEY_VAULT_NAME string = names.vault
 output AZURE_EVENT_GRID_TOPIC_NAME string = names.topic
+output BUDGET_START string = budgetStart
 output DURABLE_BACKEND string = durableBackend

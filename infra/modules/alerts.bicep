@@ -12,8 +12,8 @@ param email string
 
 param monthlyBudget int
 
-@description('The first month of the budget, for its first deployment.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01'
+@description('The first day of the first month of the budget.')
+param budgetStart string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
   name: workspaceName

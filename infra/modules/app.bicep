@@ -23,6 +23,7 @@ param schedulerHubName string
 param networkName string
 
 param maximumInstanceCount int
+param alwaysReadyForUploads int
 param maxJobsPerDay int
 param maxInFlight int
 
@@ -84,7 +85,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         }
       }
       runtime: { name: 'dotnet-isolated', version: '10.0' }
-      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: maximumInstanceCount }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyForUploads == 0 ? [] : [{ name: 'blob', instanceCount: alwaysReadyForUploads }]
+      }
     }
   }
 }
@@ -96,6 +101,8 @@ var onScheduler = empty(schedulerName)
   : {
       DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.properties.endpoint};Authentication=ManagedIdentity;ClientID=${identity.properties.clientId}'
       TASKHUB_NAME: schedulerHubName
+      // The Scheduler purges what ended 30 days ago: the app forgets its part before, not after.
+      Pipeline__KeepFor: '25.00:00:00'
     }
 var whileRotating = webhookSecretRotates
   ? { Webhooks__PreviousSecret: secret(vault.properties.vaultUri, secretNames.previousWebhook) }

@@ -16,10 +16,6 @@ param webhookSecret string
 @secure()
 param previousWebhookSecret string
 
-@description('What the webhook secret becomes at the first deployment, if none is given: 64 bytes, of which 244 bits are random.')
-@secure()
-param generatedWebhookSecret string = 'whsec_${base64(replace('${newGuid()}${newGuid()}', '-', ''))}'
-
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
@@ -49,11 +45,11 @@ resource givenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty
   properties: { value: webhookSecret }
 }
 
-@onlyIfNotExists()
-resource generatedSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (empty(webhookSecret)) {
-  parent: vault
-  name: secretNames.webhook
-  properties: { value: generatedWebhookSecret }
+module generatedSecret 'generated-secret.bicep' = if (empty(webhookSecret)) {
+  params: {
+    vaultName: vault.name
+    name: secretNames.webhook
+  }
 }
 
 resource previousSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty(previousWebhookSecret)) {

@@ -55,6 +55,16 @@ public sealed class AutomationTests
     }
 
     [Fact]
+    public void The_build_and_the_deployment_take_the_backend_from_the_same_name()
+    {
+        Assert.Contains("${DURABLE_BACKEND=storage}", Repository.Read("infra/main.parameters.json"), StringComparison.Ordinal);
+        Assert.Contains("$(DURABLE_BACKEND)", Repository.Read("src/KlingFunctions/KlingFunctions.csproj"), StringComparison.Ordinal);
+        var azd = (string)((Dictionary<object, object>)Yaml("azure.yaml")["requiredVersions"])["azd"];
+        // The first that gives a build what 'azd env set' was told: github.com/Azure/azure-dev/pull/6905.
+        Assert.True(Version.Parse(azd.Replace(">= ", "", StringComparison.Ordinal)) >= new Version(1, 23, 7), azd);
+    }
+
+    [Fact]
     public void The_hook_asks_for_nothing_that_azd_does_not_know()
     {
         var known = Regex.Matches(Repository.Read("infra/main.bicep"), @"^output (\w+)", RegexOptions.Multiline).Select(m => m.Groups[1].Value)

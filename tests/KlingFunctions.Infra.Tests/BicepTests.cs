@@ -40,6 +40,31 @@ public sealed class BicepTests
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>ARM's rule for templates of language version 2.0, whatever their conditions say and existing ones included; the compiler lets it pass.</summary>
+    [Fact]
+    public async Task No_template_has_two_resources_of_one_name()
+    {
+        var build = await CommandLine.RunAsync(Repository.Bicep, ["build", Repository.Path("infra/main.bicep"), "--stdout"], Cancel);
+        using var main = JsonDocument.Parse(build.Output);
+
+        var templates = Templates(main.RootElement).ToList();
+
+        Assert.True(templates.Count > 10);
+        Assert.All(templates, template => Assert.Distinct(
+            Resources(template).Select(r => $"{Part(r, "type")} {Part(r, "name")} {Part(r, "scope")} {Part(r, "resourceGroup")}")));
+
+        static string Part(JsonElement resource, string name) => resource.TryGetProperty(name, out var part) ? part.GetString()! : "";
+
+        static IEnumerable<JsonElement> Templates(JsonElement template) =>
+            Resources(template).Where(r => Part(r, "type") == "Microsoft.Resources/deployments")
+                .SelectMany(r => Templates(r.GetProperty("properties").GetProperty("template"))).Prepend(template);
+
+        // By symbolic names from version 2.0 on.
+        static IEnumerable<JsonElement> Resources(JsonElement template) =>
+            template.GetProperty("resources") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray()
+                : template.GetProperty("resources").EnumerateObject().Select(r => r.Value);
+    }
+
     [Theory]
     [MemberData(nameof(Deployments))]
     public async Task What_would_be_deployed_is_what_was_reviewed(string deployment)

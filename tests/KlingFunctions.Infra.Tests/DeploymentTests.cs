@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -179,6 +180,25 @@ public sealed class DeploymentTests
         Assert.Contains("<TargetFramework>net10.0</TargetFramework>", Repository.Read("Directory.Build.props"), StringComparison.Ordinal);
         Assert.True(app.GetProperty("httpsOnly").GetBoolean());
         Assert.Contains("app-packages", config.GetProperty("deployment").GetProperty("storage").GetProperty("value").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_app_forgets_a_job_before_the_Scheduler_purges_it()
+    {
+        // What ended 30 days ago, on the Consumption SKU: learn.microsoft.com/azure/durable-task/scheduler/durable-task-scheduler.
+        Assert.True(TimeSpan.Parse(Deployment.Dts.AppSettings["Pipeline__KeepFor"], CultureInfo.InvariantCulture) < TimeSpan.FromDays(30));
+        Assert.DoesNotContain("Pipeline__KeepFor", Deployment.Storage.AppSettings.Keys);
+    }
+
+    [Fact]
+    public void Instances_wait_for_uploads_if_they_are_asked_for()
+    {
+        Assert.Empty(AlwaysReady(Deployment.Storage));
+        Assert.Equal([("blob", 1)], AlwaysReady(Deployment.Dts));
+
+        static IEnumerable<(string?, int)> AlwaysReady(Deployment deployment) =>
+            deployment.Only("Microsoft.Web/sites").Properties.GetProperty("functionAppConfig").GetProperty("scaleAndConcurrency").GetProperty("alwaysReady")
+                .EnumerateArray().Select(group => (group.GetProperty("name").GetString(), group.GetProperty("instanceCount").GetInt32()));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal static class DurableBackend
         if (built == deployed) return;
         throw new OptionsValidationException(nameof(DurableBackend), typeof(DurableBackend), [
             $"The app was built for the Durable backend '{built}', and {SchedulerSetting} is {(deployed == "dts" ? "set" : "not set")}, which means '{deployed}': "
-            + $"put DURABLE_BACKEND={deployed} into the environment and deploy again, or change the setting.",
+            + $"run 'azd env set DURABLE_BACKEND {deployed}' and deploy again, or change the setting.",
         ]);
     }
 }

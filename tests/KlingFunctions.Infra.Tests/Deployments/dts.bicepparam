@@ -11,6 +11,7 @@ param allowedIpRanges = '203.0.113.7, 198.51.100.0/24'
 param maxJobsPerDay = 50
 param maxInFlight = 5
 param maximumInstanceCount = 100
+param alwaysReadyForUploads = 1
 param coolVideosAfterDays = 0
 param deleteVideosAfterDays = 90
 param deleteUploadsAfterDays = 7
