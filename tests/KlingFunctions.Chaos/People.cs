@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Simulator;
@@ -38,7 +39,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
                 await Task.Delay(40, cancel);
             }
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
             // The host is dead, or has had its time.
         }
@@ -159,7 +160,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             if (what is Resumes && answers.All(a => a.StatusCode is HttpStatusCode.Accepted))
                 throw new InvalidOperationException($"Two calls resumed {order.Key} at the same moment, and both were told that they did.");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
             // The host died under it: what came of the calls is seen in its next life.
         }

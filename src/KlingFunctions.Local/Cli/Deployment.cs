@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
@@ -99,10 +100,12 @@ internal sealed class Deployment : IDisposable
                 if ((int)response.StatusCode < 500 || isLast) return response;
                 response.Dispose();
             }
-            catch (HttpRequestException e)
+            // A host that dies while it is dialled shows as a bare socket's exception.
+            catch (Exception e) when (e is HttpRequestException or SocketException)
             {
                 // Who never answered is not there; who did is perhaps being started anew.
-                var isAbsent = !_hasAnswered && e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
+                var trouble = (e as HttpRequestException)?.HttpRequestError ?? HttpRequestError.ConnectionError;
+                var isAbsent = !_hasAnswered && trouble is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
                 if (isLast || isAbsent)
                     throw new ExitException(ExitCodes.Unavailable, $"{_url} can't be reached ({e.Message.TrimEnd('.')}). Does the host run, and is --url right?");
             }

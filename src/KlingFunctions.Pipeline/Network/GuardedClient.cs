@@ -103,6 +103,11 @@ public sealed class GuardedClient : IDisposable
         {
             throw new UrlRefusedException(refused.Message);
         }
+        catch (SocketException e)
+        {
+            // What the platform forgets to wrap: the host hung up between the dialling and the look at whom it was that answered.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request.RequestUri!.Host} hung up at once.", e);
+        }
         catch (OperationCanceledException e) when (e.InnerException is TimeoutException)
         {
             // Of the two ends that look alike here, the caller's own is the only one that may look like a cancellation.

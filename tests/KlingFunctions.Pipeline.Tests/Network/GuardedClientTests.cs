@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using KlingFunctions.Pipeline.Network;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -179,6 +180,34 @@ public class GuardedClientTests
         using var first = await Get(client, server.Url("/"));
         using var second = await Get(client, server.Url("/"));
         Assert.Equal("not gzip", await second.Content.ReadAsStringAsync(Ct));
+    }
+
+    [Fact]
+    public async Task A_host_that_hangs_up_as_soon_as_it_is_dialled_is_one_that_can_not_be_reached()
+    {
+        using var host = new TcpListener(IPAddress.Loopback, 0);
+        host.Start();
+        // With nothing left to say, closing is a reset. Now and then it comes before the client has looked whom it got.
+        var hangsUp = new Thread(() =>
+        {
+            try
+            {
+                while (true)
+                {
+                    using var caller = host.AcceptSocket();
+                    caller.LingerState = new(enable: true, seconds: 0);
+                }
+            }
+            catch (SocketException)
+            {
+                // The test is over.
+            }
+        }) { IsBackground = true };
+        hangsUp.Start();
+        using var client = Client();
+
+        for (var times = 0; times < 2000; times++)
+            await Assert.ThrowsAsync<HttpRequestException>(() => Get(client, $"http://127.0.0.1:{((IPEndPoint)host.LocalEndpoint).Port}/"));
     }
 
     private static RequestDelegate Redirect(string location) => c =>
