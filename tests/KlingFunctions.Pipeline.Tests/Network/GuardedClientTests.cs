@@ -202,7 +202,8 @@ public class GuardedClientTests
             {
                 // The test is over.
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         hangsUp.Start();
         using var client = Client();
 
