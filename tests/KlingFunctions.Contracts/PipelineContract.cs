@@ -395,6 +395,8 @@ public abstract partial class PipelineContract
             ? new JsonObject { ["request_id"] = Assert.Single(scene.RunComfy.Account.Accepted).RequestId }
             : new JsonObject { ["resubmit"] = true };
         Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", wish), HttpStatusCode.Accepted);
+        // A kill in the POST would leave the job in doubt again, and rightly so.
+        await scene.Host.RunToRestAsync();
         await scene.Host.KillAsync();
         await scene.UntilAsync(id, "succeeded");
         using (var late = await scene.PostAsync($"/api/videos/{id}/resume", wish.DeepClone())) Assert.Equal(HttpStatusCode.Conflict, late.StatusCode);
@@ -413,6 +415,8 @@ public abstract partial class PipelineContract
         Assert.Equal("provider_auth", await scene.FailureAsync(id));
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
         Assert.Single(await AskTogetherAsync(scene, $"/api/videos/{id}/resume", null), HttpStatusCode.Accepted);
+        // As above: not in the POST.
+        await scene.Host.RunToRestAsync();
         await scene.Host.KillAsync();
         await scene.UntilAsync(id, "succeeded");
         Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
