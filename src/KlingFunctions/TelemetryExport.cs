@@ -16,8 +16,10 @@ internal static class TelemetryExport
     /// Adds it. Outgoing calls are not traced one by one: their URLs may carry the signatures of links. The host stops exporting what the
     /// worker logs, which would otherwise be there twice.
     /// </summary>
+    /// <remarks>Without an exporter nothing is added: then the host shows the worker's lines, as <c>func start</c> does.</remarks>
     public static void AddTelemetry(this FunctionsApplicationBuilder builder)
     {
+        if (!IsSet("APPLICATIONINSIGHTS_CONNECTION_STRING") && !IsSet("OTEL_EXPORTER_OTLP_ENDPOINT")) return;
         var telemetry = builder.Services.AddOpenTelemetry().UseFunctionsWorkerDefaults()
             .WithTracing(traces => traces.AddSource(KlingTelemetry.Name))
             .WithMetrics(metrics => metrics.AddMeter(KlingTelemetry.Name));

@@ -213,9 +213,12 @@ public abstract class HostileClientContract
         Assert.Equal(status, answer.StatusCode);
     }
 
+    /// <summary>Starts the provider. A host that is expensive to start may be shared by all tests.</summary>
+    protected virtual Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour) => SimulatorHost.StartAsync(behaviour, Time);
+
     private async Task<Scene> StartAsync()
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, Time);
+        var runComfy = await StartRunComfyAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
         var receiver = await WebhookReceiver.StartAsync();
         return new(await StartHostAsync(Scene.SettingsFor(runComfy)), runComfy, receiver);
     }

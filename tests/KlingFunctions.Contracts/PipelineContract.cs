@@ -20,9 +20,12 @@ public abstract partial class PipelineContract
 
     protected abstract Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings);
 
+    /// <summary>Starts the provider. A host that is expensive to start may be shared by the tests that have no settings of their own.</summary>
+    protected virtual Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings) => SimulatorHost.StartAsync(behaviour, Time);
+
     protected async Task<Scene> StartAsync(Behaviour? behaviour = null, params (string Key, string Value)[] settings)
     {
-        var runComfy = await SimulatorHost.StartAsync(behaviour ?? new() { QueueTime = Moment, RunTime = Moment }, Time);
+        var runComfy = await StartRunComfyAsync(behaviour ?? new() { QueueTime = Moment, RunTime = Moment }, settings.Length > 0);
         var receiver = await WebhookReceiver.StartAsync();
         var all = Scene.SettingsFor(runComfy);
         foreach (var (key, value) in settings) all[key] = value;

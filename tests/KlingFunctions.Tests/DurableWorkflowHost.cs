@@ -4,51 +4,54 @@ using KlingFunctions.Contracts;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Tests.Host;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Converters;
-using Microsoft.DurableTask.Worker;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>Durable's own runtime and worker without Functions around them: any workflow runs, on the app's own context, in real time.</summary>
+/// <summary>
+/// The published Durable extension on its Azure Storage backend, in a host process that is killed with SIGKILL, and the app's own context over
+/// the published worker's runner. In real time.
+/// </summary>
 internal sealed class DurableWorkflowHost : IWorkflowHost
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(500);
 
     private readonly WorkflowCatalog _catalog;
     private readonly JsonSerializerOptions _json;
-    private readonly Backend _backend = new();
-    private CancellationTokenSource _death = null!;
-    private DurableSidecar _sidecar = null!;
-    private IHost _worker = null!;
+    private AppProcess _app = null!;
+    private EngineWorker _worker = null!;
+
+    // Timers that earlier lives made, and that are in the queue still.
+    private int _timers;
 
     private DurableWorkflowHost(WorkflowCatalog catalog)
     {
         _catalog = catalog;
-        // What the catalogue's types need, and what the adapter adds.
+        // The types of the catalogue, and those that the adapter adds.
         _json = new(catalog.Json)
         {
             TypeInfoResolver = JsonTypeInfoResolver.Combine(catalog.Json.TypeInfoResolver, DurableJson.Default, new DefaultJsonTypeInfoResolver()),
         };
     }
 
-    public TimeSpan ShortWait => TimeSpan.FromSeconds(1);
+    // Long enough for what a test does before the wait is over, on a busy machine too.
+    public TimeSpan ShortWait => TimeSpan.FromSeconds(6);
 
     public DateTimeOffset Now => DateTimeOffset.UtcNow;
 
-    private DurableTaskClient Client => _worker.Services.GetRequiredService<DurableTaskClient>();
+    private DurableTaskClient Client => _worker.Client;
 
-    public static async Task<DurableWorkflowHost> StartAsync(WorkflowCatalog catalog)
+    public static async Task<DurableWorkflowHost> StartAsync(WorkflowCatalog catalog, string account)
     {
         var host = new DurableWorkflowHost(catalog);
-        await host.OpenAsync();
+        host._app = await AppProcess.StartAsync(new Dictionary<string, string?> { ["AzureWebJobsStorage"] = account }, host.ConnectAsync);
+        await host._app.CallAsync(EngineWorker.ClientFunction, "{}");
         return host;
     }
 
-    public Task<bool> StartAsync(string workflow, string id, string input) => StartAsync(workflow, id, JsonElement.Parse(input));
+    public Task<bool> StartAsync(string workflow, string id, string input) => Client.TryStartAsync(
+        workflow, id, JsonElement.Parse(input), StartOrchestrationOptionsExtensions.ValidDedupeStatuses, CancellationToken.None);
 
     public async Task<bool> RaiseAsync(string id, string name)
     {
@@ -61,88 +64,65 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     {
         if (await Client.GetInstanceAsync(id, getInputsAndOutputs: true) is not { } found) return null;
         var output = found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput : null;
-        return new(found.IsCompleted, found.SerializedCustomStatus, output, found.FailureDetails?.ErrorMessage);
+        // Azure Storage says "null" where nothing was reported yet.
+        var status = found.SerializedCustomStatus is "null" ? null : found.SerializedCustomStatus;
+        // Azure Storage has the reason of a failure in the place of the output.
+        var failure = found.RuntimeStatus is OrchestrationRuntimeStatus.Failed ? found.FailureDetails?.ErrorMessage ?? found.SerializedOutput : null;
+        return new(found.IsCompleted, status, output, failure);
     }
 
     public async Task<InstanceView> RunToEndAsync(string id)
     {
-        using var limit = new CancellationTokenSource(Patience);
-        while (true)
-        {
-            if (await FindAsync(id) is { HasEnded: true } ended) return ended;
-            await Task.Delay(20, limit.Token);
-        }
+        InstanceView? found = null;
+        await UntilAsync(async () => (found = await FindAsync(id)) is { HasEnded: true });
+        return found!;
     }
 
     public async Task RunToRestAsync(string id)
     {
-        using var limit = new CancellationTokenSource(Patience);
-        await _backend.RestAsync(limit.Token);
+        var (seen, since) = (-1L, TimeProvider.System.GetTimestamp());
+        await UntilAsync(async () =>
+        {
+            if (_worker.Moves == seen && _worker.IsIdle && await _app.CountMessagesAsync() <= _worker.Timers + _timers)
+                return TimeProvider.System.GetElapsedTime(since) > Quiet;
+            (seen, since) = (_worker.Moves, TimeProvider.System.GetTimestamp());
+            return false;
+        });
     }
 
     public Task PassAsync(TimeSpan time) => Task.Delay(time);
 
     public async Task KillAsync()
     {
-        await CloseAsync();
-        await OpenAsync();
+        await _app.KillAsync();
+        _timers += _worker.Timers;
+        await _worker.DisposeAsync();
+        await _app.StartAsync();
+        await _app.CallAsync(EngineWorker.ClientFunction, "{}");
     }
 
-    public async ValueTask DisposeAsync() => await CloseAsync();
-
-    private Task<bool> StartAsync(string workflow, string id, JsonElement input) =>
-        Client.TryStartAsync(workflow, id, input, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, CancellationToken.None);
-
-    private async Task OpenAsync()
+    public async ValueTask DisposeAsync()
     {
-        _death = new();
-        _sidecar = await DurableSidecar.StartAsync(_backend);
-        var converter = new JsonDataConverter(_json);
-        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
-        builder.Services.AddDurableTaskClient(client =>
-        {
-            client.UseGrpc(_sidecar.Channel);
-            client.Configure(o => o.DataConverter = converter);
-            client.RegisterDirectly();
-        });
-        builder.Services.AddDurableTaskWorker(worker =>
-        {
-            worker.UseGrpc(_sidecar.Channel);
-            worker.Configure(o => o.DataConverter = converter);
-            worker.AddTasks(Register);
-        });
-        _worker = builder.Build();
-        await _worker.StartAsync();
+        await _app.DisposeAsync();
+        await _worker.DisposeAsync();
     }
 
-    private void Register(DurableTaskRegistry tasks)
+    private async Task UntilAsync(Func<Task<bool>> isSo)
     {
-        var death = _death.Token;
-        foreach (var workflow in _catalog.Workflows)
+        for (var since = TimeProvider.System.GetTimestamp(); !await isSo(); await Task.Delay(50))
         {
-            tasks.AddOrchestratorFunc<JsonElement, JsonElement>(
-                workflow.Name,
-                async (context, input) => JsonElement.Parse(await workflow.RunAsync(new DurableContext(context, _json), input.GetRawText())));
+            if (TimeProvider.System.GetElapsedTime(since) > Patience) throw new TimeoutException($"Not within {Patience}. {_app.LastLines}");
         }
-        foreach (var step in _catalog.Steps)
-        {
-            tasks.AddActivityFunc<JsonElement, JsonElement>(step.Name, async (_, input) => JsonElement.Parse(await step.RunAsync(input.GetRawText(), death)));
-        }
-        tasks.AddActivityFunc<ChildStart, bool>(ChildStart.Step.Name, (_, child) => StartAsync(child.Workflow, child.Id, child.Input));
     }
 
-    private async Task CloseAsync()
+    private Task ConnectAsync(Uri host)
     {
-        await _sidecar.KillAsync();
-        _backend.Abandon();
-        await _death.CancelAsync();
-        await _worker.StopAsync(new CancellationToken(canceled: true));
-        await ((IAsyncDisposable)_worker).DisposeAsync();
-        _death.Dispose();
+        _worker = EngineWorker.Connect(_catalog, _json, host);
+        return Task.CompletedTask;
     }
 }
 
-public sealed class DurableWorkflowContract : WorkflowContextContract
+public sealed class DurableWorkflowContract(SharedAzurite azurite) : WorkflowContextContract
 {
-    protected override async Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog) => await DurableWorkflowHost.StartAsync(catalog);
+    protected override async Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog) => await DurableWorkflowHost.StartAsync(catalog, azurite.NextAccount());
 }

@@ -1,17 +1,18 @@
 using System.Net;
+using System.Net.Http.Json;
+using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Triggers;
-using Microsoft.DurableTask;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace KlingFunctions.Tests;
 
 /// <summary>What the hourly timer does to jobs that ended long ago.</summary>
 public sealed class ForgettingTests(SharedAzurite azurite)
 {
+    private const string Timer = """{"Schedule":{"AdjustForDST":true},"ScheduleStatus":null,"IsPastDue":false}""";
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -19,7 +20,7 @@ public sealed class ForgettingTests(SharedAzurite azurite)
     {
         await using var stage = await Stage.StartAsync(
             azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
-        var (host, scene, runComfy, receiver) = (stage.App, stage.Scene, stage.Scene.RunComfy, stage.Scene.Receiver);
+        var (app, scene, runComfy, receiver) = (stage.App, stage.Scene, stage.Scene.RunComfy, stage.Scene.Receiver);
         var ended = await scene.SubmitAsync(scene.Request(receiver.Url));
         await scene.Host.RunUntilAsync(ended, job => job.GetProperty("notifications") is var n && n.GetArrayLength() > 0 && n[0].GetProperty("state").GetString() == "delivered");
         runComfy.Behaviour = runComfy.Behaviour with { Slots = 0 };
@@ -27,21 +28,17 @@ public sealed class ForgettingTests(SharedAzurite azurite)
         await scene.UntilAsync(running, "in_queue");
 
         await Task.Delay(TimeSpan.FromSeconds(1.5), Cancel);
-        await host.FireTimerAsync(nameof(ForgetOldJobs));
+        await app.CallAsync(nameof(ForgetOldJobs), Timer);
 
         using var gone = await scene.Http.GetAsync(new Uri($"/api/videos/{ended}", UriKind.Relative), Cancel);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal("in_queue", Scene.StatusOf(await scene.GetAsync(running)));
         using var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
         Assert.Equal(running, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
-        Assert.Null(await host.Services.GetRequiredService<ISubmissionLedger>().FindAsync(ended, Cancel));
-        Assert.Equal([running], await host.Services.GetRequiredService<BlobJobIndex>().ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
-
-        // It ran when it was looked at: as if somebody had resumed it in between.
-        var jobs = host.Services.GetRequiredService<IJobs>();
-        await jobs.ForgetAsync((await jobs.GetAsync(running, Cancel))!, Cancel);
-        Assert.Single((await jobs.ListAsync(new(null, 10, null), Cancel)).Jobs);
-        Assert.NotNull(await host.Services.GetRequiredService<Pipeline.Storing.IVideoStore>().FindAsync(ended, "video", Cancel));
+        var stores = new BlobServiceClient(stage.Account);
+        Assert.Null(await new BlobLedger(stores, TimeProvider.System).FindAsync(ended, Cancel));
+        Assert.Equal([running], await new BlobJobIndex(stores).ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
+        Assert.NotEmpty(await stores.GetBlobContainerClient(Containers.Videos).GetBlobsAsync(new() { Prefix = ended }, Cancel).ToListAsync(Cancel));
     }
 
     [Fact]
@@ -49,12 +46,14 @@ public sealed class ForgettingTests(SharedAzurite azurite)
     {
         await using var stage = await Stage.StartAsync(
             azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
-        var (host, scene) = (stage.App, stage.Scene);
+        var (app, scene) = (stage.App, stage.Scene);
         var whole = await scene.SubmitAsync();
         var broken = JobIntake.NewId();
-        await host.Services.GetRequiredService<BlobJobIndex>().AddAsync(broken, DateTimeOffset.UtcNow, Cancel);
-        await host.Services.GetRequiredService<DurableClientSource>().Client.ScheduleNewOrchestrationInstanceAsync(
-            GenerateVideo.Name, "not a job", new StartOrchestrationOptions(broken), Cancel);
+        var index = new BlobJobIndex(new BlobServiceClient(stage.Account));
+        await index.AddAsync(broken, DateTimeOffset.UtcNow, Cancel);
+        using (var input = JsonContent.Create("not a job"))
+        using (var started = await app.Http.PostAsync($"/runtime/webhooks/durabletask/orchestrators/{GenerateVideo.Name}/{broken}", input, Cancel))
+            started.EnsureSuccessStatusCode();
         await scene.EndAsync(whole);
 
         using (var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel))
@@ -63,8 +62,8 @@ public sealed class ForgettingTests(SharedAzurite azurite)
             Assert.Equal(whole, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
         }
         await Task.Delay(TimeSpan.FromSeconds(1.5), Cancel);
-        await host.FireTimerAsync(nameof(ForgetOldJobs));
+        await app.CallAsync(nameof(ForgetOldJobs), Timer);
         // It stays to be looked at; what is as old is gone.
-        Assert.Equal([broken], await host.Services.GetRequiredService<BlobJobIndex>().ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
+        Assert.Equal([broken], await index.ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
     }
 }

@@ -1,19 +1,23 @@
 using KlingFunctions.Contracts;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Tests;
 
 public sealed class FunctionsHostileClients(SharedAzurite azurite) : HostileClientContract
 {
+    private PooledApp? _pooled;
+
     protected override TimeProvider Time => TimeProvider.System;
 
     protected override bool FacesTheNetwork => false;
 
-    protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings)
+    protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour)
     {
-        var account = azurite.NextAccount();
-        var all = new Dictionary<string, string?>(settings) { ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account };
-        return new FunctionsHostUnderTest(await App.StartAsync(all, TimeSpan.FromSeconds(2)));
+        _pooled = azurite.Apps.Rent();
+        return SimulatorHost.StartAsync(behaviour, Time, _pooled.RunComfy.AbsoluteUri);
     }
+
+    protected override Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled!.StartAsync(settings);
 }

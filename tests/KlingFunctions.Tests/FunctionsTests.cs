@@ -5,6 +5,7 @@ using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.TestHost;
 using KlingFunctions.Tests.Host;
 using KlingFunctions.Triggers;
 using Microsoft.AspNetCore.Builder;
@@ -13,53 +14,22 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>What the app says of itself, from which the platform knows what to call, when, and who may.</summary>
+/// <summary>What the app says of itself: from it the platform knows what to call, when, and who may.</summary>
 public sealed class FunctionsTests(SharedAzurite azurite)
 {
     [Fact]
-    public async Task Every_route_is_a_function_with_the_same_method_and_needs_a_key_but_for_health()
+    public async Task Worker_describes_every_route_workflow_step_and_trigger_to_the_host()
     {
-        await using var host = await StartAsync();
-        var promised = Routes().Order(StringComparer.Ordinal);
-        var functions = host.Functions.Where(f => f.IsTriggeredBy("httpTrigger")).ToList();
-        Assert.Equal(promised, functions.Select(f => $"{f.Trigger.Methods!.Single().ToUpperInvariant()} /api/{f.Trigger.Route}").Order(StringComparer.Ordinal));
-        Assert.All(functions, f => Assert.Equal(f.Trigger.Route == "health" ? "Anonymous" : "Function", f.Trigger.AuthLevel, ignoreCase: true));
+        await using var stage = await Stage.StartAsync(azurite, new());
+        var functions = await stage.App.FunctionsAsync();
+        RoutesAreThoseOfLocalAndNeedAKeyButForHealth(functions);
+        WorkflowsAndStepsAreThoseOfTheCatalogue(functions);
+        UploadsComeByEventGridAlone(functions);
+        FunctionsThatNeedTheJobsGetAClient(functions);
     }
 
     [Fact]
-    public async Task Every_workflow_and_every_step_is_a_function_of_its_name_and_there_is_none_besides()
-    {
-        await using var host = await StartAsync();
-        var catalog = host.Services.GetRequiredService<WorkflowCatalog>();
-        Assert.Equal(Names(catalog.Workflows.Select(w => w.Name)), Names(host, "orchestrationTrigger"));
-        Assert.Equal(Names(catalog.Steps.Select(s => s.Name).Append("StartChild")), Names(host, "activityTrigger"));
-    }
-
-    [Fact]
-    public async Task Uploads_come_by_Event_Grid_which_is_all_that_Flex_Consumption_takes()
-    {
-        await using var host = await StartAsync();
-        var trigger = host.Functions.Single(f => f.Name == nameof(UploadedAsset)).Trigger;
-        Assert.Equal(("blobTrigger", "EventGrid", $"{Containers.Uploads}/{{name}}"), (trigger.Type, trigger.Source, trigger.Path));
-        var polled = host.Functions.Where(f => f.IsTriggeredBy("blobTrigger") && f.Trigger.Source != "EventGrid").Select(f => f.Name);
-        // Debug builds are for this machine: func start makes one, a deployment never does.
-        Assert.Equal(IsDebug ? ["PolledUploads"] : [], polled);
-    }
-
-    [Fact]
-    public async Task What_needs_the_jobs_is_sent_a_client()
-    {
-        await using var host = await StartAsync();
-        string[] without =
-        [
-            "AddSubscription", "Health", "OpenApi", "RemoveSubscription", "ValidateVideo", .. Names(host, "orchestrationTrigger"),
-            .. Names(host, "activityTrigger").Except([Notify.Deliver.Name, "StartChild"]),
-        ];
-        Assert.Equal(Names(without), Names(host.Functions.Where(f => f.Bindings.All(b => b.Type != "durableClient")).Select(f => f.Name)));
-    }
-
-    [Fact]
-    public void The_host_json_that_is_deployed_traces_no_input_and_gives_instances_a_version()
+    public void Host_json_traces_no_input_and_gives_instances_a_version()
     {
         foreach (var name in new[] { "host.json", "host.dts.json" })
         {
@@ -79,18 +49,52 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     [InlineData("RunComfy:ApiToken", null)]
     [InlineData("Pipeline:KeepFor", "-1.00:00:00")]
     [InlineData("DURABLE_TASK_SCHEDULER_CONNECTION_STRING", "Endpoint=https://elsewhere;Authentication=ManagedIdentity")]
-    public async Task A_wrong_or_missing_setting_stops_the_start_with_a_sentence_that_names_it(string key, string? value)
+    public async Task Wrong_or_missing_setting_stops_the_start_with_a_sentence(string key, string? value)
     {
-        var settings = Settings();
+        var settings = AppSettings.Of(new Dictionary<string, string?> { ["RunComfy:ApiToken"] = "t0ken" }, azurite.NextAccount());
         settings[key] = value;
-        var refusal = await Assert.ThrowsAsync<Microsoft.Extensions.Options.OptionsValidationException>(() => App.StartAsync(settings));
-        Assert.Contains(refusal.Failures, sentence => sentence.Contains(key, StringComparison.Ordinal));
+        var refusal = await Assert.ThrowsAsync<AppRefusedException>(() => AppProcess.StartAsync(settings));
+        Assert.Equal(78, refusal.ExitCode);
+        Assert.Contains(key, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static void RoutesAreThoseOfLocalAndNeedAKeyButForHealth(IReadOnlyList<AppFunction> functions)
+    {
+        var http = functions.Where(f => f.Trigger.Is("httpTrigger")).ToList();
+        Assert.Equal(Names(LocalRoutes()), Names(http.Select(f => $"{f.Trigger.Methods!.Single().ToUpperInvariant()} /api/{f.Trigger.Route}")));
+        Assert.All(http, f => Assert.Equal(f.Trigger.Route == "health" ? "Anonymous" : "Function", f.Trigger.AuthLevel, ignoreCase: true));
+    }
+
+    private static void WorkflowsAndStepsAreThoseOfTheCatalogue(IReadOnlyList<AppFunction> functions)
+    {
+        var catalog = new ServiceCollection().AddPipeline(WebApplication.CreateSlimBuilder().Configuration).BuildServiceProvider().GetRequiredService<WorkflowCatalog>();
+        Assert.Equal(Names(catalog.Workflows.Select(w => w.Name)), Names(functions, "orchestrationTrigger"));
+        Assert.Equal(Names(catalog.Steps.Select(s => s.Name).Append("StartChild")), Names(functions, "activityTrigger"));
+    }
+
+    private static void UploadsComeByEventGridAlone(IReadOnlyList<AppFunction> functions)
+    {
+        var trigger = functions.Single(f => f.Name == nameof(UploadedAsset)).Trigger;
+        Assert.Equal(("blobTrigger", "EventGrid", $"{Containers.Uploads}/{{name}}"), (trigger.Type, trigger.Source, trigger.Path));
+        var polled = functions.Where(f => f.Trigger.Is("blobTrigger") && f.Trigger.Source != "EventGrid").Select(f => f.Name);
+        // Debug builds are for this machine: func start makes one. Flex Consumption, which deployments run on, has Event Grid's trigger alone.
+        Assert.Equal(IsDebug ? ["PolledUploads"] : [], polled);
+    }
+
+    private static void FunctionsThatNeedTheJobsGetAClient(IReadOnlyList<AppFunction> functions)
+    {
+        string[] without =
+        [
+            "AddSubscription", "Health", "OpenApi", "RemoveSubscription", "ValidateVideo", .. Names(functions, "orchestrationTrigger"),
+            .. Names(functions, "activityTrigger").Except([Notify.Deliver.Name, "StartChild"]),
+        ];
+        Assert.Equal(Names(without), Names(functions.Where(f => f.Bindings.All(b => !b.Is("durableClient"))).Select(f => f.Name)));
     }
 
     private static bool IsDebug => typeof(FunctionsApp).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration == "Debug";
 
-    /// <summary>What Local maps.</summary>
-    private static IEnumerable<string> Routes()
+    private static IEnumerable<string> LocalRoutes()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddPipeline(builder.Configuration);
@@ -102,13 +106,6 @@ public sealed class FunctionsTests(SharedAzurite azurite)
 
     private static IEnumerable<string> Names(IEnumerable<string> names) => names.Order(StringComparer.Ordinal);
 
-    private static IEnumerable<string> Names(FunctionsHost host, string trigger) => Names(host.Functions.Where(f => f.IsTriggeredBy(trigger)).Select(f => f.Name));
-
-    private Dictionary<string, string?> Settings()
-    {
-        var account = azurite.NextAccount();
-        return new() { ["RunComfy:ApiToken"] = "t0ken", ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account };
-    }
-
-    private Task<FunctionsHost> StartAsync() => App.StartAsync(Settings());
+    private static IEnumerable<string> Names(IEnumerable<AppFunction> functions, string trigger) =>
+        Names(functions.Where(f => f.Trigger.Is(trigger)).Select(f => f.Name));
 }

@@ -18,6 +18,18 @@ internal sealed record RecordedRun(string Workflow, string InstanceId, IReadOnly
 /// <summary>The histories of a job and its notifications, as Durable's runtime sent them to the app.</summary>
 internal sealed record History(IReadOnlyList<RecordedRun> Runs)
 {
+    /// <summary>The runs in a host's turns.</summary>
+    public static History Of(IReadOnlyList<Turn> turns)
+    {
+        var runs = new List<List<Turn>>();
+        foreach (var turn in turns)
+        {
+            if (turn.Request.PastEvents.Count == 0) runs.Add([]);
+            runs.Last(r => r.Count == 0 || r[0].Request.InstanceId == turn.Request.InstanceId).Add(turn);
+        }
+        return new([.. runs.Select(Run)]);
+    }
+
     public static History Read(string path) => JsonSerializer.Deserialize<History>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
 
     /// <summary>Writes it with one event and one turn on each line.</summary>
@@ -38,40 +50,7 @@ internal sealed record History(IReadOnlyList<RecordedRun> Runs)
         File.WriteAllText(path, $"{{\"runs\": [\n{string.Join(",\n", runs)}\n]}}\n".Replace(secret, "left-out", StringComparison.Ordinal));
     }
 
-    /// <summary>What an answer of the app decides. A time or an input may change: what was decided in what order may not.</summary>
-    public static IReadOnlyList<string> ActionsOf(OrchestratorResponse response) => [.. response.Actions.Select(a => a.OrchestratorActionTypeCase switch
-    {
-        ActionCase.ScheduleTask => $"{a.Id} {a.ScheduleTask.Name}",
-        ActionCase.CreateTimer => $"{a.Id} timer",
-        ActionCase.CompleteOrchestration when a.CompleteOrchestration.FailureDetails is { } failure => $"broke: {failure.ErrorMessage}",
-        ActionCase.CompleteOrchestration => $"{a.CompleteOrchestration.OrchestrationStatus}",
-        var other => $"{a.Id} {other}",
-    })];
-}
-
-/// <summary>Writes down the turns that an app takes.</summary>
-internal sealed class HistoryRecorder
-{
-    private readonly Lock _lock = new();
-    private readonly List<List<(OrchestratorRequest Request, IReadOnlyList<string> Actions)>> _runs = [];
-
-    public HistoryRecorder(FunctionsHost host) => host.AtTurn = Take;
-
-    public History History
-    {
-        get { lock (_lock) return new([.. _runs.Select(Run)]); }
-    }
-
-    private void Take(OrchestratorRequest request, OrchestratorResponse response)
-    {
-        lock (_lock)
-        {
-            if (request.PastEvents.Count == 0) _runs.Add([]);
-            _runs.Last(r => r.Count == 0 || r[0].Request.InstanceId == request.InstanceId).Add((request.Clone(), History.ActionsOf(response)));
-        }
-    }
-
-    private static RecordedRun Run(List<(OrchestratorRequest Request, IReadOnlyList<string> Actions)> turns)
+    private static RecordedRun Run(List<Turn> turns)
     {
         var last = turns[^1].Request;
         List<HistoryEvent> events = [.. last.PastEvents, .. last.NewEvents];
@@ -81,6 +60,16 @@ internal sealed class HistoryRecorder
             events.Last(e => e.ExecutionStarted is not null).ExecutionStarted.Name,
             last.InstanceId,
             [.. events.Select(e => JsonElement.Parse(JsonFormatter.Default.Format(e)))],
-            [.. turns.Select(t => new RecordedTurn(t.Request.PastEvents.Count, t.Request.NewEvents.Count, t.Actions))]);
+            [.. turns.Select(t => new RecordedTurn(t.Request.PastEvents.Count, t.Request.NewEvents.Count, ActionsOf(t.Response)))]);
     }
+
+    /// <summary>What an answer of the app decides. A time or an input may change: what was decided in what order may not.</summary>
+    public static IReadOnlyList<string> ActionsOf(OrchestratorResponse response) => [.. response.Actions.Select(a => a.OrchestratorActionTypeCase switch
+    {
+        ActionCase.ScheduleTask => $"{a.Id} {a.ScheduleTask.Name}",
+        ActionCase.CreateTimer => $"{a.Id} timer",
+        ActionCase.CompleteOrchestration when a.CompleteOrchestration.FailureDetails is { } failure => $"broke: {failure.ErrorMessage}",
+        ActionCase.CompleteOrchestration => $"{a.CompleteOrchestration.OrchestrationStatus}",
+        var other => $"{a.Id} {other}",
+    })];
 }

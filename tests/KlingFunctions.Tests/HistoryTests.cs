@@ -1,8 +1,19 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Google.Protobuf;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Durable;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
+using Microsoft.DurableTask.Converters;
 using Microsoft.DurableTask.Protobuf;
+using Microsoft.DurableTask.Worker;
+using Microsoft.DurableTask.Worker.Grpc;
+using Microsoft.DurableTask.Worker.Shims;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Tests;
 
@@ -11,7 +22,7 @@ namespace KlingFunctions.Tests;
 /// To record new ones after a change that keeps the old ones going, raise <see cref="Version"/> and run this class once with the environment
 /// variable <c>RECORD_HISTORIES=1</c>; folders of older versions stay for as long as their jobs may run.
 /// </summary>
-public sealed class HistoryTests(SharedAzurite azurite)
+public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
 {
     private const string Version = "v1";
 
@@ -29,6 +40,12 @@ public sealed class HistoryTests(SharedAzurite azurite)
         ["resumed"] = t => t.ResumeAsync(),
     };
 
+    private readonly TurnLog _turns = new();
+    private readonly ServiceProvider _services = new ServiceCollection()
+        .AddSingleton(new DurableTaskShimFactory(
+            new DurableTaskWorkerOptions { DataConverter = new JsonDataConverter(DurableJson.ForHistory) }, NullLoggerFactory.Instance))
+        .BuildServiceProvider();
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Recorded => new(IsRecording ? Jobs.Keys.Select(FileOf) : RecordedFiles());
@@ -41,7 +58,6 @@ public sealed class HistoryTests(SharedAzurite azurite)
     {
         var path = Path.Combine(Folder, file);
         if (IsRecording) (await Jobs[Path.GetFileNameWithoutExtension(file)](this)).Write(path, "s3cr3t-in-a-query");
-        await using var app = await App.StartAsync(Settings());
         foreach (var run in History.Read(path).Runs)
         {
             var events = run.Events.Select(e => HistoryEvent.Parser.ParseJson(e.GetRawText())).ToList();
@@ -50,7 +66,7 @@ public sealed class HistoryTests(SharedAzurite azurite)
                 var request = new OrchestratorRequest { InstanceId = run.InstanceId };
                 request.PastEvents.AddRange(events.Take(turn.Past));
                 request.NewEvents.AddRange(events.Skip(turn.Past).Take(turn.New));
-                Assert.Equal(turn.Actions, History.ActionsOf(await app.TakeTurnAsync(request)));
+                Assert.Equal(turn.Actions, History.ActionsOf(TakeTurn(run.Workflow, request)));
             }
         }
     }
@@ -64,29 +80,35 @@ public sealed class HistoryTests(SharedAzurite azurite)
     [Fact]
     public async Task However_long_a_job_is_watched_its_history_stays_short()
     {
-        await using var stage = await StartAsync(
-            new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.001"), ("Pipeline:PollMax", "00:00:00.001"));
-        var longest = 0;
-        stage.App.AtTurn = (request, _) => InterlockedMax(ref longest, request.PastEvents.Count + request.NewEvents.Count);
+        await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, NeverFinishes = true });
         var id = await stage.Scene.SubmitAsync();
-        await PolledAsync(stage.Scene, 200);
+        // Twice as long as one run of the workflow watches.
+        await PolledAsync(stage.Scene, 90);
         stage.Scene.RunComfy.Behaviour = new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero };
         Assert.Equal("succeeded", Scene.StatusOf(await stage.Scene.EndAsync(id)));
-        Assert.InRange(longest, 100, MostEvents);
+        Assert.InRange(_turns.Read().Max(t => t.Request.PastEvents.Count + t.Request.NewEvents.Count), 100, MostEvents);
+    }
+
+    public void Dispose()
+    {
+        _turns.Dispose();
+        _services.Dispose();
+    }
+
+    /// <summary>Durable's published runner over the app's own orchestrators, as in the worker.</summary>
+    private OrchestratorResponse TakeTurn(string workflow, OrchestratorRequest request)
+    {
+        var encoded = request.ToByteString().ToBase64();
+        var response = workflow == GenerateVideo.Name
+            ? GrpcOrchestrationRunner.LoadAndRun<VideoJob, JobState>(encoded, Orchestrators.GenerateVideoAsync!, _services)
+            : GrpcOrchestrationRunner.LoadAndRun<Notification, NotificationState>(encoded, Orchestrators.NotifyAsync!, _services);
+        return OrchestratorResponse.Parser.ParseFrom(ByteString.FromBase64(response));
     }
 
     private static IEnumerable<string> RecordedFiles() =>
         Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f)).Order(StringComparer.Ordinal);
 
     private static string FileOf(string kind) => Path.Combine(Version, $"{kind}.json");
-
-    private static void InterlockedMax(ref int longest, int count)
-    {
-        for (var seen = Volatile.Read(ref longest); count > seen; seen = Volatile.Read(ref longest))
-        {
-            if (Interlocked.CompareExchange(ref longest, count, seen) == seen) return;
-        }
-    }
 
     private static async Task PolledAsync(Scene scene, int times)
     {
@@ -96,63 +118,58 @@ public sealed class HistoryTests(SharedAzurite azurite)
     private async Task<History> SucceedAsync()
     {
         await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(500) });
-        var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
+        var scene = stage.Scene;
         using var subscribed = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url });
         Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
         await scene.Host.RunUntilAsync(
             id, j => j.GetProperty("notifications").EnumerateArray().Count(n => n.GetProperty("state").GetString() == "delivered") == 2);
-        return recorder.History;
+        return History.Of(_turns.Read());
     }
 
     private async Task<History> FailAsync()
     {
         await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, FailsWith = "The model could not do it." });
-        var recorder = new HistoryRecorder(stage.App);
         Assert.Equal("provider_failed", await stage.Scene.FailureAsync(await stage.Scene.SubmitAsync()));
-        return recorder.History;
+        return History.Of(_turns.Read());
     }
 
     private async Task<History> CancelAsync()
     {
         await using var stage = await StartAsync(new() { Slots = 0 });
-        var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
+        var scene = stage.Scene;
         var id = await scene.SubmitAsync();
         await PolledAsync(scene, 2);
         using (var asked = await scene.PostAsync($"/api/videos/{id}/cancel")) Assert.Equal(HttpStatusCode.Accepted, asked.StatusCode);
         await scene.UntilAsync(id, "cancelled");
-        return recorder.History;
+        return History.Of(_turns.Read());
     }
 
     private async Task<History> WatchLongAsync()
     {
         await using var stage = await StartAsync(
             new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:PollMin", "00:00:00.05"), ("Pipeline:PollMax", "00:00:00.05"));
-        var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
+        var scene = stage.Scene;
         var id = await scene.SubmitAsync();
         await PolledAsync(scene, 42);
         scene.RunComfy.Behaviour = new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero };
         await scene.UntilAsync(id, "succeeded");
-        return recorder.History;
+        return History.Of(_turns.Read());
     }
 
     private async Task<History> ResumeAsync()
     {
         await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, NeverFinishes = true }, ("Pipeline:Deadline", "00:00:02"));
-        var (scene, recorder) = (stage.Scene, new HistoryRecorder(stage.App));
+        var scene = stage.Scene;
         var id = await scene.SubmitAsync();
         Assert.Equal("provider_timeout", await scene.FailureAsync(id));
         scene.RunComfy.Behaviour = new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero };
         using (var resumed = await scene.PostAsync($"/api/videos/{id}/resume")) Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
         await scene.UntilAsync(id, "succeeded");
-        return recorder.History;
+        return History.Of(_turns.Read());
     }
 
-    private Dictionary<string, string?> Settings()
-    {
-        var account = azurite.NextAccount();
-        return new() { ["RunComfy:ApiToken"] = "t0ken", ["Storage:Blobs"] = account, ["AzureWebJobsStorage"] = account };
-    }
-
-    private Task<Stage> StartAsync(Behaviour behaviour, params (string Key, string Value)[] settings) => Stage.StartAsync(azurite, behaviour, settings);
+    // Timers fire at once, so that a job is watched for long in a short time.
+    private Task<Stage> StartAsync(Behaviour behaviour, params (string Key, string? Value)[] settings) =>
+        Stage.StartAsync(azurite, behaviour, [.. settings, _turns.Setting], TimeSpan.Zero);
 }

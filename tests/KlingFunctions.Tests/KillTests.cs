@@ -1,141 +1,79 @@
-using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net;
-using System.Security.Cryptography;
-using System.Text.Json;
-using Azure.Storage.Blobs;
-using KlingFunctions.AzureStorage;
-using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>A job killed between any two steps on Durable's runtime goes on, and is paid once. After each kill the books are audited.</summary>
+/// <summary>
+/// Host, worker or both are killed with SIGKILL, between steps and within them: every job goes on and is paid once. A kill within a step costs the
+/// visibility timeout of one minute, so the test command has a few. The long run has many (docs/operations.md): set KILLS.
+/// </summary>
 public sealed class KillTests(SharedAzurite azurite)
 {
-    private const int RandomKills = 10;
+    private const int JobsAtOnce = 3;
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+    private static readonly string[] Steps = ["Validate", "Submit", "Poll", "Store", "FindReceivers", "StartChild", "Deliver"];
 
-    /// <summary>Every step of a job with a webhook, in the order in which it takes them.</summary>
-    public static TheoryData<string> Steps => ["Validate", "Submit", "Poll", "Store", "FindReceivers", "StartChild", "Deliver"];
-
-    /// <summary>Turns of the workflows: which of them, counted from one. Every job takes so many at least.</summary>
-    public static TheoryData<string, int> Turns
+    [Theory]
+    [InlineData("Submit:done")]
+    [InlineData("Store:taken")]
+    [InlineData("GenerateVideo:done", 4)]
+    public async Task Job_killed_at_a_step_or_a_turn_goes_on_and_is_paid_once(string point, int times = 1)
     {
-        get
+        await using var run = await KillRun.StartAsync(azurite, TimeSpan.FromSeconds(1));
+        await run.KillAsync(new(Victim.Both, point, times), JobsAtOnce);
+    }
+
+    [Theory]
+    [InlineData(Victim.Both)]
+    [InlineData(Victim.Host)]
+    [InlineData(Victim.Worker)]
+    public async Task Job_killed_while_it_waits_goes_on_and_is_paid_once(Victim victim)
+    {
+        await using var run = await KillRun.StartAsync(azurite, TimeSpan.FromSeconds(12));
+        await run.KillAsync(new(victim, After: TimeSpan.FromSeconds(8)), JobsAtOnce);
+    }
+
+    /// <summary>Set KILLS, and, if you like, KILL_HOSTS (side by side), KILL_SEED and KILL_REPORT (a file).</summary>
+    [Fact(SkipUnless = nameof(IsLongRun), Skip = "The long run: set KILLS.")]
+    public async Task Long_run_of_kills_loses_no_job_and_pays_for_each_once()
+    {
+        var (left, seed) = (Number("KILLS", 0), Number("KILL_SEED", 1));
+        var took = new List<(string Kill, TimeSpan Time)>();
+        async Task RunAsync(int host)
         {
-            var turns = new TheoryData<string, int>();
-            for (var n = 1; n <= 9; n++) turns.Add("GenerateVideo", n);
-            for (var n = 1; n <= 2; n++) turns.Add("Notify", n);
-            return turns;
+            var random = new Random(seed + host);
+            await using var run = await KillRun.StartAsync(azurite, TimeSpan.FromSeconds(2));
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var kill = Draw(random);
+                var time = await run.KillAsync(kill, JobsAtOnce);
+                lock (took)
+                {
+                    took.Add((kill.ToString(), time));
+                    Report(took);
+                }
+            }
         }
+        await Task.WhenAll(Enumerable.Range(0, Number("KILL_HOSTS", 4)).Select(RunAsync));
     }
 
-    [Theory]
-    [MemberData(nameof(Steps))]
-    public Task Killed_before_a_step_has_begun_the_job_goes_on_and_is_paid_once(string step) => KillAsync(step, StepMoment.Taken);
+    public static bool IsLongRun => Number("KILLS", 0) > 0;
 
-    [Theory]
-    [MemberData(nameof(Steps))]
-    public Task Killed_before_the_outcome_of_a_step_is_written_the_job_goes_on_and_is_paid_once(string step) => KillAsync(step, StepMoment.Done);
+    private static int Number(string variable, int otherwise) =>
+        Environment.GetEnvironmentVariable(variable) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
-    [Theory]
-    [MemberData(nameof(Steps))]
-    public Task Killed_when_the_outcome_of_a_step_is_written_the_job_goes_on_and_is_paid_once(string step) => KillAsync(step, StepMoment.Written);
-
-    [Theory]
-    [MemberData(nameof(Turns))]
-    public Task Killed_before_what_a_turn_decided_is_written_the_job_goes_on_and_is_paid_once(string workflow, int turn) =>
-        KillAsync(workflow, StepMoment.Done, turn);
-
-    [Theory]
-    [MemberData(nameof(Turns))]
-    public Task Killed_when_what_a_turn_decided_is_written_the_job_goes_on_and_is_paid_once(string workflow, int turn) =>
-        KillAsync(workflow, StepMoment.Written, turn);
-
-    [Theory]
-    [InlineData(ApiCall.Status)]
-    [InlineData(ApiCall.Result)]
-    [InlineData(ApiCall.Download)]
-    public async Task Killed_in_the_middle_of_a_step_that_only_reads_the_job_goes_on_and_is_paid_once(ApiCall call)
+    private static Kill Draw(Random random) => random.Next(4) switch
     {
-        await using var stage = await StartAsync();
-        stage.Scene.RunComfy.Inject(new(call, FaultKind.Hang));
-        var id = await SubmitAsync(stage);
-        while (stage.Scene.RunComfy.Account.Calls(call) == 0) await Task.Delay(5, Cancel);
-        await stage.App.KillAsync();
-        await AuditAsync(stage, id);
-    }
+        0 => new(random.GetItems(Enum.GetValues<Victim>(), 1)[0], After: TimeSpan.FromSeconds(random.NextDouble() * 8)),
+        1 => new(Victim.Both, "GenerateVideo:done", random.Next(1, 12)),
+        _ => new(Victim.Both, $"{random.GetItems(Steps, 1)[0]}:{random.GetItems(["taken", "done"], 1)[0]}"),
+    };
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public async Task Killed_over_and_over_at_random_the_job_goes_on_and_is_paid_once(int seed)
+    private static void Report(List<(string Kill, TimeSpan Time)> took)
     {
-        await using var stage = await StartAsync(TimeSpan.FromSeconds(2));
-        var random = new Random(seed);
-        var places = new ConcurrentQueue<string>();
-        var next = random.Next(1, 9);
-        var ambush = Ambush.Lay(stage.App, RandomKills, (name, moment) =>
-        {
-            if (--next > 0) return false;
-            next = random.Next(1, 9);
-            places.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{name} {moment}"));
-            return true;
-        });
-        var id = await SubmitAsync(stage);
-        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), Cancel);
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ", places));
-        await AuditAsync(stage, id);
+        if (Environment.GetEnvironmentVariable("KILL_REPORT") is not { } path) return;
+        var rows = took.GroupBy(t => t.Kill, t => t.Time.TotalSeconds).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => string.Create(
+            CultureInfo.InvariantCulture, $"| {g.Key} | {g.Count()} | {g.Order().ElementAt(g.Count() / 2):0} s | {g.Max():0} s |"));
+        File.WriteAllLines(path, [$"{took.Count} kills, {took.Count * JobsAtOnce} jobs", "| killed | times | median | longest |", "|---|---|---|---|", .. rows]);
     }
-
-    private async Task KillAsync(string name, StepMoment moment, int count = 1)
-    {
-        // Long enough for all turns, though happenings that come at once are one turn.
-        await using var stage = await StartAsync(count > 6 ? TimeSpan.FromSeconds(3) : null);
-        var ambush = Ambush.Lay(stage.App, 1, (n, m) => n == name && m == moment && --count == 0);
-        var id = await SubmitAsync(stage);
-        await ambush.Over.WaitAsync(TimeSpan.FromMinutes(1), Cancel);
-        await AuditAsync(stage, id);
-    }
-
-    private Task<Stage> StartAsync(TimeSpan? runTime = null) => Stage.StartAsync(
-        azurite, new() { QueueTime = TimeSpan.Zero, RunTime = runTime ?? TimeSpan.FromMilliseconds(300) }, timersAtMost: TimeSpan.FromSeconds(1));
-
-    /// <summary>As a client does it that means to pay once: under a key, and again where the host died before it answered.</summary>
-    private static async Task<string> SubmitAsync(Stage stage)
-    {
-        while (true)
-        {
-            using var answer = await stage.Scene.PostAsync("/api/videos", stage.Scene.Request(stage.Scene.Receiver.Url), idempotencyKey: "order-7");
-            if (answer.StatusCode is HttpStatusCode.Accepted) return (await Scene.JsonOf(answer)).GetProperty("id").GetString()!;
-            Assert.True((int)answer.StatusCode >= 500);
-        }
-    }
-
-    /// <summary>The job succeeds; it was paid once; what is kept is whole; its owner is told, under one id.</summary>
-    private static async Task AuditAsync(Stage stage, string id)
-    {
-        var scene = stage.Scene;
-        var job = await scene.Host.RunUntilAsync(id, j =>
-            j.GetProperty("status").GetString() is "failed" or "cancelled" || Notifications(j).Any(n => n.GetProperty("state").GetString() == "delivered"));
-        Assert.Equal("succeeded", Scene.StatusOf(job));
-
-        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
-        Assert.Equal(1, scene.RunComfy.Account.Calls(ApiCall.Submit));
-        var ledger = new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Ledger);
-        Assert.Equal(1, await ledger.GetBlobsAsync(cancellationToken: Cancel).CountAsync(Cancel));
-
-        var bytes = await scene.Http.GetByteArrayAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative), Cancel);
-        Assert.Equal(job.GetProperty("video").GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
-
-        Assert.Single(Notifications(job));
-        Assert.Single(scene.Receiver.Received.Select(r => r.Id).Distinct());
-        Assert.All(scene.Receiver.Received, r => Assert.Equal("video.succeeded", r.Json.GetProperty("type").GetString()));
-    }
-
-    private static JsonElement.ArrayEnumerator Notifications(JsonElement job) => job.GetProperty("notifications").EnumerateArray();
 }

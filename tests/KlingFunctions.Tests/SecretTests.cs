@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -9,7 +8,9 @@ using Azure.Storage.Blobs.Models;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Simulator;
+using KlingFunctions.TestHost;
 using KlingFunctions.Tests.Host;
+using KlingFunctions.Triggers;
 using Microsoft.DurableTask.Protobuf;
 
 namespace KlingFunctions.Tests;
@@ -29,18 +30,19 @@ public sealed class SecretTests(SharedAzurite azurite)
     // Where RunComfy keeps results. Links to them run out, and whoever has one can fetch the file.
     private const string ResultLink = "/files/";
 
-    private readonly ConcurrentQueue<string> _traces = [];
     private readonly ConcurrentQueue<string> _answers = [];
-    private readonly ConcurrentQueue<(OrchestratorRequest Request, OrchestratorResponse Response)> _turns = [];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task No_secret_is_in_logs_traces_resources_statuses_histories_webhooks_or_blobs()
     {
-        using var listener = Listen();
-        await using var stage = await StartAsync();
+        await using var collector = await OtlpReceiver.StartAsync();
+        using var turnLog = new TurnLog();
+        await using var stage = await StartAsync(("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Url), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), turnLog.Setting);
         await RunJobsAsync(stage);
+        await collector.UntilAsync("was accepted by RunComfy");
+        var turns = turnLog.Read();
 
         var signature = SignatureOf(stage.Scene.RunComfy.Account.Accepted);
         var accountKey = stage.Account.Split("AccountKey=")[1].Split(';')[0];
@@ -48,15 +50,14 @@ public sealed class SecretTests(SharedAzurite azurite)
         string[] secrets = [.. never, WebhookQuery, SubscriptionQuery, ImageQuery];
         string[] all = [.. secrets, ResultLink];
 
-        AssertHasNone(all, "log", stage.App.Logs);
-        // The runtime's own trace of a call has its path, and no query. The app exports none of those.
-        AssertHasNone(secrets, "trace", _traces);
+        AssertHasNone(all, "log of the host", stage.App.Log);
+        AssertHasNone(all, "trace, metric or log that is exported", collector.Received);
         AssertHasNone(all, "answer", _answers);
         AssertHasNone(all, "webhook", stage.Scene.Receiver.Received.Select(r => Encoding.UTF8.GetString(r.Body)));
-        AssertHasNone(all, "custom status", _turns.Select(t => t.Response.CustomStatus ?? ""));
+        AssertHasNone(all, "custom status", turns.Select(t => t.Response.CustomStatus ?? ""));
         // An image's URL is the model's input, which the history has; that of the webhook is in the input of the job, and nowhere else.
-        AssertHasNone([.. never, ResultLink, SubscriptionQuery], "history", _turns.SelectMany(t => new[] { t.Request.ToString(), t.Response.ToString() }));
-        AssertHasNone([WebhookQuery], "history but the input", _turns.SelectMany(t => new[] { WithoutInput(t.Request).ToString(), t.Response.ToString() }));
+        AssertHasNone([.. never, ResultLink, SubscriptionQuery], "history", turns.SelectMany(t => new[] { t.Request.ToString(), t.Response.ToString() }));
+        AssertHasNone([WebhookQuery], "history but the input", turns.SelectMany(t => new[] { WithoutInput(t.Request).ToString(), t.Response.ToString() }));
         var containers = new HashSet<string>();
         await foreach (var (container, text) in BlobsAsync(stage.Account))
         {
@@ -66,11 +67,10 @@ public sealed class SecretTests(SharedAzurite azurite)
         }
 
         // That nothing was found means something only if all this was there to be looked through.
-        Assert.Contains(_turns, t => t.Request.ToString().Contains(WebhookQuery, StringComparison.Ordinal));
-        Assert.Contains(_turns, t => t.Request.ToString().Contains(ImageQuery, StringComparison.Ordinal));
+        Assert.Contains(turns, t => t.Request.ToString().Contains(WebhookQuery, StringComparison.Ordinal));
+        Assert.Contains(turns, t => t.Request.ToString().Contains(ImageQuery, StringComparison.Ordinal));
         Assert.Contains(_answers, a => a.Contains("?redacted", StringComparison.Ordinal));
-        Assert.Contains(_traces, t => t.StartsWith("System.Net.Http ", StringComparison.Ordinal));
-        Assert.Contains(stage.App.Logs, l => l.Contains("was accepted by RunComfy", StringComparison.Ordinal));
+        Assert.Contains(collector.Received, text => text.Contains("Submit", StringComparison.Ordinal));
         string[] written = [Containers.Ledger, Containers.Jobs, Containers.Videos, Containers.Subscriptions, Containers.DeadLetters];
         Assert.All(written, container => Assert.Contains(container, containers));
     }
@@ -110,20 +110,19 @@ public sealed class SecretTests(SharedAzurite azurite)
         }
     }
 
-    private async Task<Stage> StartAsync()
+    private async Task<Stage> StartAsync(params (string Key, string? Value)[] settings)
     {
         var moment = TimeSpan.FromMilliseconds(200);
-        var stage = await Stage.StartAsync(
+        return await Stage.StartAsync(
             azurite, new() { QueueTime = moment, RunTime = moment },
             [
+                .. settings,
                 // However much is logged.
                 ("Logging:LogLevel:Default", "Trace"),
                 ("RunComfy:ApiToken", Token), ("Webhooks:Secret", $"whsec_{SigningSecret}"),
                 ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:00.5"),
             ],
-            timersAtMost: TimeSpan.FromSeconds(1));
-        stage.App.AtTurn = (request, response) => _turns.Enqueue((request.Clone(), response.Clone()));
-        return stage;
+            TimeSpan.FromSeconds(1));
     }
 
     private async Task RunJobsAsync(Stage stage)
@@ -148,7 +147,7 @@ public sealed class SecretTests(SharedAzurite azurite)
             await uploads.GetBlobClient("robot.png").UploadAsync(new BinaryData(image), Cancel);
         }
         await uploads.GetBlobClient("walk.json").UploadAsync(new BinaryData("""{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}"""), Cancel);
-        await stage.App.SendBlobEventAsync(Containers.Uploads, "walk.json");
+        await stage.App.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, "walk.json");
         var page = await AskAsync(scene, "/api/videos");
         var uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).Single(id => id != told && id != broken);
         Assert.Equal("succeeded", Scene.StatusOf(await scene.EndAsync(uploaded)));
@@ -180,24 +179,5 @@ public sealed class SecretTests(SharedAzurite azurite)
         Assert.True(answer.StatusCode is not (HttpStatusCode.NotFound or >= HttpStatusCode.InternalServerError));
         _answers.Enqueue($"{answer.Headers} {answer.Content.Headers} {await answer.Content.ReadAsStringAsync(Cancel)}");
         return await Scene.JsonOf(answer);
-    }
-
-    private ActivityListener Listen()
-    {
-        var listener = new ActivityListener
-        {
-            ShouldListenTo = _ => true,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = activity => _traces.Enqueue(Told(activity)),
-        };
-        ActivitySource.AddActivityListener(listener);
-        return listener;
-    }
-
-    private static string Told(Activity activity)
-    {
-        var tags = activity.TagObjects.Concat(activity.Events.SelectMany(e => e.Tags)).Select(t => $"{t.Key}={t.Value}");
-        var names = activity.Events.Select(e => e.Name).Concat(activity.Baggage.Select(b => $"{b.Key}={b.Value}"));
-        return $"{activity.Source.Name} {activity.DisplayName} {activity.StatusDescription} {string.Join(' ', tags.Concat(names))}";
     }
 }

@@ -1,18 +1,29 @@
 using KlingFunctions.Contracts.Azurite;
 using KlingFunctions.Tests;
+using KlingFunctions.Tests.Host;
 
 [assembly: AssemblyFixture(typeof(SharedAzurite))]
 
 namespace KlingFunctions.Tests;
 
-/// <summary>One Azurite for all tests, started with the first one that wants an account.</summary>
+/// <summary>One Azurite for all tests, and the apps on it that tests use one after the other.</summary>
 public sealed class SharedAzurite : IAsyncLifetime
 {
     private AzuriteProcess _process = null!;
 
-    public async ValueTask InitializeAsync() => _process = await AzuriteProcess.StartAsync();
+    internal AppPool Apps { get; private set; } = null!;
 
-    public ValueTask DisposeAsync() => _process.DisposeAsync();
+    public async ValueTask InitializeAsync()
+    {
+        _process = await AzuriteProcess.StartAsync();
+        Apps = new(this);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Apps.DisposeAsync();
+        await _process.DisposeAsync();
+    }
 
     /// <summary>The connection string of an account that nobody else has had.</summary>
     public string NextAccount() => _process.NextAccount();

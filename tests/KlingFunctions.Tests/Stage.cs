@@ -1,14 +1,13 @@
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
-using Microsoft.Azure.Functions.Worker.Builder;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>The app, its storage, and all that it deals with.</summary>
-internal sealed class Stage(FunctionsHost app, Scene scene, string account) : IAsyncDisposable
+/// <summary>The app, its storage account, and everything that it talks to.</summary>
+internal sealed class Stage(AppProcess app, Scene scene, string account) : IAsyncDisposable
 {
-    public FunctionsHost App => app;
+    public AppProcess App => app;
 
     public Scene Scene => scene;
 
@@ -16,16 +15,14 @@ internal sealed class Stage(FunctionsHost app, Scene scene, string account) : IA
     public string Account => account;
 
     public static async Task<Stage> StartAsync(
-        SharedAzurite azurite, Behaviour behaviour, IReadOnlyCollection<(string Key, string Value)>? settings = null,
-        Action<FunctionsApplicationBuilder>? configure = null, TimeSpan? timersAtMost = null)
+        SharedAzurite azurite, Behaviour behaviour, IReadOnlyCollection<(string Key, string? Value)>? settings = null, TimeSpan? timersAtMost = null)
     {
         var runComfy = await SimulatorHost.StartAsync(behaviour, TimeProvider.System);
         var account = azurite.NextAccount();
-        var all = Scene.SettingsFor(runComfy);
-        all["Storage:Blobs"] = all["AzureWebJobsStorage"] = account;
+        var all = AppSettings.Of(Scene.SettingsFor(runComfy), account, timersAtMost);
         foreach (var (key, value) in settings ?? []) all[key] = value;
-        var app = await Tests.App.StartAsync(all, timersAtMost, configure);
-        return new(app, new(new FunctionsHostUnderTest(app), runComfy, await WebhookReceiver.StartAsync()), account);
+        var app = await AppProcess.StartAsync(all);
+        return new(app, new(new AppUnderTest(app), runComfy, await WebhookReceiver.StartAsync()), account);
     }
 
     public ValueTask DisposeAsync() => scene.DisposeAsync();

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Triggers;
 
 namespace KlingFunctions.Tests;
 
@@ -19,7 +20,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     {
         var moment = TimeSpan.FromMilliseconds(300);
         _stage = await Stage.StartAsync(
-            azurite, new() { QueueTime = moment, RunTime = moment }, [("WEBSITE_HOSTNAME", "kling.example.com")], timersAtMost: TimeSpan.FromSeconds(1));
+            azurite, new() { QueueTime = moment, RunTime = moment }, [("WEBSITE_HOSTNAME", "kling.example.com")], TimeSpan.FromSeconds(1));
         _uploads = new BlobServiceClient(_stage.Account).GetBlobContainerClient(Containers.Uploads);
     }
 
@@ -53,7 +54,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         Assert.Contains("/uploads/spin/robot.png?", submitted, StringComparison.Ordinal);
         var signature = submitted[(submitted.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0];
         Assert.DoesNotContain(signature, job.GetRawText(), StringComparison.Ordinal);
-        Assert.DoesNotContain(_stage.App.Logs, line => line.Contains(signature, StringComparison.Ordinal));
+        Assert.DoesNotContain(_stage.App.Log, line => line.Contains(signature, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -99,7 +100,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
-    private Task TellAsync(string name) => _stage.App.SendBlobEventAsync(Containers.Uploads, name);
+    private Task TellAsync(string name) => _stage.App.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
 
     private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
 

@@ -10,6 +10,10 @@ namespace KlingFunctions.Durable;
 /// <param name="json">How the input of a child is written down: as the worker's serialiser writes all else.</param>
 internal sealed class DurableContext(TaskOrchestrationContext context, JsonSerializerOptions json) : IWorkflowContext
 {
+    // Azure Storage delays a queue message by whole seconds, rounded down. Without this second a timer fires up to a second early, and a
+    // timer of less than a second at once: what waits for a time would spin until it has come.
+    private static readonly TimeSpan QueueResolution = TimeSpan.FromSeconds(1);
+
     /// <inheritdoc/>
     public string Id => context.InstanceId;
 
@@ -31,7 +35,7 @@ internal sealed class DurableContext(TaskOrchestrationContext context, JsonSeria
 
     /// <inheritdoc/>
     public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel) =>
-        time <= Now ? Task.CompletedTask : context.CreateTimer(time.UtcDateTime, cancel);
+        time <= Now ? Task.CompletedTask : context.CreateTimer(time.UtcDateTime + QueueResolution, cancel);
 
     /// <inheritdoc/>
     public Task WaitForEventAsync(string name) => context.WaitForExternalEvent<object?>(name);

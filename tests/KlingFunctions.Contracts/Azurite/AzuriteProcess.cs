@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 using KlingFunctions.Contracts.Node;
 
 namespace KlingFunctions.Contracts.Azurite;
 
 /// <summary>
-/// Azurite's Blob service on loopback, on a port of its own, in memory. It has many accounts, and gives each test one of its own, so that
-/// tests that run at the same time never meet. One for each test assembly is enough.
+/// Azurite on loopback, on free ports, in memory. It has many accounts, and gives each test one of its own, so that tests that run at the
+/// same time share nothing. One for each test assembly is enough.
 /// </summary>
-public sealed class AzuriteProcess : IAsyncDisposable
+public sealed partial class AzuriteProcess : IAsyncDisposable
 {
     private const int Accounts = 512;
 
@@ -19,10 +20,10 @@ public sealed class AzuriteProcess : IAsyncDisposable
     private static readonly NpmPackage Azurite = new("azurite", "3.35.0", "azurite", "The tests of Blob Storage");
 
     private readonly Process _process;
-    private readonly string _url;
+    private readonly Addresses _addresses;
     private int _taken;
 
-    private AzuriteProcess(Process process, string url) => (_process, _url) = (process, url);
+    private AzuriteProcess(Process process, Addresses addresses) => (_process, _addresses) = (process, addresses);
 
     /// <summary>Starts it, having installed it if need be, and returns when it listens.</summary>
     public static async Task<AzuriteProcess> StartAsync(CancellationToken cancel = default)
@@ -30,26 +31,30 @@ public sealed class AzuriteProcess : IAsyncDisposable
         var start = new ProcessStartInfo(
             "node",
             [
-                "-e", Script, "--", "azurite-blob", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
-                "--blobHost", "127.0.0.1", "--blobPort", "0",
+                "-e", Script, "--", "azurite", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry",
+                "--blobHost", "127.0.0.1", "--blobPort", "0", "--queueHost", "127.0.0.1", "--queuePort", "0", "--tableHost", "127.0.0.1", "--tablePort", "0",
             ])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.Environment["AZURITE_PROGRAM"] = Path.Combine(await Azurite.EnsureAsync(cancel), "node_modules", "azurite", "dist", "src", "blob", "main.js");
+        start.Environment["AZURITE_PROGRAM"] = Path.Combine(await Azurite.EnsureAsync(cancel), "node_modules", "azurite", "dist", "src", "azurite.js");
         start.Environment["AZURITE_ACCOUNTS"] = string.Join(';', Enumerable.Range(0, Accounts).Select(n => $"{NameOf(n)}:{KeyOf(n)}"));
 
         var process = Azurite.Start(start);
-        var listens = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var listens = new TaskCompletionSource<Addresses>(TaskCreationOptions.RunContinuationsAsynchronously);
         var said = new StringBuilder();
+        var found = new Dictionary<string, string>();
         void Hear(string? line)
         {
-            const string mark = "successfully listens on ";
             if (line is null) return;
-            lock (said) said.AppendLine(line);
-            if (line.IndexOf(mark, StringComparison.Ordinal) is >= 0 and var at) listens.TrySetResult(line[(at + mark.Length)..].Trim());
+            lock (said)
+            {
+                said.AppendLine(line);
+                if (ListeningLine().Match(line) is { Success: true } match) found[match.Groups[1].Value] = match.Groups[2].Value;
+                if (found.Count == 3) listens.TrySetResult(new(found["Blob"], found["Queue"], found["Table"]));
+            }
         }
         process.OutputDataReceived += (_, e) => Hear(e.Data);
         process.ErrorDataReceived += (_, e) => Hear(e.Data);
@@ -64,16 +69,17 @@ public sealed class AzuriteProcess : IAsyncDisposable
     }
 
     /// <summary>The connection string of an account that nobody else has had.</summary>
-    /// <param name="url">Where to reach it, if not directly.</param>
-    public string NextAccount(string? url = null)
+    /// <param name="blobs">Where to reach its blobs, if not directly.</param>
+    public string NextAccount(string? blobs = null)
     {
         var n = Interlocked.Increment(ref _taken) - 1;
         if (n >= Accounts) throw new InvalidOperationException($"All {Accounts} accounts are taken: raise {nameof(AzuriteProcess)}.{nameof(Accounts)}.");
-        return $"DefaultEndpointsProtocol=http;AccountName={NameOf(n)};AccountKey={KeyOf(n)};BlobEndpoint={url ?? _url}/{NameOf(n)};";
+        return $"DefaultEndpointsProtocol=http;AccountName={NameOf(n)};AccountKey={KeyOf(n)};BlobEndpoint={blobs ?? _addresses.Blobs}/{NameOf(n)};"
+            + $"QueueEndpoint={_addresses.Queues}/{NameOf(n)};TableEndpoint={_addresses.Tables}/{NameOf(n)};";
     }
 
-    /// <summary>Where it listens: <c>http://127.0.0.1:</c> and a port.</summary>
-    public string Url => _url;
+    /// <summary>Where its Blob service listens: <c>http://127.0.0.1:</c> and a port.</summary>
+    public string Url => _addresses.Blobs;
 
     public async ValueTask DisposeAsync()
     {
@@ -82,7 +88,12 @@ public sealed class AzuriteProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    [GeneratedRegex("Azurite (Blob|Queue|Table) service (?:is )?successfully listen(?:ing at|s on) (http://[0-9.:]+)")]
+    private static partial Regex ListeningLine();
+
     private static string NameOf(int n) => $"account{n}";
 
     private static string KeyOf(int n) => Convert.ToBase64String(Encoding.ASCII.GetBytes($"the key of account {n}, no secret"));
+
+    private sealed record Addresses(string Blobs, string Queues, string Tables);
 }

@@ -1,13 +1,12 @@
 using System.Text.Json;
-using KlingFunctions.Tests.Host.Protocol;
+using KlingFunctions.TestHost.Protocol;
 
-namespace KlingFunctions.Tests.Host;
+namespace KlingFunctions.TestHost;
 
-/// <summary>A binding of a function, as function.json would have it.</summary>
+/// <summary>A binding of a function, as in a function.json.</summary>
 internal sealed record FunctionBinding(
     string Name,
     string Type,
-    string? Direction = null,
     string? AuthLevel = null,
     string[]? Methods = null,
     string? Route = null,
@@ -16,14 +15,15 @@ internal sealed record FunctionBinding(
     string? Source = null,
     string? Schedule = null,
     string? Orchestration = null,
-    string? Activity = null);
+    string? Activity = null)
+{
+    public bool Is(string type) => string.Equals(Type, type, StringComparison.OrdinalIgnoreCase);
+}
 
-/// <summary>A function as the app describes it to the host.</summary>
+/// <summary>A function as the worker describes it to the host.</summary>
 internal sealed record AppFunction(string Name, string Id, IReadOnlyList<FunctionBinding> Bindings)
 {
     public FunctionBinding Trigger { get; } = Bindings.Single(b => b.Type.EndsWith("Trigger", StringComparison.OrdinalIgnoreCase));
-
-    public bool IsTriggeredBy(string type) => string.Equals(Trigger.Type, type, StringComparison.OrdinalIgnoreCase);
 
     public static AppFunction Read(RpcFunctionMetadata metadata) => new(
         metadata.Name, metadata.FunctionId, [.. metadata.RawBindings.Select(b => JsonSerializer.Deserialize<FunctionBinding>(b, JsonSerializerOptions.Web)!)]);

@@ -1,0 +1,264 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Reflection;
+using System.Text;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+using KlingFunctions.TestHost;
+
+namespace KlingFunctions.Tests.Host;
+
+/// <summary>Which process a kill hits.</summary>
+public enum Victim
+{
+    /// <summary>Host and worker, as when a machine is lost.</summary>
+    Both,
+
+    /// <summary>The host alone.</summary>
+    Host,
+
+    /// <summary>The worker alone.</summary>
+    Worker,
+}
+
+/// <summary>
+/// The app under the WebJobs SDK's JobHost with the published extensions (see KlingFunctions.TestHost), on Azurite: host and worker are
+/// processes of their own, and are killed with SIGKILL.
+/// </summary>
+internal sealed class AppProcess : IAsyncDisposable
+{
+    private const string Listens = "Listens on ";
+    private const string WorkerIs = "Worker process ";
+    private const string WorkerConnects = "Worker connects to ";
+
+    // Below the range from which the system takes ports itself, so that a port is still free when a killed host comes back.
+    private static int _nextPort = 20_000 + (Environment.ProcessId % 100 * 100);
+
+    private readonly Dictionary<string, string?> _settings;
+    private readonly string _account;
+    private readonly ConcurrentQueue<string> _log = [];
+    private Process? _host;
+    private int _workerId;
+    private TaskCompletionSource<Uri> _workerConnects = new();
+
+    private AppProcess(IReadOnlyDictionary<string, string?> settings, string account)
+    {
+        (_settings, _account, Address) = (new(settings), account, NextAddress());
+        Http = new HttpClient { BaseAddress = Address, DefaultRequestHeaders = { { "x-functions-key", HttpFront.Key } } };
+    }
+
+    /// <summary>The same in every life.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Calls the app, with its function key.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>What host and worker have written, in all lives.</summary>
+    public IReadOnlyCollection<string> Log => _log;
+
+    /// <summary>The end of the log, for the message of a test that waited in vain.</summary>
+    public string LastLines => $"The host's last lines:\n{string.Join('\n', _log.TakeLast(40))}";
+
+    /// <summary>Completes when the host process is gone.</summary>
+    public Task Died { get; private set; } = Task.CompletedTask;
+
+    /// <summary>An address on loopback that nobody else uses.</summary>
+    public static Uri NextAddress()
+    {
+        while (true)
+        {
+            var port = Interlocked.Increment(ref _nextPort);
+            try
+            {
+                using var probe = new TcpListener(IPAddress.Loopback, port);
+                probe.Start();
+                return new($"http://127.0.0.1:{port}");
+            }
+            catch (SocketException)
+            {
+                // Somebody else has it.
+            }
+        }
+    }
+
+    /// <summary>Starts the app.</summary>
+    /// <param name="settings">App settings; one that is null is missing. They name the storage account as AzureWebJobsStorage.</param>
+    /// <exception cref="AppRefusedException">It ended before it listened.</exception>
+    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings)
+    {
+        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!);
+        await app.StartAsync();
+        return app;
+    }
+
+    /// <summary>Starts a host that has no worker process, but a worker in the test's own process.</summary>
+    /// <param name="settings">App settings.</param>
+    /// <param name="connect">Connects the worker; called in every life, with the address to connect to.</param>
+    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, Func<Uri, Task> connect)
+    {
+        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Connect = connect };
+        await app.StartAsync();
+        return app;
+    }
+
+    private Func<Uri, Task>? Connect { get; init; }
+
+    /// <summary>Kills it and starts it again, with other settings where given.</summary>
+    public async Task RestartAsync(IReadOnlyDictionary<string, string?>? changes = null, Victim victim = Victim.Both)
+    {
+        await KillAsync(victim);
+        foreach (var (key, value) in changes ?? new Dictionary<string, string?>()) _settings[key] = value;
+        await StartAsync();
+    }
+
+    /// <summary>Kills it with SIGKILL. A host whose worker is killed gives its work back and ends by itself.</summary>
+    public async Task KillAsync(Victim victim = Victim.Both)
+    {
+        if (victim is not Victim.Worker) _host?.Kill();
+        if (victim is not Victim.Host) KillWorker();
+        await Died;
+        // A worker whose host is gone ends by itself too, but not at once.
+        KillWorker();
+        _host?.Dispose();
+        _host = null;
+    }
+
+    /// <summary>Starts it again after it died.</summary>
+    public async Task StartAsync()
+    {
+        var start = new ProcessStartInfo("dotnet", [Metadata("HostProgram"), Metadata("AppDirectory"), Address.AbsoluteUri])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        if (Connect is not null) start.ArgumentList.Add("--external-worker");
+        foreach (var (key, value) in Defaults.Concat(_settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+
+        var listens = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _workerConnects = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var said = new StringBuilder();
+        var host = _host = Process.Start(start)!;
+        void Read(string? line)
+        {
+            if (line is null) return;
+            _log.Enqueue(line);
+            if (!listens.Task.IsCompleted) lock (said) said.AppendLine(line);
+            if (line.StartsWith(WorkerIs, StringComparison.Ordinal)) _workerId = int.Parse(line[WorkerIs.Length..], null);
+            if (line.StartsWith(WorkerConnects, StringComparison.Ordinal)) _workerConnects.TrySetResult(new(line[WorkerConnects.Length..]));
+            if (line.StartsWith(Listens, StringComparison.Ordinal)) listens.TrySetResult();
+        }
+        host.OutputDataReceived += (_, e) => Read(e.Data);
+        host.ErrorDataReceived += (_, e) => Read(e.Data);
+        host.BeginOutputReadLine();
+        host.BeginErrorReadLine();
+        Died = host.WaitForExitAsync();
+        if (Connect is not null && await Task.WhenAny(_workerConnects.Task, Died) == _workerConnects.Task) await Connect(await _workerConnects.Task);
+        if (await Task.WhenAny(listens.Task, Died) == listens.Task) return;
+        await Died;
+        KillWorker();
+        lock (said) throw new AppRefusedException(host.ExitCode, said.ToString());
+    }
+
+    /// <summary>What the app says of its functions.</summary>
+    public async Task<IReadOnlyList<AppFunction>> FunctionsAsync() => (await Http.GetFromJsonAsync<List<AppFunction>>("/admin/functions"))!;
+
+    /// <summary>How often each function of this life was begun and ended.</summary>
+    public async Task<Dictionary<string, InvocationCount>> InvocationsAsync() =>
+        (await Http.GetFromJsonAsync<Dictionary<string, InvocationCount>>("/admin/invocations"))!;
+
+    /// <summary>Has host and worker die at a named point, such as <c>Submit:done</c>: see <see cref="TestControl.KillAt"/>.</summary>
+    public async Task KillAtAsync(string point, int times = 1)
+    {
+        using var answer = await Http.PostAsync($"/admin/kill/{point}/{times}", null);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Calls a function by its name, which is how a test fires a timer.</summary>
+    public async Task CallAsync(string function, string input)
+    {
+        using var content = new StringContent(input);
+        using var answer = await Http.PostAsync($"/admin/functions/{function}", content);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>How many messages the storage queues hold, also those that are being processed and timers that are not due yet.</summary>
+    /// <param name="prefix">How the names of the queues begin.</param>
+    public async Task<int> CountMessagesAsync(string prefix = "")
+    {
+        var (queues, count) = (new QueueServiceClient(_account), 0);
+        await foreach (var queue in queues.GetQueuesAsync(prefix: prefix))
+            count += (await queues.GetQueueClient(queue.Name).GetPropertiesAsync()).Value.ApproximateMessagesCount;
+        return count;
+    }
+
+    /// <summary>Delivers an event of Event Grid that a blob was created, and waits until the app has processed it.</summary>
+    public async Task SendBlobEventAsync(string function, string container, string name)
+    {
+        object[] events =
+        [
+            new
+            {
+                id = Guid.NewGuid(),
+                topic = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
+                subject = $"/blobServices/default/containers/{container}/blobs/{name}",
+                eventType = "Microsoft.Storage.BlobCreated",
+                eventTime = DateTimeOffset.UtcNow,
+                dataVersion = "",
+                metadataVersion = "1",
+                data = new { api = "PutBlob", contentType = "application/octet-stream", blobType = "BlockBlob", url = $"{new BlobServiceClient(_account).Uri}/{container}/{name}" },
+            },
+        ];
+        using var delivery = new HttpRequestMessage(HttpMethod.Post, $"/runtime/webhooks/blobs?functionName={JobMethods.TypeName}.{function}")
+        {
+            Content = JsonContent.Create(events),
+            Headers = { { "aeg-event-type", "Notification" } },
+        };
+        using (var answer = await Http.SendAsync(delivery)) answer.EnsureSuccessStatusCode();
+        while (await CountMessagesAsync("azure-webjobs-blobtrigger") > 0) await Task.Delay(50);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        Http.Dispose();
+    }
+
+    /// <summary>Fewer queues that are polled faster: a test has one host. And no tiered recompilation, which would cost half of a short life's time.</summary>
+    private static Dictionary<string, string?> Defaults => new()
+    {
+        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.2",
+        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:partitionCount"] = "1",
+        ["DOTNET_TC_CallCounting"] = "0",
+    };
+
+    private static string Metadata(string key) =>
+        typeof(AppProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
+
+    private void KillWorker()
+    {
+        if (_workerId == 0) return;
+        try
+        {
+            using var worker = Process.GetProcessById(_workerId);
+            worker.Kill();
+            worker.WaitForExit();
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            // It is gone.
+        }
+        _workerId = 0;
+    }
+}
+
+/// <summary>The app ended before it listened.</summary>
+/// <param name="exitCode">The worker's exit code.</param>
+/// <param name="log">What it wrote.</param>
+internal sealed class AppRefusedException(int exitCode, string log) : Exception($"The app ended with exit code {exitCode}: {log}")
+{
+    public int ExitCode => exitCode;
+}
