@@ -220,7 +220,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
             ("  and beside it", $"{Run}.Local -- serve --RunComfy:BaseUrl http://127.0.0.1:5080 --RunComfy:ApiToken any --Network:AllowLoopback true"),
             ("For real", $"{Run}.Local -- serve"),
             ("", "with your token in the environment variable RunComfy__ApiToken"),
-            ("Run the tests", "dotnet run test.cs"),
+            ("Run the tests", "dotnet test -c Release"),
         ]);
         return ExitCodes.Success;
     }
