@@ -2,9 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline;
 

@@ -1,11 +1,13 @@
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

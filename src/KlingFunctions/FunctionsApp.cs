@@ -3,7 +3,7 @@ using KlingFunctions.AzureStorage;
 using KlingFunctions.Durable;
 using KlingFunctions.Http;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Triggers;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;

@@ -2,7 +2,7 @@ using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Tests.Host;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;

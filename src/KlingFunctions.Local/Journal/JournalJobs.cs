@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Journal;
 

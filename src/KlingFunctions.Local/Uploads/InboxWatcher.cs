@@ -1,5 +1,5 @@
 using KlingFunctions.Local.Journal;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Local.Uploads;
 

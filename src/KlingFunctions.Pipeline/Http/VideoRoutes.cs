@@ -1,9 +1,11 @@
 using System.Globalization;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -29,7 +31,7 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos</c>: accepts a job.</summary>
     public async Task<IResult> SubmitAsync(HttpContext http)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: false, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
         var key = http.Request.Headers["Idempotency-Key"].ToString();
         if (key.Length > MaxKey || key.Any(c => c is < ' ' or > '~'))
@@ -61,7 +63,7 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos/validate</c>: all checks, and nothing else.</summary>
     public async Task<IResult> ValidateAsync(HttpContext http)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: false, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
@@ -159,7 +161,7 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos/{id}/resume</c>: lets a failed job go on.</summary>
     public async Task<IResult> ResumeAsync(HttpContext http, string id)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: true, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: true, http.RequestAborted);
         if (refusal is not null) return refusal;
         var (wish, fault) = ResumeBody.Read(body);
         if (fault is not null) return Problem.Faults([fault]);

@@ -1,5 +1,5 @@
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;

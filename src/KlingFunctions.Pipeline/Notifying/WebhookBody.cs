@@ -1,6 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Http;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Pipeline.Notifying;
 

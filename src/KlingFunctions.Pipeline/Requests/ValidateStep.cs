@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Requests.Models;
 
 namespace KlingFunctions.Pipeline.Requests;
 

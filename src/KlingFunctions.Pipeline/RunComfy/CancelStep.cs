@@ -1,5 +1,3 @@
-using KlingFunctions.Pipeline.Workflow;
-
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>Asks RunComfy to cancel a request, which it does only while that is queued.</summary>

@@ -1,6 +1,6 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Storing;
 

@@ -1,10 +1,13 @@
 using System.Text.Json;
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 

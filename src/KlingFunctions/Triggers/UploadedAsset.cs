@@ -1,6 +1,6 @@
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 
