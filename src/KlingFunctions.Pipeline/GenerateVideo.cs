@@ -1,6 +1,11 @@
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.RunComfy;
+using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline;
@@ -15,9 +20,6 @@ public sealed class GenerateVideo
 
     /// <summary>The event that asks it to cancel.</summary>
     public const string CancelEvent = "cancel";
-
-    /// <summary>The code of the warning that RunComfy refused to cancel.</summary>
-    internal const string CancelRefused = "cancel_refused";
 
     // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
     private const int WaitsPerRun = 40;
@@ -303,7 +305,7 @@ public sealed class GenerateVideo
             case CancelOutcome.Cancelled:
                 return true;
             case CancelOutcome.Refused:
-                Warn(CancelRefused, "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
+                Warn(FaultCode.CancelRefused, "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
                 _cancelRequested = _context.WaitForEventAsync(CancelEvent);
                 return false;
             case CancelOutcome.NotAsked:

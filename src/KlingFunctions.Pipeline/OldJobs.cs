@@ -1,9 +1,7 @@
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline;
 
@@ -12,19 +10,10 @@ namespace KlingFunctions.Pipeline;
 /// in flight that was never given back. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
-    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, IOptions<PipelineOptions> options, TimeProvider time, ILogger<OldJobs> logger)
+    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, Retention retention, TimeProvider time, ILogger<OldJobs> logger)
 {
     // Asked every hour; Azure would end a function after half of one, and with it whatever else its process does.
     private static readonly TimeSpan AtMost = TimeSpan.FromMinutes(20);
-
-    // What ended before it is old.
-    private DateTimeOffset? Limit => options.Value.KeepFor == TimeSpan.Zero ? null : time.GetUtcNow() - options.Value.KeepFor;
-
-    /// <summary>
-    /// Whether a job ended so long ago that it may be forgotten at any moment. It is not to be started anew: what forgets it would take away
-    /// what it pays for.
-    /// </summary>
-    public bool IsOld(JobSnapshot job) => !job.IsRunning && job.State.UpdatedAt <= Limit;
 
     /// <summary>
     /// Forgets what is old enough, for 20 minutes at most, and leaves the rest to the next time; how many jobs that were. Safe to break off
@@ -32,13 +21,13 @@ public sealed partial class OldJobs(
     /// </summary>
     public async Task<int> ForgetAsync(CancellationToken cancel)
     {
-        if (Limit is not { } before) return 0;
+        if (retention.Limit is not { } before) return 0;
         var forgotten = 0;
         var begun = time.GetTimestamp();
         await foreach (var job in jobs.AcceptedBeforeAsync(before, cancel))
         {
             if (time.GetElapsedTime(begun) > AtMost) break;
-            if (!IsOld(job) || !IsDone(job) || await WouldStartAnewAsync(job.Job, cancel)) continue;
+            if (!retention.IsOver(job) || !IsDone(job) || await WouldStartAnewAsync(job.Job, cancel)) continue;
             // One whose workflow broke has kept its place.
             if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);
             // The job itself comes last: if this breaks off in between, the next time finds it again.

@@ -25,7 +25,7 @@ public static class PipelineServices
         services.TryAddSingleton(TimeProvider.System);
         Options<RunComfyOptions, RunComfyOptionsValidator>(RunComfyOptions.Section);
         Options<PipelineOptions, PipelineOptionsValidator>(PipelineOptions.Section);
-        Options<SubmissionOptions, PipelineOptionsValidator>(SubmissionOptions.Section);
+        Options<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.Section);
         Options<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.Section);
         Options<StorageOptions, StorageOptionsValidator>(StorageOptions.Section);
         services.AddOptions<NetworkOptions>().Bind(configuration.GetSection(NetworkOptions.Section)).ValidateOnStart();
@@ -35,7 +35,7 @@ public static class PipelineServices
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
-        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<OldJobs>();
+        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();
         services.AddSingleton<StoreStep>().AddSingleton<FindReceiversStep>().AddSingleton<DeliverStep>().AddSingleton<ReportUploadStep>();
         services.AddSingleton(Catalog);

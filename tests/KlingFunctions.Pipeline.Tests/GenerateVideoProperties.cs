@@ -4,8 +4,13 @@ using FsCheck;
 using FsCheck.Fluent;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests;

@@ -3,8 +3,13 @@ using System.Text.Json;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Pipeline.Tests;
 

@@ -1,7 +1,7 @@
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Uploads;
+using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -104,7 +104,7 @@ public class OldJobsTests
     }
 
     private Task<int> ForgetAsync() =>
-        new OldJobs(_jobs, _ledger, _quota, _uploads, Options.Create(_options), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+        new OldJobs(_jobs, _ledger, _quota, _uploads, new(Options.Create(_options), _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
 
     /// <summary>A folder with one file at most.</summary>
     private sealed class Inbox : IUploads

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 

@@ -6,6 +6,7 @@ using System.Text.Json;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Journal;
 

@@ -65,4 +65,7 @@ public static class FaultCode
 
     /// <summary>Warning: the same image is given more than once.</summary>
     public const string RepeatedImage = "repeated_image";
+
+    /// <summary>Warning: RunComfy did not cancel the request, because it was no longer queued.</summary>
+    public const string CancelRefused = "cancel_refused";
 }

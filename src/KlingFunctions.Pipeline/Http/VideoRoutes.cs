@@ -1,7 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
@@ -12,9 +12,20 @@ using Microsoft.Net.Http.Headers;
 
 namespace KlingFunctions.Pipeline.Http;
 
+/// <summary>A page of jobs.</summary>
+/// <param name="Videos">The jobs, newest first.</param>
+/// <param name="NextCursor">The <c>cursor</c> of the next page; absent on the last.</param>
+public sealed record VideoPage(IReadOnlyList<VideoResource> Videos, string? NextCursor);
+
+/// <summary>What a validation found when it found no fault.</summary>
+/// <param name="Valid">True.</param>
+/// <param name="Warnings">What the caller should know.</param>
+/// <param name="Request">The input as it would be submitted.</param>
+public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings, JsonElement Request);
+
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, OldJobs oldJobs, IVideoStore videos, ISubmissionLedger ledger,
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, Retention retention, IVideoStore videos, ISubmissionLedger ledger,
     RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
 {
     internal const int DefaultPage = 20;
@@ -167,7 +178,7 @@ public sealed class VideoRoutes(
         if (fault is not null) return Problem.Faults([fault]);
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
 
-        if (oldJobs.IsOld(snapshot))
+        if (retention.IsOver(snapshot))
         {
             return Problem.Result(
                 StatusCodes.Status409Conflict, "not_resumable",

@@ -40,12 +40,6 @@ public enum JobStatus
 /// <param name="QueuePosition">The place in its queue, where it says so.</param>
 public sealed record ProviderState(string RequestId, string? Status = null, int? QueuePosition = null);
 
-/// <summary>Why a job failed.</summary>
-/// <param name="Code">One of <see cref="ErrorCodes"/>.</param>
-/// <param name="Message">One sentence or two: what happened and what to do.</param>
-/// <param name="Details">The single faults, where there are several.</param>
-public sealed record JobError(string Code, string Message, IReadOnlyList<Fault>? Details = null);
-
 /// <summary>Files that are stored as the others are, and that a status has no room to describe.</summary>
 /// <param name="Count">How many.</param>
 /// <param name="First">The name of the first.</param>

@@ -56,7 +56,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 Attention = null,
                 Deadline = from is Station.Watch ? deadline : null,
                 Receivers = [],
-                Warnings = [.. state.Warnings.Where(w => w.Code != GenerateVideo.CancelRefused)],
+                Warnings = [.. state.Warnings.Where(w => w.Code != FaultCode.CancelRefused)],
             };
             return new(
                 job with

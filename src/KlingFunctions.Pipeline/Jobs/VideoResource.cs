@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
 
@@ -121,14 +120,3 @@ public sealed record VideoFile(string Name, string Url, string ContentType, long
 /// <param name="NextAttemptAt">When the next is due (UTC).</param>
 /// <param name="Reason">Why the last try failed.</param>
 public sealed record NotificationView(string Receiver, DeliveryState State, int Attempts, DateTimeOffset? NextAttemptAt, string? Reason);
-
-/// <summary>A page of jobs.</summary>
-/// <param name="Videos">The jobs, newest first.</param>
-/// <param name="NextCursor">The <c>cursor</c> of the next page; absent on the last.</param>
-public sealed record VideoPage(IReadOnlyList<VideoResource> Videos, string? NextCursor);
-
-/// <summary>What a validation found when it found no fault.</summary>
-/// <param name="Valid">True.</param>
-/// <param name="Warnings">What the caller should know.</param>
-/// <param name="Request">The input as it would be submitted.</param>
-public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings, JsonElement Request);

@@ -1,5 +1,4 @@
 using KlingFunctions.Pipeline.Errors;
-using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
@@ -100,7 +99,7 @@ public sealed partial class SubmitStep(
 
     // A date in Retry-After may come from a clock that is wrong: one in the past must not turn waiting into a spin, nor one far ahead stop the job.
     private TimeSpan Wait(ProviderFault fault) => TimeSpan.FromTicks(Math.Clamp(
-        (fault.RetryAfter ?? TryAgainAfter).Ticks, Math.Min(pipeline.Value.PollMin.Ticks, PollPlan.LongestRetryAfter.Ticks), PollPlan.LongestRetryAfter.Ticks));
+        (fault.RetryAfter ?? TryAgainAfter).Ticks, Math.Min(pipeline.Value.PollMin.Ticks, ProviderFault.LongestRetryAfter.Ticks), ProviderFault.LongestRetryAfter.Ticks));
 
     private SubmitOutcome NotYet(TimeSpan delay, string message) => Later(SubmitResult.NotYet, delay, message);
 

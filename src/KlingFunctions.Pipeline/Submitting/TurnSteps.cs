@@ -2,6 +2,11 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Submitting;
 
+/// <summary>What asking for a place came to.</summary>
+/// <param name="Granted">Whether there was one.</param>
+/// <param name="Delay">If not, when to ask again.</param>
+public sealed record Turn(bool Granted, TimeSpan Delay);
+
 /// <summary>
 /// Lets at most <c>Pipeline:MaxInFlight</c> jobs be on their way at one time, and at most <c>Pipeline:MaxJobsPerDay</c> uploads and calls
 /// become jobs that cost money in a day.

@@ -2,6 +2,11 @@ using KlingFunctions.Pipeline.Errors;
 
 namespace KlingFunctions.Pipeline.Uploads;
 
+/// <summary>An upload whose job failed.</summary>
+/// <param name="Path">The upload.</param>
+/// <param name="Error">Why.</param>
+public sealed record UploadFailure(string Path, JobError Error);
+
 /// <summary>Leaves <c>name.error.json</c> beside an upload whose job failed: who uploads looks there, and perhaps nowhere else.</summary>
 public sealed class ReportUploadStep(IUploads uploads)
 {

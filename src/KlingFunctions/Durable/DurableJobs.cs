@@ -6,6 +6,7 @@ using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Workflow;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.Logging;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
 

@@ -157,7 +157,7 @@ public class DocumentTests
         Assert.Equal(errors.Concat(images).Order(StringComparer.Ordinal), Codes("ErrorCode").Order(StringComparer.Ordinal));
         Assert.Empty(faults.Except(Codes("FaultCode")).Except(Codes("WarningCode")));
         Assert.Empty(Codes("ErrorCode").Except(Codes("ProblemCode")));
-        Assert.Contains(GenerateVideo.CancelRefused, Codes("WarningCode"));
+        Assert.Contains(FaultCode.CancelRefused, Codes("WarningCode"));
         Assert.Contains(VideoResource.OutputsNotListed, Codes("WarningCode"));
         Assert.Contains(Problem.NotHere, Codes("ProblemCode"));
         Assert.Equal(EventTypes.All, Codes("EventType"));

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Text;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
@@ -202,7 +201,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
             Status = status,
             UpdatedAt = SampleJobs.CreatedAt,
             Provider = status < JobStatus.InQueue ? null : Provider,
-            Warnings = [new("/elements/0", FaultCode.UnusedReference, "Unused."), new("", GenerateVideo.CancelRefused, "No.")],
+            Warnings = [new("/elements/0", FaultCode.UnusedReference, "Unused."), new("", FaultCode.CancelRefused, "No.")],
             Attention = new("", "provider_unavailable", "Away."),
         },
         IsRunning: true, []));

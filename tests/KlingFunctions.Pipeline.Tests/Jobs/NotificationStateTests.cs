@@ -1,5 +1,5 @@
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Jobs;
 

@@ -105,7 +105,7 @@ public class ResumptionTests
     [Fact]
     public void What_was_counted_and_warned_of_on_the_way_is_forgotten_and_what_was_warned_of_at_the_start_is_not()
     {
-        Fault unused = new("/elements/0", FaultCode.UnusedReference, "Unused."), refused = new("", GenerateVideo.CancelRefused, "No.");
+        Fault unused = new("/elements/0", FaultCode.UnusedReference, "Unused."), refused = new("", FaultCode.CancelRefused, "No.");
         var failed = SampleJobs.Failed(ErrorCodes.ProviderTimeout, Paid);
         failed = failed with
         {

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
