@@ -1,5 +1,5 @@
 using Azure.Storage.Blobs;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage;
 

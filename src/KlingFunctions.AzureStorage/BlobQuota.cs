@@ -1,6 +1,6 @@
 using System.Globalization;
 using Azure.Storage.Blobs;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage;
 

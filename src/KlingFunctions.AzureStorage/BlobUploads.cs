@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.AzureStorage;
 

@@ -17,7 +17,7 @@ internal sealed class ApiKeyGate(RequestDelegate next, IOptions<LocalOptions> op
     public Task InvokeAsync(HttpContext http)
     {
         // Links to assets carry their own signature.
-        if (http.Request.Path == RouteTable.Health || http.Request.Path.StartsWithSegments(Uploads.SignedAssetLinks.Route)) return next(http);
+        if (http.Request.Path.StartsWithSegments(RouteTable.Health) || http.Request.Path.StartsWithSegments(Uploads.SignedAssetLinks.Route)) return next(http);
         if (_key is not null)
         {
             var given = http.Request.Headers["x-functions-key"].ToString();

@@ -7,15 +7,12 @@ namespace KlingFunctions.Local;
 /// <summary>Answers a call while the journal can't be used, on a full disk say: that passes, and has a cause of its own, which the log names.</summary>
 internal sealed partial class JournalErrors(ILogger<JournalErrors> logger) : IExceptionHandler
 {
-    private const int RetryAfterSeconds = 10;
-
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (exception is not JournalException) return false;
         LogUnavailable(logger, exception.Message);
-        httpContext.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
-        await Problem.Result(
-            StatusCodes.Status503ServiceUnavailable, "journal_unavailable",
+        await Problem.Unavailable(
+            httpContext, "journal_unavailable",
             "The host can't use its journal at present; its log says why. Nothing that was accepted is lost: try again.").ExecuteAsync(httpContext);
         return true;
     }

@@ -4,11 +4,12 @@ using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.Extensions.Options;
 

@@ -2,9 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Pipeline;
 

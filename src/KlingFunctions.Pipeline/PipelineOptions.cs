@@ -27,18 +27,8 @@ public sealed class PipelineOptions
     public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
 }
 
-/// <summary>What to do with a submission that is in doubt. Section <c>Submission</c>.</summary>
-public sealed class SubmissionOptions
-{
-    /// <summary>The name of the configuration section.</summary>
-    public const string Section = "Submission";
-
-    /// <summary><c>fail</c>: fail the job and let a person decide. <c>resubmit</c>: submit again, at the risk of paying twice.</summary>
-    public string WhenInDoubt { get; set; } = "fail";
-}
-
-/// <summary>Checks both at the start.</summary>
-internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOptions>, IValidateOptions<SubmissionOptions>
+/// <summary>Stops the start with one sentence for a wrong setting, naming its key.</summary>
+internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOptions>
 {
     public ValidateOptionsResult Validate(string? name, PipelineOptions options)
     {
@@ -50,10 +40,6 @@ internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOption
         if (options.KeepFor < TimeSpan.Zero) return Fail("Pipeline:KeepFor must be 0 (for ever) or a time such as 30.00:00:00 for 30 days.");
         return ValidateOptionsResult.Success;
     }
-
-    public ValidateOptionsResult Validate(string? name, SubmissionOptions options) => options.WhenInDoubt is "fail" or "resubmit"
-        ? ValidateOptionsResult.Success
-        : Fail($"Submission:WhenInDoubt must be 'fail' or 'resubmit', not '{options.WhenInDoubt}'.");
 
     private static ValidateOptionsResult Fail(string sentence) => ValidateOptionsResult.Fail(sentence);
 }

@@ -1,11 +1,13 @@
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -23,7 +25,8 @@ public static class PipelineServices
         services.TryAddSingleton(TimeProvider.System);
         Options<RunComfyOptions, RunComfyOptionsValidator>(RunComfyOptions.Section);
         Options<PipelineOptions, PipelineOptionsValidator>(PipelineOptions.Section);
-        Options<SubmissionOptions, PipelineOptionsValidator>(SubmissionOptions.Section);
+        Options<PublicOptions, PublicOptionsValidator>(PublicOptions.Section);
+        Options<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.Section);
         Options<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.Section);
         Options<StorageOptions, StorageOptionsValidator>(StorageOptions.Section);
         services.AddOptions<NetworkOptions>().Bind(configuration.GetSection(NetworkOptions.Section)).ValidateOnStart();
@@ -33,7 +36,7 @@ public static class PipelineServices
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
-        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<OldJobs>();
+        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();
         services.AddSingleton<StoreStep>().AddSingleton<FindReceiversStep>().AddSingleton<DeliverStep>().AddSingleton<ReportUploadStep>();
         services.AddSingleton(Catalog);

@@ -3,8 +3,7 @@ using KlingFunctions.AzureStorage;
 using KlingFunctions.Durable;
 using KlingFunctions.Http;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Workflow;
-using KlingFunctions.Triggers;
+using KlingFunctions.Pipeline.Jobs;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,20 +16,25 @@ namespace KlingFunctions;
 internal static class FunctionsApp
 {
     /// <summary>Builds the worker. Its settings come from the app settings, which are environment variables.</summary>
-    public static IHost Build(string[] args, Action<FunctionsApplicationBuilder>? configure = null)
+    public static IHost Build(string[] args)
     {
         var builder = FunctionsApplication.CreateBuilder(args);
         DurableBackend.Check(builder.Configuration);
         builder.ConfigureFunctionsWebApplication();
         builder.UseMiddleware<JobScope>().UseMiddleware<UnexpectedErrors>().UseMiddleware<DurableClientSource>();
         builder.Services.AddPipeline(builder.Configuration).AddAzureStores(builder.Configuration);
-        builder.Services.AddSingleton<PublicAddress>().AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
+        builder.Services.AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
+        builder.Services.PostConfigure<PublicOptions>(o => o.Url ??= PlatformUrl(builder.Configuration["WEBSITE_HOSTNAME"]));
         // One way of writing JSON for inputs, outputs and statuses in the history: the pipeline's own.
         builder.Services.Configure<WorkerOptions>(o => o.Serializer = new JsonObjectSerializer(DurableJson.ForHistory));
         // The web server's own lines would name each URL whole, with what it carries in its query: a key, perhaps.
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Azure", LogLevel.Warning);
         builder.AddTelemetry();
-        configure?.Invoke(builder);
         return builder.Build();
     }
+
+    /// <summary>The platform names the app's host in an app setting; <c>func start</c> does so too, with its port.</summary>
+    private static string? PlatformUrl(string? host) => host is not { Length: > 0 } ? null
+        : host.StartsWith("localhost", StringComparison.OrdinalIgnoreCase) || host.StartsWith("127.0.0.1", StringComparison.Ordinal) ? $"http://{host}"
+        : $"https://{host}";
 }

@@ -1,7 +1,7 @@
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
 using KlingFunctions.Contracts.Stores;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage.Tests;
 

@@ -2,7 +2,7 @@ using KlingFunctions.AzureStorage.Tests.Storage;
 using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.AzureStorage.Tests;

@@ -53,7 +53,7 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         file.Directory!.Create();
         File.WriteAllText(file.FullName, Request(order).ToJsonString());
         file.Refresh();
-        order.Id = KlingFunctions.Pipeline.Requests.Uploads.Upload.JobId(file.Name, $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}");
+        order.Id = KlingFunctions.Pipeline.Uploads.Upload.JobId(file.Name, $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}");
         figures.Count("files put into the inbox");
     }
 

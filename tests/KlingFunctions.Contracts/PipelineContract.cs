@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -849,6 +850,38 @@ public abstract partial class PipelineContract
         Assert.Equal("healthy", (await Scene.JsonOf(health)).GetProperty("status").GetString());
         using var openApi = await scene.Http.GetAsync(new Uri("/api/openapi.json", UriKind.Relative));
         Assert.StartsWith("3.1", (await Scene.JsonOf(openApi)).GetProperty("openapi").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Readiness_says_that_jobs_can_be_accepted()
+    {
+        await using var scene = await StartAsync();
+        using var ready = await scene.Http.GetAsync(new Uri("/api/health/ready", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        Assert.Equal("ready", (await Scene.JsonOf(ready)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Links_begin_with_the_address_of_the_request_that_reads_them()
+    {
+        await using var scene = await StartAsync();
+        using var order = new HttpRequestMessage(HttpMethod.Post, "/api/videos") { Headers = { Host = "evil.example" }, Content = JsonContent.Create(scene.Request()) };
+        using var accepted = await scene.Http.SendAsync(order);
+        Assert.Equal("evil.example", accepted.Headers.Location!.Host);
+        var id = (await Scene.JsonOf(accepted)).GetProperty("id").GetString()!;
+        var job = await scene.EndAsync(id);
+        Assert.DoesNotContain("evil.example", job.GetRawText(), StringComparison.Ordinal);
+        Assert.StartsWith(scene.Http.BaseAddress!.AbsoluteUri, job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Links_in_webhooks_begin_with_the_configured_public_address()
+    {
+        await using var scene = await StartAsync(null, ("Public:Url", "https://videos.example.com"));
+        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
+        await NotifiedAsync(scene, id, "delivered");
+        var links = scene.Receiver.Received[0].Json.GetProperty("data").GetProperty("links");
+        Assert.Equal($"https://videos.example.com/api/videos/{id}", links.GetProperty("self").GetString());
     }
 
     /// <summary>Asks for the same eight times at the same moment: each hears that it is done, or that there is nothing to do.</summary>

@@ -1,9 +1,11 @@
 using System.Text;
 using System.Text.Json;
 using KlingFunctions.Local.Stores;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 using Microsoft.Extensions.Logging.Abstractions;

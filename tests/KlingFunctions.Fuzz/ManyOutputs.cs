@@ -3,8 +3,8 @@ using System.Text.Json;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Local.Tests;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.Time.Testing;
 
@@ -55,8 +55,8 @@ public class ManyOutputs
             UpdatedAt = _time.GetUtcNow(),
             Provider = new("req_1", "completed"),
             Outputs = [.. Enumerable.Range(1, count).Select(n => new StoredFile($"images-{n}", "image", "image/png", long.MaxValue, new('f', 64)))],
-            Warnings = [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Requests.Fault("/image_urls/0", "repeated_image", Text(10)))],
-            Error = random.Next(2) == 0 ? new("provider_failed", Text(10), [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Requests.Fault("", "x", Text(10)))]) : null,
+            Warnings = [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Errors.Fault("/image_urls/0", "repeated_image", Text(10)))],
+            Error = random.Next(2) == 0 ? new("provider_failed", Text(10), [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Errors.Fault("", "x", Text(10)))]) : null,
             Attention = random.Next(2) == 0 ? new("", "x", Text(10)) : null,
             Receivers = [.. Enumerable.Range(0, random.Next(21)).Select(n => new Receiver($"sub_{n}", new('h', 253), $"msg_{n}"))],
         });

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Fuzz;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;

@@ -3,7 +3,8 @@ using System.Net.Http.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Triggers;
 
 namespace KlingFunctions.Tests;

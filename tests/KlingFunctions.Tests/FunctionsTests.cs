@@ -63,7 +63,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     {
         var http = functions.Where(f => f.Trigger.Is("httpTrigger")).ToList();
         Assert.Equal(Names(LocalRoutes()), Names(http.Select(f => $"{f.Trigger.Methods!.Single().ToUpperInvariant()} /api/{f.Trigger.Route}")));
-        Assert.All(http, f => Assert.Equal(f.Trigger.Route == "health" ? "Anonymous" : "Function", f.Trigger.AuthLevel, ignoreCase: true));
+        Assert.All(http, f => Assert.Equal(f.Trigger.Route is "health" or "health/ready" ? "Anonymous" : "Function", f.Trigger.AuthLevel, ignoreCase: true));
     }
 
     private static void WorkflowsAndStepsAreThoseOfTheCatalogue(IReadOnlyList<AppFunction> functions)

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
-using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 

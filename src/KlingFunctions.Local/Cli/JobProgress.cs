@@ -1,5 +1,5 @@
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 using Spectre.Console;
 
 namespace KlingFunctions.Local.Cli;

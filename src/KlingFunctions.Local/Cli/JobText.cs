@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Http;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 using Spectre.Console;
 
 namespace KlingFunctions.Local.Cli;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 

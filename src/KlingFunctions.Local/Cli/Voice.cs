@@ -1,5 +1,5 @@
 using System.Text;
-using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Errors;
 using Spectre.Console;
 
 namespace KlingFunctions.Local.Cli;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
-using KlingFunctions.Pipeline.Http;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 

@@ -6,10 +6,9 @@ using System.Text.Json.Nodes;
 using KlingFunctions.Local.Cli;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
 using Spectre.Console;
 

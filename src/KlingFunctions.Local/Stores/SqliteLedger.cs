@@ -1,5 +1,5 @@
 using KlingFunctions.Local.Journal;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Local.Stores;
 

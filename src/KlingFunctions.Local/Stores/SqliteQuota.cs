@@ -1,6 +1,6 @@
 using System.Globalization;
 using KlingFunctions.Local.Journal;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Local.Stores;
 

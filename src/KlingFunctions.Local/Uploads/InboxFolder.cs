@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Uploads;

@@ -1,5 +1,5 @@
 using KlingFunctions.Local.Journal;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Local.Uploads;
 
@@ -61,7 +61,7 @@ internal sealed partial class InboxWatcher(
         try
         {
             // An image may wait for its recipe.
-            return await intake.TakeAsync(file.Path, address.Value, cancel) is not UploadOutcome.NoRecipe;
+            return await intake.TakeAsync(file.Path, address.Public, cancel) is not UploadOutcome.NoRecipe;
         }
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {

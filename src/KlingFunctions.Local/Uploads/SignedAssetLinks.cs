@@ -43,7 +43,7 @@ internal sealed class SignedAssetLinks(InboxFolder inbox, HostAddress address, I
         if (inbox.PathOf(path) is null) return new(null, $"There is no image '{path}' in the inbox: put it there, then resume the job.");
         var expires = (time.GetUtcNow() + Lifetime).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         var escaped = string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
-        return new(new Uri($"{address.Value}{Route}/{escaped}?expires={expires}&sig={Sign(path, expires)}"), null);
+        return new(new Uri($"{address.Public}{Route}/{escaped}?expires={expires}&sig={Sign(path, expires)}"), null);
     }
 
     private string Sign(string path, string expires) =>

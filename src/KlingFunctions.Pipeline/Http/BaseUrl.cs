@@ -2,7 +2,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Pipeline.Http;
 
-/// <summary>Under which address the caller reached this host: links are built on it, so that they work for the caller too.</summary>
+/// <summary>
+/// The address under which the caller reached this host. Links of an answer begin with it, so that they work for this caller; the address of another
+/// caller, whose Host header may be anything, is never shown.
+/// </summary>
 internal static class BaseUrl
 {
     /// <summary>Scheme, host and path base, without a slash at the end.</summary>

@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Errors;
 using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Pipeline.Http;
@@ -13,6 +13,8 @@ namespace KlingFunctions.Pipeline.Http;
 /// <param name="Id">The job's id, where there is one.</param>
 public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<Fault>? Errors = null, string? Id = null)
 {
+    private const string RetryAfterSeconds = "10";
+
     /// <summary>The code of a call that a route does not take, as it is: of another method above all.</summary>
     public const string NotHere = "not_here";
 
@@ -25,12 +27,19 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
     /// <summary>The answer to a call that broke. What was thrown is for the log: the caller learns nothing of the host's inside.</summary>
     public static IResult Unexpected(Exception? thrown) => thrown is BadHttpRequestException bad
         ? Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.")
-        : Result(StatusCodes.Status500InternalServerError, Workflow.ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.");
+        : Result(StatusCodes.Status500InternalServerError, ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.");
+
+    /// <summary>503 with <c>Retry-After</c>: storage or the engine is away, and nothing was accepted.</summary>
+    public static IResult Unavailable(HttpContext http, string code, string detail)
+    {
+        http.Response.Headers.RetryAfter = RetryAfterSeconds;
+        return Result(StatusCodes.Status503ServiceUnavailable, code, detail);
+    }
 
     /// <summary>400 with one entry for each fault.</summary>
     internal static IResult Faults(IReadOnlyList<Fault> faults)
     {
-        var code = faults.All(f => f.Code.StartsWith("image_", StringComparison.Ordinal)) ? faults[0].Code : Workflow.ErrorCodes.InvalidRequest;
+        var code = faults.All(f => f.Code.StartsWith("image_", StringComparison.Ordinal)) ? faults[0].Code : ErrorCodes.InvalidRequest;
         var detail = faults.Count == 1 ? faults[0].Message : $"The request has {faults.Count} faults: see 'errors'. The first: {faults[0].Message}";
         return Result(StatusCodes.Status400BadRequest, code, detail, faults);
     }

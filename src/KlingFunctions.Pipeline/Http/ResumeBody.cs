@@ -1,7 +1,7 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.RunComfy;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Http;
 

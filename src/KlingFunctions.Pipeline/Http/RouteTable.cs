@@ -8,7 +8,7 @@ namespace KlingFunctions.Pipeline.Http;
 /// <summary>Every route there is. The Functions app has one HTTP function for each; Local maps them here.</summary>
 public static class RouteTable
 {
-    /// <summary>Where health is asked for: the one route that needs no key.</summary>
+    /// <summary>Where health is asked for: this route and those below it need no key.</summary>
     public const string Health = "/api/health";
 
     /// <summary>Maps all routes.</summary>
@@ -26,9 +26,10 @@ public static class RouteTable
         app.MapPost("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.AddAsync(http));
         app.MapDelete("/api/subscriptions/{id}", (HttpContext http, string id, SubscriptionRoutes routes) => routes.RemoveAsync(http, id));
         app.MapGet(Health, ServiceRoutes.Health);
+        app.MapGet($"{Health}/ready", (HttpContext http, ServiceRoutes routes) => routes.ReadyAsync(http));
         app.MapGet("/api/openapi.json", (HttpContext http) => ServiceRoutes.OpenApi(http));
     }
 
     internal static IServiceCollection AddRoutes(this IServiceCollection services) =>
-        services.AddSingleton<VideoRoutes>().AddSingleton<SubscriptionRoutes>();
+        services.AddSingleton<VideoRoutes>().AddSingleton<SubscriptionRoutes>().AddSingleton<ServiceRoutes>();
 }

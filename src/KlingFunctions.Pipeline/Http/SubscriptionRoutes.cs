@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
@@ -29,7 +30,7 @@ public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<Ne
     /// <summary><c>POST /api/subscriptions</c>: keeps one.</summary>
     public async Task<IResult> AddAsync(HttpContext http)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: false, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
         SubscriptionRequest? wish;
         try

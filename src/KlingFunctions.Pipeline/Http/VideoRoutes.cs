@@ -1,19 +1,32 @@
 using System.Globalization;
-using KlingFunctions.Pipeline.Notifying;
+using System.Text.Json;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace KlingFunctions.Pipeline.Http;
 
+/// <summary>A page of jobs.</summary>
+/// <param name="Videos">The jobs, newest first.</param>
+/// <param name="NextCursor">The <c>cursor</c> of the next page; absent on the last.</param>
+public sealed record VideoPage(IReadOnlyList<VideoResource> Videos, string? NextCursor);
+
+/// <summary>What a validation found when it found no fault.</summary>
+/// <param name="Valid">True.</param>
+/// <param name="Warnings">What the caller should know.</param>
+/// <param name="Request">The input as it would be submitted.</param>
+public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings, JsonElement Request);
+
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, OldJobs oldJobs, IVideoStore videos, ISubmissionLedger ledger,
-    RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, Retention retention, IVideoStore videos, ISubmissionLedger ledger,
+    RunComfyClient client, IOptions<PipelineOptions> options, IOptions<PublicOptions> address, TimeProvider time)
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
@@ -29,7 +42,7 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos</c>: accepts a job.</summary>
     public async Task<IResult> SubmitAsync(HttpContext http)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: false, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
         var key = http.Request.Headers["Idempotency-Key"].ToString();
         if (key.Length > MaxKey || key.Any(c => c is < ' ' or > '~'))
@@ -40,7 +53,7 @@ public sealed class VideoRoutes(
         if (reading.Request is null) return Problem.Faults(reading.Faults);
 
         var id = key.Length > 0 ? JobIntake.IdOf(key) : JobIntake.NewId();
-        switch (await intake.HandInAsync(id, reading, BaseUrl.Of(http.Request), upload: null, http.RequestAborted))
+        switch (await intake.HandInAsync(id, reading, address.Value.Url ?? BaseUrl.Of(http.Request), upload: null, http.RequestAborted))
         {
             case Intake.Accepted { Snapshot: var snapshot }:
                 return Running(http, snapshot);
@@ -61,7 +74,7 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos/validate</c>: all checks, and nothing else.</summary>
     public async Task<IResult> ValidateAsync(HttpContext http)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: false, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
@@ -74,7 +87,7 @@ public sealed class VideoRoutes(
 
     /// <summary><c>GET /api/videos/{id}</c>: the job as it stands.</summary>
     public async Task<IResult> GetAsync(HttpContext http, string id) =>
-        await jobs.GetAsync(id, http.RequestAborted) is { } snapshot ? Resource(snapshot, StatusCodes.Status200OK) : Problem.NotFound(id);
+        await jobs.GetAsync(id, http.RequestAborted) is { } snapshot ? Resource(http, snapshot, StatusCodes.Status200OK) : Problem.NotFound(id);
 
     /// <summary><c>GET /api/videos/{id}/operation</c>: the job for pollers that go by the HTTP status.</summary>
     public async Task<IResult> OperationAsync(HttpContext http, string id)
@@ -82,7 +95,7 @@ public sealed class VideoRoutes(
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
         return snapshot.State.Status switch
         {
-            JobStatus.Succeeded => Resource(snapshot, StatusCodes.Status200OK),
+            JobStatus.Succeeded => Resource(http, snapshot, StatusCodes.Status200OK),
             JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, id),
             JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, "cancelled", "The job was cancelled.", id: id),
             _ => Running(http, snapshot),
@@ -110,8 +123,9 @@ public sealed class VideoRoutes(
         try
         {
             var cursor = query["cursor"].ToString();
+            var baseUrl = BaseUrl.Of(http.Request);
             var page = await jobs.ListAsync(new(status, limit, cursor.Length > 0 ? cursor : null), http.RequestAborted);
-            return Results.Json(new VideoPage([.. page.Jobs.Select(VideoResource.Of)], page.Cursor), PipelineJson.Default.VideoPage);
+            return Results.Json(new VideoPage([.. page.Jobs.Select(job => VideoResource.Of(job, baseUrl))], page.Cursor), PipelineJson.Default.VideoPage);
         }
         catch (FormatException)
         {
@@ -159,13 +173,13 @@ public sealed class VideoRoutes(
     /// <summary><c>POST /api/videos/{id}/resume</c>: lets a failed job go on.</summary>
     public async Task<IResult> ResumeAsync(HttpContext http, string id)
     {
-        var (body, refusal) = await Body.ReadAsync(http.Request, optional: true, http.RequestAborted);
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: true, http.RequestAborted);
         if (refusal is not null) return refusal;
         var (wish, fault) = ResumeBody.Read(body);
         if (fault is not null) return Problem.Faults([fault]);
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
 
-        if (oldJobs.IsOld(snapshot))
+        if (retention.IsOver(snapshot))
         {
             return Problem.Result(
                 StatusCodes.Status409Conflict, "not_resumable",
@@ -206,7 +220,7 @@ public sealed class VideoRoutes(
         {
             if (await jobs.RedeliverAsync(notification.Id, http.RequestAborted)) started++;
         }
-        if (started > 0) return Resource((await jobs.GetAsync(id, http.RequestAborted))!, StatusCodes.Status202Accepted);
+        if (started > 0) return Resource(http, (await jobs.GetAsync(id, http.RequestAborted))!, StatusCodes.Status202Accepted);
         return Problem.Result(
             StatusCodes.Status409Conflict, "nothing_to_redeliver",
             snapshot.Notifications.Count > 0 ? "The notifications of this job are still being delivered."
@@ -220,13 +234,13 @@ public sealed class VideoRoutes(
 
     private static IResult Running(HttpContext http, JobSnapshot snapshot)
     {
-        http.Response.Headers.Location = $"{snapshot.Job.BaseUrl}/api/videos/{snapshot.Job.Id}/operation";
+        http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/videos/{snapshot.Job.Id}/operation";
         http.Response.Headers.RetryAfter = LookAgainAfter;
-        return Resource(snapshot, StatusCodes.Status202Accepted);
+        return Resource(http, snapshot, StatusCodes.Status202Accepted);
     }
 
-    private static IResult Resource(JobSnapshot snapshot, int status) =>
-        Results.Json(VideoResource.Of(snapshot), PipelineJson.Default.VideoResource, statusCode: status);
+    private static IResult Resource(HttpContext http, JobSnapshot snapshot, int status) =>
+        Results.Json(VideoResource.Of(snapshot, BaseUrl.Of(http.Request)), PipelineJson.Default.VideoResource, statusCode: status);
 
     private static JobStatus? StatusOf(string word) => Enum.GetValues<JobStatus>().Cast<JobStatus?>().FirstOrDefault(s => JsonWord.Of(s!.Value) == word);
 }

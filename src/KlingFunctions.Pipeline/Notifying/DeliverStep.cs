@@ -1,6 +1,6 @@
 using System.Text;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;

@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Pipeline.Notifying;
 

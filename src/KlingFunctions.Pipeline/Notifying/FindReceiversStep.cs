@@ -1,8 +1,15 @@
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;
+
+/// <summary>Of what the receivers are to be told.</summary>
+/// <param name="JobId">The job.</param>
+/// <param name="Run">Which run of it.</param>
+/// <param name="OwnHost">The host of the request's own webhook; null if it has none.</param>
+/// <param name="Type">The event's type.</param>
+public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type);
 
 /// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
 public sealed partial class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Notifying;

@@ -1,6 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Http;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
@@ -14,7 +13,7 @@ public sealed record WebhookBody(string Type, DateTimeOffset Timestamp, VideoRes
     public static byte[] Of(Notification notification)
     {
         var snapshot = new JobSnapshot(notification.Job, notification.State, IsRunning: false, []);
-        var body = new WebhookBody(EventTypes.Of(notification.State.Status), notification.EndedAt, VideoResource.Of(snapshot));
+        var body = new WebhookBody(EventTypes.Of(notification.State.Status), notification.EndedAt, VideoResource.Of(snapshot, notification.Job.BaseUrl));
         return JsonSerializer.SerializeToUtf8Bytes(body, PipelineJson.Default.WebhookBody);
     }
 }

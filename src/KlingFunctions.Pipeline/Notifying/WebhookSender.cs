@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using KlingFunctions.Pipeline.Network;
-using KlingFunctions.Pipeline.Polling;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

@@ -22,9 +22,6 @@ public readonly record struct PollMoment(
 /// <param name="longest">No delay is above this, unless the provider asks for more.</param>
 public sealed class PollPlan(TimeSpan shortest, TimeSpan longest)
 {
-    /// <summary>A provider's <c>Retry-After</c> counts up to this. Beyond, a job's owner is better served by asking anyway.</summary>
-    public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
-
     private const double PartOfAge = 0.08;
     private const double Spread = 0.10;
 
@@ -50,7 +47,7 @@ public sealed class PollPlan(TimeSpan shortest, TimeSpan longest)
         delay = low + (place * (high - low));
 
         if (now.RetryAfter is { } asked)
-            delay = Math.Max(delay, Math.Min(asked.TotalSeconds, LongestRetryAfter.TotalSeconds) * (1 + (place * Spread)));
+            delay = Math.Max(delay, Math.Min(asked.TotalSeconds, ProviderFault.LongestRetryAfter.TotalSeconds) * (1 + (place * Spread)));
         return TimeSpan.FromSeconds(delay);
     }
 

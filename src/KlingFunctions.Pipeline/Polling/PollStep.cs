@@ -1,7 +1,6 @@
-using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Polling;

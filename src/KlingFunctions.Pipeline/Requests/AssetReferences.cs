@@ -1,4 +1,6 @@
 using System.Text.Json;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests.Models;
 
 namespace KlingFunctions.Pipeline.Requests;
 

@@ -1,3 +1,5 @@
+using KlingFunctions.Pipeline.Errors;
+
 namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>Collects the faults and warnings of one body.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using Microsoft.Extensions.Logging;
 

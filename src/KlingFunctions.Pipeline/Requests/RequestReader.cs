@@ -1,6 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Requests.Json;
+using KlingFunctions.Pipeline.Requests.Models;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Requests;
@@ -13,6 +16,9 @@ namespace KlingFunctions.Pipeline.Requests;
 /// </remarks>
 public sealed class RequestReader(IOptions<NetworkOptions> options)
 {
+    /// <summary>The largest body that is read, in bytes.</summary>
+    public const int MaxBytes = 256 * 1024;
+
     /// <summary>The most characters of <c>webhook_url</c>.</summary>
     public const int MaxWebhookLength = 2_048;
 

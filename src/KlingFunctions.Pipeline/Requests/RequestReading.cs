@@ -1,3 +1,5 @@
+using KlingFunctions.Pipeline.Errors;
+
 namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>What reading a body came to.</summary>

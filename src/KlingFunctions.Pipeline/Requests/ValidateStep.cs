@@ -1,7 +1,12 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests.Models;
 
 namespace KlingFunctions.Pipeline.Requests;
+
+/// <summary>What the checks found.</summary>
+/// <param name="Faults">What is wrong; none: the request may be paid for.</param>
+public sealed record ImagesChecked(IReadOnlyList<Fault> Faults);
 
 /// <summary>Checks before paying all that only the network can tell: whether each image is there, is one, and is fit.</summary>
 public sealed class ValidateStep(IAssetLinks links, ImageCheck check)

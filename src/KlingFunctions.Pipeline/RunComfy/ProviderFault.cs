@@ -30,4 +30,8 @@ public enum FaultClass
 /// <param name="Message">One sentence fit for people: the provider's own where it gave one, at most 300 characters, without markup, token
 /// or URL queries.</param>
 /// <param name="RetryAfter">How long the provider asks to wait, from 0 to 24 hours; null when it did not say.</param>
-public sealed record ProviderFault(FaultClass Class, int? HttpStatus, int? ProviderCode, string Message, TimeSpan? RetryAfter);
+public sealed record ProviderFault(FaultClass Class, int? HttpStatus, int? ProviderCode, string Message, TimeSpan? RetryAfter)
+{
+    /// <summary>A longer <c>Retry-After</c> is cut to this: beyond, it serves a job's owner better to ask anyway.</summary>
+    public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
+}

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.Network;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

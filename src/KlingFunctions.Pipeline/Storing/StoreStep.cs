@@ -1,8 +1,19 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Storing;
+
+/// <summary>What is to be stored.</summary>
+/// <param name="JobId">Whose.</param>
+/// <param name="RequestId">RunComfy's id: the step fetches the result itself, so that result links never enter the history.</param>
+public sealed record StoreInput(string JobId, string RequestId);
+
+/// <summary>What came of storing.</summary>
+/// <param name="Files">The stored files, the video first; null if it failed.</param>
+/// <param name="Error">Why it failed.</param>
+/// <param name="MayRetry">Whether trying again soon may help.</param>
+public sealed record StoreOutcome(IReadOnlyList<StoredFile>? Files, JobError? Error = null, bool MayRetry = false);
 
 /// <summary>
 /// Fetches the result and keeps every file that it names. Run again, it finds what is kept already; the result is fetched anew each time,

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using KlingFunctions.Pipeline.Network;
-using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Pipeline.Storing;

@@ -18,6 +18,7 @@ public sealed class WorkflowCatalog(JsonSerializerOptions json)
 {
     private readonly Dictionary<string, CataloguedWorkflow> _workflows = [];
     private readonly Dictionary<string, CataloguedStep> _steps = [];
+    private readonly Dictionary<string, Delegate> _code = [];
 
     /// <summary>How inputs, outputs and statuses are written down.</summary>
     public JsonSerializerOptions Json => json;
@@ -39,9 +40,15 @@ public sealed class WorkflowCatalog(JsonSerializerOptions json)
     /// <summary>Adds the code of a step.</summary>
     public WorkflowCatalog Add<TIn, TOut>(Step<TIn, TOut> step, Func<TIn, CancellationToken, Task<TOut>> run)
     {
-        _steps.Add(step.Name, new(step.Name, async (input, cancel) => Write(await run(Read<TIn>(input), cancel))));
+        _steps.Add(step.Name, new(step.Name, async (input, cancellationToken) => Write(await run(Read<TIn>(input), cancellationToken))));
+        _code.Add(step.Name, run);
         return this;
     }
+
+    /// <summary>Runs the code of a step, for an engine that reads and writes its inputs and outputs itself.</summary>
+    /// <exception cref="KeyNotFoundException">No code was added for this step.</exception>
+    public Task<TOut> RunAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input, CancellationToken cancellationToken) =>
+        ((Func<TIn, CancellationToken, Task<TOut>>)_code[step.Name])(input, cancellationToken);
 
     /// <summary>The workflow of this name.</summary>
     /// <exception cref="KeyNotFoundException">There is none: the journal was written by another version.</exception>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Durable;

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Grpc.Core;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.DurableTask.Client;

@@ -1,5 +1,6 @@
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;
 

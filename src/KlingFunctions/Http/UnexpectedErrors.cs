@@ -1,11 +1,14 @@
+using Azure;
+using Grpc.Core;
 using KlingFunctions.Pipeline.Http;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Http;
 
-/// <summary>Answers a call that broke as Local does: a problem, and nothing of the host's inside.</summary>
+/// <summary>Answers a call that broke as Local does: a problem, and nothing of the host's inside. Storage that is away is a 503.</summary>
 internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger) : IFunctionsWorkerMiddleware
 {
     /// <inheritdoc/>
@@ -18,9 +21,24 @@ internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger)
         catch (Exception e) when (context.GetHttpContext() is not null)
         {
             LogBroken(logger, e, context.FunctionDefinition.Name);
-            context.GetInvocationResult().Value = Problem.Unexpected(e);
+            context.GetInvocationResult().Value = AnswerTo(e, context.GetHttpContext()!);
         }
     }
+
+    private static IResult AnswerTo(Exception e, HttpContext http) => IsStorageAway(e)
+        ? Problem.Unavailable(
+            http, "storage_unavailable", "The app can't use its storage at present; its log says why. Nothing that was accepted is lost: try again.")
+        : Problem.Unexpected(e);
+
+    // The Durable extension keeps its storage's failures to itself: it answers them as Unknown or Internal.
+    private static bool IsStorageAway(Exception e) => e switch
+    {
+        RequestFailedException { Status: 0 or 408 or 429 or >= 500 } => true,
+        RpcException { StatusCode: StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Unknown or StatusCode.Internal } => true,
+        TimeoutException => true,
+        AggregateException several => several.InnerExceptions.All(IsStorageAway),
+        _ => false,
+    };
 
     [LoggerMessage(LogLevel.Error, "The call of {Function} broke.")]
     private static partial void LogBroken(ILogger logger, Exception e, string function);

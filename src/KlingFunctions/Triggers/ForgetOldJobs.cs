@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 

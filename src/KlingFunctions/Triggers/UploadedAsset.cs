@@ -1,13 +1,15 @@
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Triggers;
 
 /// <summary>Takes what lands in the uploads container. What an upload comes to is decided in <see cref="UploadIntake"/>.</summary>
-public sealed class UploadedAsset(UploadIntake intake, PublicAddress address)
+public sealed class UploadedAsset(UploadIntake intake, IOptions<PublicOptions> address)
 {
     /// <summary>
     /// By Event Grid, which delivers at least once and in any order. What throws here is delivered again by the host, and in the end lies
@@ -17,7 +19,7 @@ public sealed class UploadedAsset(UploadIntake intake, PublicAddress address)
     public Task RunAsync(
         [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.EventGrid)] BlobClient blob,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancel) => intake.TakeAsync(blob.Name, address.Value, cancel);
+        CancellationToken cancel) => intake.TakeAsync(blob.Name, address.Value.Url ?? "http://localhost:7071", cancel);
 
 #if DEBUG
     /// <summary>

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Contracts.Stores;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Contracts.Stores;
 

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Tests.Journal;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;

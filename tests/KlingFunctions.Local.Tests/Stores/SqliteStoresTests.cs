@@ -2,7 +2,7 @@ using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Local.Tests.Stores;

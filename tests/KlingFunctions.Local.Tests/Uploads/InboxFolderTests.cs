@@ -1,6 +1,6 @@
 using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Local.Uploads;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Tests.Uploads;

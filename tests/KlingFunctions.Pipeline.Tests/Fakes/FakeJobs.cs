@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 

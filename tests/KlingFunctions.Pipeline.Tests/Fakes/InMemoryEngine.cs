@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 

@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 

@@ -1,5 +1,5 @@
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
+using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Tests.Fakes;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
@@ -72,7 +72,7 @@ public class AnswerTests
     public async Task The_operation_of_a_job_that_failed_without_an_error_says_that_it_failed()
     {
         await using var app = await TestApp.StartAsync();
-        app.Jobs.Put(Jobs.Ended(Jobs.New(), JobStatus.Failed, error: null));
+        app.Jobs.Put(SampleJobs.Ended(SampleJobs.New(), JobStatus.Failed, error: null));
         using var answer = await app.Http.GetAsync(new Uri("/api/videos/vid_1/operation", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         Assert.Empty(await ApiDocument.FaultsAsync("Problem", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));

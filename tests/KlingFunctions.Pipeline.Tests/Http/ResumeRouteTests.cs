@@ -1,7 +1,8 @@
 using System.Net;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
@@ -57,7 +58,7 @@ public class ResumeRouteTests
     public async Task An_answer_that_came_too_late_for_its_job_takes_the_doubt_away_whatever_the_provider_says_of_it_now()
     {
         await using var app = await InDoubtAsync(StubHandler.Answering(404, """{"error_code":404001}"""));
-        await app.Ledger.RecordAsync("vid_1", "req-late", Jobs.CreatedAt, Ct);
+        await app.Ledger.RecordAsync("vid_1", "req-late", SampleJobs.CreatedAt, Ct);
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, null));
         Assert.Equal((Station.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
     }
@@ -66,9 +67,9 @@ public class ResumeRouteTests
     public async Task What_is_watched_on_has_a_new_deadline()
     {
         await using var app = await TestApp.StartAsync(settings: ("Pipeline:Deadline", "05:00:00"));
-        app.Jobs.Put(Jobs.Failed(ErrorCodes.ProviderTimeout, new("req-1")));
+        app.Jobs.Put(SampleJobs.Failed(ErrorCodes.ProviderTimeout, new("req-1")));
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, null));
-        Assert.Equal(Jobs.CreatedAt.AddHours(5), app.Jobs["vid_1"].State.Deadline);
+        Assert.Equal(SampleJobs.CreatedAt.AddHours(5), app.Jobs["vid_1"].State.Deadline);
     }
 
     [Fact]
@@ -77,7 +78,7 @@ public class ResumeRouteTests
         await using var app = await InDoubtAsync();
         app.Time.Advance(TimeSpan.FromDays(30));
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
-        app.Jobs.Put(Jobs.Failed(ErrorCodes.SubmissionInDoubt));
+        app.Jobs.Put(SampleJobs.Failed(ErrorCodes.SubmissionInDoubt));
         app.Time.Advance(TimeSpan.FromMinutes(3));
         Assert.Equal(HttpStatusCode.Conflict, await ResumeAsync(app, """{"resubmit":true}"""));
         Assert.False(app.Jobs["vid_1"].IsRunning);
@@ -98,8 +99,8 @@ public class ResumeRouteTests
     private static async Task<TestApp> InDoubtAsync(StubHandler? provider = null)
     {
         var app = await TestApp.StartAsync(provider);
-        app.Jobs.Put(Jobs.Failed(ErrorCodes.SubmissionInDoubt));
-        await app.Ledger.TryIntendAsync("vid_1", Jobs.CreatedAt, Ct);
+        app.Jobs.Put(SampleJobs.Failed(ErrorCodes.SubmissionInDoubt));
+        await app.Ledger.TryIntendAsync("vid_1", SampleJobs.CreatedAt, Ct);
         return app;
     }
 

@@ -1,12 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
@@ -20,7 +19,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
     private static readonly StoredFile File = new("video", "video", "video/mp4", Bytes.Length, new string('a', 64));
     private static readonly ProviderState Provider = new("req-1", "in_queue", 3);
 
-    private static readonly JobState Succeeded = Jobs.Ended(Jobs.New(), JobStatus.Succeeded, provider: Provider with { QueuePosition = null }).State with
+    private static readonly JobState Succeeded = SampleJobs.Ended(SampleJobs.New(), JobStatus.Succeeded, provider: Provider with { QueuePosition = null }).State with
     {
         Outputs = [File, File with { Name = "image", Kind = "image", ContentType = "image/png" }],
         Receivers = [new("webhook", "hooks.example.com", "ntf_1")],
@@ -29,7 +28,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
     private static readonly NotificationState[] Notifications =
     [
         new("ntf_1", "hooks.example.com", DeliveryState.Delivered, 1),
-        new("ntf_2", "hooks.example.com", DeliveryState.Pending, 2, Jobs.CreatedAt.AddHours(1), "The receiver answered HTTP 500."),
+        new("ntf_2", "hooks.example.com", DeliveryState.Pending, 2, SampleJobs.CreatedAt.AddHours(1), "The receiver answered HTTP 500."),
         new("ntf_3", "hooks.example.com", DeliveryState.DeadLetter, 10, Reason: "The receiver answered HTTP 500."),
         new("ntf_4", "hooks.example.com", DeliveryState.Gone, 1, Reason: "The subscription was deleted."),
     ];
@@ -113,7 +112,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Get(one + "/content", HttpStatusCode.PreconditionFailed, "for what is something else", app => GetAsync(app, WithFile(app), r => r.Headers.IfMatch.Add(Tag("other"))));
         yield return Get(one + "/content", HttpStatusCode.Redirect, "where it is kept elsewhere", app =>
         {
-            app.Videos.Put("vid_1", new(File, new("https://store.example.com/v.mp4?sig=abc"), null, Jobs.CreatedAt));
+            app.Videos.Put("vid_1", new(File, new("https://store.example.com/v.mp4?sig=abc"), null, SampleJobs.CreatedAt));
             return GetAsync(app, Put(app, Ended()) + "/content");
         });
         yield return Get(one + "/content", HttpStatusCode.Conflict, "for a job that runs", app => GetAsync(app, Running(app, JobStatus.InQueue) + "/content"));
@@ -125,7 +124,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Post(one + "/cancel", HttpStatusCode.Conflict, "for a job that is being stored", app => PostAsync(app, Running(app, JobStatus.Storing) + "/cancel"));
         yield return Post(one + "/cancel", HttpStatusCode.NotFound, "for none", app => PostAsync(app, "/api/videos/x/cancel"));
 
-        yield return Post(one + "/resume", HttpStatusCode.Accepted, "for a job that can go on", app => PostAsync(app, Put(app, Jobs.Failed(ErrorCodes.ProviderTimeout, Provider)) + "/resume"));
+        yield return Post(one + "/resume", HttpStatusCode.Accepted, "for a job that can go on", app => PostAsync(app, Put(app, SampleJobs.Failed(ErrorCodes.ProviderTimeout, Provider)) + "/resume"));
         yield return Post(one + "/resume", HttpStatusCode.BadRequest, "for broken JSON", app => PostAsync(app, Put(app, InDoubt()) + "/resume", "{"));
         yield return new(HttpMethod.Post, one + "/resume", HttpStatusCode.BadRequest, "for a request that the provider does not know",
             app => PostAsync(app, Put(app, InDoubt()) + "/resume", """{"request_id":"req-9"}"""))
@@ -196,29 +195,29 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
     }
 
     private static string Running(TestApp app, JobStatus status) => Put(app, new(
-        Jobs.New(webhookUrl: "https://hooks.example.com/kling?token=abc"),
+        SampleJobs.New(webhookUrl: "https://hooks.example.com/kling?token=abc"),
         new()
         {
             Status = status,
-            UpdatedAt = Jobs.CreatedAt,
+            UpdatedAt = SampleJobs.CreatedAt,
             Provider = status < JobStatus.InQueue ? null : Provider,
-            Warnings = [new("/elements/0", FaultCode.UnusedReference, "Unused."), new("", GenerateVideo.CancelRefused, "No.")],
+            Warnings = [new("/elements/0", FaultCode.UnusedReference, "Unused."), new("", FaultCode.CancelRefused, "No.")],
             Attention = new("", "provider_unavailable", "Away."),
         },
         IsRunning: true, []));
 
-    private static JobSnapshot Ended(string id = "vid_1") => new(Jobs.New(id), Succeeded, IsRunning: false, Notifications);
+    private static JobSnapshot Ended(string id = "vid_1") => new(SampleJobs.New(id), Succeeded, IsRunning: false, Notifications);
 
     private static JobSnapshot Failed() =>
-        Jobs.Ended(Jobs.New(), JobStatus.Failed, new(ErrorCodes.ProviderRejected, "No.", [new("/image_urls/0", FaultCode.ImageTooSmall, "Small.")]));
+        SampleJobs.Ended(SampleJobs.New(), JobStatus.Failed, new(ErrorCodes.ProviderRejected, "No.", [new("/image_urls/0", FaultCode.ImageTooSmall, "Small.")]));
 
-    private static JobSnapshot InDoubt() => Jobs.Failed(ErrorCodes.SubmissionInDoubt);
+    private static JobSnapshot InDoubt() => SampleJobs.Failed(ErrorCodes.SubmissionInDoubt);
 
-    private static JobSnapshot Cancelled() => Jobs.Ended(Jobs.New(), JobStatus.Cancelled);
+    private static JobSnapshot Cancelled() => SampleJobs.Ended(SampleJobs.New(), JobStatus.Cancelled);
 
     private static string WithFile(TestApp app)
     {
-        foreach (var file in Succeeded.Outputs) app.Videos.Put("vid_1", new(file, null, app.FileOf(Bytes), Jobs.CreatedAt));
+        foreach (var file in Succeeded.Outputs) app.Videos.Put("vid_1", new(file, null, app.FileOf(Bytes), SampleJobs.CreatedAt));
         return Put(app, Ended()) + "/content";
     }
 }

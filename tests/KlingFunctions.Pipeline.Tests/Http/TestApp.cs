@@ -1,11 +1,12 @@
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
-using KlingFunctions.Pipeline.Workflow;
+using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.TestHost;
@@ -45,7 +46,7 @@ internal sealed class TestApp : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(
             [new("RunComfy:ApiToken", Clients.Token), new("Network:AllowLoopback", "true"), .. settings.Select(s => KeyValuePair.Create(s.Key, s.Value))]);
         var (jobs, ledger, videos, uploads) = (new FakeJobs(), new InMemoryLedger(), new InMemoryVideoStore(), new NoUploads());
-        builder.Services.AddSingleton<TimeProvider>(new FakeTimeProvider(Fakes.Jobs.CreatedAt));
+        builder.Services.AddSingleton<TimeProvider>(new FakeTimeProvider(SampleJobs.CreatedAt));
         builder.Services.AddPipeline(builder.Configuration)
             .AddSingleton(Clients.On(provider ?? StubHandler.Answering(200, """{"status":"in_progress"}""")))
             .AddSingleton<IJobs>(jobs).AddSingleton<ISubmissionLedger>(ledger).AddSingleton<IVideoStore>(videos)

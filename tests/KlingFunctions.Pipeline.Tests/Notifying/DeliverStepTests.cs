@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
@@ -10,7 +11,7 @@ namespace KlingFunctions.Pipeline.Tests.Notifying;
 public sealed class DeliverStepTests : IDisposable
 {
     private readonly FakeJobs _jobs = new();
-    private readonly FakeTimeProvider _time = new(Jobs.CreatedAt.AddMinutes(4));
+    private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt.AddMinutes(4));
     private readonly InMemorySubscriptions _subscriptions = new();
     private readonly InMemoryDeadLetters _deadLetters = new();
     private readonly GuardedClient _client = new(Options.Create(new NetworkOptions { AllowLoopback = true }));

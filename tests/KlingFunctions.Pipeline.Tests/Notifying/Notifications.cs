@@ -1,6 +1,7 @@
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
-using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Notifying;
 
@@ -9,7 +10,7 @@ internal static class Notifications
     /// <summary>The news of a job that failed.</summary>
     public static Notification To(Receiver receiver, string? webhookUrl = null)
     {
-        var failed = Jobs.Failed(ErrorCodes.ProviderFailed);
-        return new("msg_vid_1_0", receiver, Jobs.New(webhookUrl: webhookUrl), failed.State with { Receivers = [receiver] }, Jobs.CreatedAt.AddMinutes(3));
+        var failed = SampleJobs.Failed(ErrorCodes.ProviderFailed);
+        return new("msg_vid_1_0", receiver, SampleJobs.New(webhookUrl: webhookUrl), failed.State with { Receivers = [receiver] }, SampleJobs.CreatedAt.AddMinutes(3));
     }
 }

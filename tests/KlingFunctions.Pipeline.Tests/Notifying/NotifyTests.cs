@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
 

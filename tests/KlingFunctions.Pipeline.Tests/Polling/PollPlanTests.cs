@@ -25,7 +25,7 @@ public class PollPlanTests
         {
             var (moment, job) = given;
             var delay = Plan.DelayAfter(moment, job);
-            var most = moment.RetryAfter > Max ? PollPlan.LongestRetryAfter * 1.1 : Max;
+            var most = moment.RetryAfter > Max ? ProviderFault.LongestRetryAfter * 1.1 : Max;
             return delay >= Min && delay <= most && Plan.DelayAfter(moment, job) == delay;
         }).QuickCheckThrowOnFailure();
 
@@ -33,7 +33,7 @@ public class PollPlanTests
     public void What_the_provider_asks_for_is_kept_to_up_to_ten_minutes() =>
         Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
             given.Item1.RetryAfter is not { } asked
-            || Plan.DelayAfter(given.Item1, given.Item2) >= (asked < PollPlan.LongestRetryAfter ? asked : PollPlan.LongestRetryAfter)).QuickCheckThrowOnFailure();
+            || Plan.DelayAfter(given.Item1, given.Item2) >= (asked < ProviderFault.LongestRetryAfter ? asked : ProviderFault.LongestRetryAfter)).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Age_place_in_the_queue_faults_and_the_providers_wish_never_shorten_a_delay() =>

@@ -2,12 +2,15 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Uploads;
 using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Storing;
+using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.Configuration;
@@ -141,7 +144,7 @@ internal sealed class Voyage : IAsyncDisposable
         var jobs = _services.GetRequiredService<IJobs>();
         for (var n = 0; n < Jobs; n++)
         {
-            var job = Fakes.Jobs.New(IdOf(n), _receiver.Url);
+            var job = SampleJobs.New(IdOf(n), _receiver.Url);
             var input = new JsonObject { ["prompt"] = job.Id, ["elements"] = new JsonArray(), ["image_urls"] = new JsonArray(), ["duration"] = "5", ["aspect_ratio"] = "16:9" };
             await jobs.StartAsync(job with { Request = job.Request with { Input = JsonSerializer.SerializeToElement(input) } }, cancel);
             await _engine.RunAsync(_clock.GetUtcNow().AddSeconds(_random.Next(60)));

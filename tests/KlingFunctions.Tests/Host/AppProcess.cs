@@ -195,6 +195,17 @@ internal sealed class AppProcess : IAsyncDisposable
         return count;
     }
 
+    /// <summary>Whether every message is being processed, or is a timer that is not due yet.</summary>
+    public async Task<bool> HasNoVisibleMessageAsync()
+    {
+        var queues = new QueueServiceClient(_account);
+        await foreach (var queue in queues.GetQueuesAsync())
+        {
+            if ((await queues.GetQueueClient(queue.Name).PeekMessagesAsync(1)).Value.Length > 0) return false;
+        }
+        return true;
+    }
+
     /// <summary>Delivers an event of Event Grid that a blob was created, and waits until the app has processed it.</summary>
     public async Task SendBlobEventAsync(string function, string container, string name)
     {

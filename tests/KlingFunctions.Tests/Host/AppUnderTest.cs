@@ -8,7 +8,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
 {
     // A step that was killed in the middle runs again after the visibility timeout of one minute; a submission that was, is settled after two more.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 
     public HttpClient Http => app.Http;
 
@@ -40,7 +40,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
             await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
             var counts = (await app.InvocationsAsync()).Where(i => i.Key is not ("Poll" or "GenerateVideo")).OrderBy(i => i.Key, StringComparer.Ordinal);
             var now = string.Join(' ', counts);
-            if (now == seen && counts.All(i => i.Value.Begun == i.Value.Ended)) continue;
+            if (now == seen && counts.All(i => i.Value.Begun == i.Value.Ended) && await app.HasNoVisibleMessageAsync()) continue;
             (seen, since) = (now, TimeProvider.System.GetTimestamp());
         }
     }

@@ -1,0 +1,389 @@
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Polling;
+using KlingFunctions.Pipeline.RunComfy;
+using KlingFunctions.Pipeline.Storing;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Uploads;
+using KlingFunctions.Pipeline.Workflow;
+
+namespace KlingFunctions.Pipeline;
+
+/// <summary>
+/// The workflow of a job, from its acceptance to its end, station by station. Deterministic: see <see cref="IWorkflowContext"/>.
+/// </summary>
+public sealed class GenerateVideo
+{
+    /// <summary>The orchestrator's name.</summary>
+    public const string Name = "GenerateVideo";
+
+    /// <summary>The event that asks it to cancel.</summary>
+    public const string CancelEvent = "cancel";
+
+    // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
+    private const int WaitsPerRun = 40;
+
+    private static readonly Fault DayIsFull = new(
+        "", "daily_cap_reached", "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: this one waits for a day with room (UTC), or for a higher cap.");
+
+    private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
+
+    // A broken result link often heals by itself: it is fetched anew each time.
+    private static readonly TimeSpan[] StoreAgainAfter =
+        [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30)];
+
+    private readonly IWorkflowContext _context;
+    private readonly VideoJob _job;
+    private JobState _state;
+    private Carried _carried;
+    private Task _cancelRequested;
+    private int _waits;
+
+    private enum Next
+    {
+        /// <summary>On to the next station.</summary>
+        GoOn,
+
+        /// <summary>The job has ended: the state says how.</summary>
+        End,
+
+        /// <summary>This run is over and another goes on from the state.</summary>
+        Anew,
+    }
+
+    private GenerateVideo(IWorkflowContext context, VideoJob job)
+    {
+        _context = context;
+        _job = job;
+        _carried = job.Carried;
+        _state = StatusLimit.Fit(JobState.Initial(job));
+        _cancelRequested = job.Carried.CancelWished ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent);
+    }
+
+    /// <summary>Runs the workflow.</summary>
+    public static Task<JobState> RunAsync(IWorkflowContext context, VideoJob job) => new GenerateVideo(context, job).RunAsync();
+
+    private async Task<JobState> RunAsync()
+    {
+        // A run that goes on from another starts with an empty status, and may have nothing new to say for long.
+        _context.ReportStatus(_state);
+        for (var station = _job.From; station <= Station.Store; station++)
+        {
+            Next next;
+            try
+            {
+                next = await VisitAsync(station);
+            }
+            catch (StepFailedException failure)
+            {
+                var code = station is Station.Store ? ErrorCodes.StorageFailed : ErrorCodes.InternalError;
+                next = Fail(code, $"{WhatFailed(failure)} Resume the job when the cause is gone.");
+            }
+            if (next is Next.Anew)
+            {
+                _context.ContinueAsNew(
+                    _job with { From = station, State = _state, Carried = _carried with { CancelWished = _cancelRequested.IsCompleted } });
+                return _state;
+            }
+            if (next is Next.End) break;
+        }
+        await TellAsync();
+        _context.ReportStatus(_state);
+        return _state;
+    }
+
+    private Task<Next> VisitAsync(Station station) => station switch
+    {
+        Station.Queue => WaitForATurnAsync(),
+        Station.Validate => ValidateAsync(),
+        Station.Submit => SubmitAsync(),
+        Station.Watch => WatchAsync(),
+        Station.Store => StoreAsync(),
+        _ => throw new ArgumentOutOfRangeException(nameof(station)),
+    };
+
+    private async Task<Next> WaitForATurnAsync()
+    {
+        MoveTo(JobStatus.Accepted);
+        if (_job.AwaitsDay && !_carried.HasDay)
+        {
+            if (await WaitForAsync(Steps.TakeDay, DayIsFull) is not Next.GoOn and var ended) return ended;
+            _carried = _carried with { HasDay = true };
+        }
+        return _job.Capped ? await WaitForAsync(Steps.Enter, null) : Next.GoOn;
+    }
+
+    private async Task<Next> WaitForAsync(Step<string, Turn> place, Fault? whatItWaitsFor)
+    {
+        while (true)
+        {
+            var turn = await _context.CallAsync(place, _job.Id);
+            if (turn.Granted)
+            {
+                Change(s => s with { Attention = null });
+                return Next.GoOn;
+            }
+            Change(s => s with { Attention = whatItWaitsFor });
+            if (!_cancelRequested.IsCompleted) await SleepAsync(turn.Delay);
+            if (_cancelRequested.IsCompleted) return CancelUnpaid();
+            if (HistoryIsLong()) return Next.Anew;
+        }
+    }
+
+    private async Task<Next> ValidateAsync()
+    {
+        MoveTo(JobStatus.Validating);
+        var check = _context.CallAsync(Steps.Validate, _job.Request.Input);
+        if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
+        var faults = (await check).Faults;
+        if (faults.Count > 0)
+        {
+            var more = faults.Count > 1 ? $" {faults.Count - 1} more: see the details." : "";
+            return Fail(new JobError(faults[0].Code, $"{faults[0].Message}{more}", faults));
+        }
+        return Next.GoOn;
+    }
+
+    private async Task<Next> SubmitAsync()
+    {
+        MoveTo(JobStatus.Submitting);
+        while (true)
+        {
+            var cancelWished = _cancelRequested.IsCompleted;
+            if (cancelWished && !_carried.Unsettled) return CancelUnpaid();
+            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished));
+            switch (outcome.Result)
+            {
+                case SubmitResult.Accepted:
+                    Change(s => s with
+                    {
+                        Status = JobStatus.InQueue,
+                        Provider = new(outcome.RequestId!),
+                        SubmittedAt = outcome.SubmittedAt,
+                        Deadline = outcome.Until,
+                        Attention = null,
+                    });
+                    return Next.GoOn;
+                case SubmitResult.Failed:
+                    return Fail(outcome.Error!);
+                case SubmitResult.NotYet or SubmitResult.Unsettled:
+                    _carried = _carried with
+                    {
+                        SubmitUntil = _carried.SubmitUntil ?? outcome.Until,
+                        Unsettled = outcome.Result is SubmitResult.Unsettled,
+                    };
+                    if (_cancelRequested.IsCompleted && !_carried.Unsettled) return CancelUnpaid();
+                    if (_context.Now >= _carried.SubmitUntil)
+                    {
+                        return _carried.Unsettled
+                            ? Fail(ErrorCodes.SubmissionInDoubt, $"What came of the submission was not known at the deadline. {outcome.Error!.Message}")
+                            : Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
+                    }
+                    Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
+                    await SleepAsync(outcome.Delay!.Value);
+                    if (HistoryIsLong()) return Next.Anew;
+                    break;
+                default:
+                    throw new InvalidOperationException($"Submit ended in {outcome.Result}.");
+            }
+        }
+    }
+
+    private async Task<Next> WatchAsync()
+    {
+        while (true)
+        {
+            var requestId = _state.Provider!.RequestId;
+            PollOutcome poll;
+            try
+            {
+                poll = await _context.CallAsync(
+                    Steps.Poll, new PollInput(_job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _carried.Faults, _carried.Missing));
+            }
+            catch (StepFailedException failure)
+            {
+                poll = new(
+                    PollResult.Unknown, AfterABrokenPoll, Attention: new("", ErrorCodes.InternalError, WhatFailed(failure)), Missing: _carried.Missing);
+            }
+            _carried = _carried with { Faults = poll.Result is PollResult.Unknown ? _carried.Faults + 1 : 0, Missing = poll.Missing };
+            Take(poll);
+            switch (poll.Result)
+            {
+                case PollResult.Succeeded:
+                    return Next.GoOn;
+                case PollResult.Failed:
+                    return Fail(poll.Error!);
+                case PollResult.Cancelled:
+                    return EndCancelled();
+                default:
+                    break;
+            }
+
+            if (_cancelRequested.IsCompleted && await CancelAtProviderAsync(requestId)) return EndCancelled();
+            if (_context.Now >= _state.Deadline) return await GiveUpAsync(requestId);
+            var wait = _state.Deadline - _context.Now is { } left && left < poll.Delay ? left : poll.Delay;
+            await SleepAsync(wait);
+            if (HistoryIsLong()) return Next.Anew;
+        }
+    }
+
+    private async Task<Next> StoreAsync()
+    {
+        MoveTo(JobStatus.Storing);
+        var hasExpired = true;
+        for (var attempt = 0; ; attempt++)
+        {
+            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
+            if (outcome.Files is { } files)
+            {
+                Change(s => s with { Status = JobStatus.Succeeded, Outputs = files, Attention = null, Error = null });
+                return Next.End;
+            }
+            var error = outcome.Error!;
+            // To be unknown for once may be a passing trouble, and nobody could resume the job from there.
+            hasExpired &= error.Code is ErrorCodes.ProviderExpired;
+            if (!hasExpired && error.Code is ErrorCodes.ProviderExpired) error = error with { Code = ErrorCodes.VideoUnreachable };
+            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(error);
+            Change(s => s with { Attention = new("", error.Code, error.Message) });
+            await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
+        }
+    }
+
+    /// <summary>
+    /// Starts one notification for each receiver, and cleans up. How the job ended stands by now, whatever breaks here. The end is reported
+    /// after this, at once with its return.
+    /// </summary>
+    private async Task TellAsync()
+    {
+        if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
+        if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        var ownHost = _job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null;
+        var receivers = await AfterTheEndAsync(
+            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status))) ?? [];
+        Change(s => s with { Receivers = receivers });
+        foreach (var receiver in receivers)
+        {
+            var notification = new Notification(
+                $"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
+            await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
+        }
+    }
+
+    private async Task<TOut?> AfterTheEndAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
+    {
+        try
+        {
+            return await _context.CallAsync(step, input);
+        }
+        catch (StepFailedException failure)
+        {
+            Warn(ErrorCodes.InternalError, $"The job has ended as it says, and this was left undone after it: {WhatFailed(failure)}");
+            return default;
+        }
+    }
+
+    private void Take(PollOutcome poll)
+    {
+        Change(s => s with
+        {
+            Status = poll.Result switch
+            {
+                PollResult.Queued => JobStatus.InQueue,
+                PollResult.Running => JobStatus.InProgress,
+                _ => s.Status,
+            },
+            Provider = poll.Result is PollResult.Unknown ? s.Provider : s.Provider! with { Status = poll.Word, QueuePosition = poll.QueuePosition },
+            Attention = poll.Attention,
+        });
+    }
+
+    private async Task<bool> CancelAtProviderAsync(string requestId)
+    {
+        switch (await AskToCancelAsync(requestId))
+        {
+            case CancelOutcome.Cancelled:
+                return true;
+            case CancelOutcome.Refused:
+                Warn(FaultCode.CancelRefused, "RunComfy cancels only while a request is queued: this one is being generated or done, so the job goes on.");
+                _cancelRequested = _context.WaitForEventAsync(CancelEvent);
+                return false;
+            case CancelOutcome.NotAsked:
+            default:
+                return false;
+        }
+    }
+
+    private async Task<Next> GiveUpAsync(string requestId)
+    {
+        if (_state.Status is JobStatus.InQueue && await AskToCancelAsync(requestId) is CancelOutcome.Cancelled)
+            return Fail(ErrorCodes.ProviderTimeout, "The request was still in RunComfy's queue at the deadline, and was cancelled there.");
+        return Fail(
+            ErrorCodes.ProviderTimeout,
+            "RunComfy had not finished at the deadline. The request is kept, and may be finished yet: resume the job to go on watching it.");
+    }
+
+    private async Task<CancelOutcome> AskToCancelAsync(string requestId)
+    {
+        try
+        {
+            return await _context.CallAsync(Steps.Cancel, requestId);
+        }
+        catch (StepFailedException)
+        {
+            return CancelOutcome.NotAsked;
+        }
+    }
+
+    /// <summary>Sleeps on a durable timer, or until a wish to cancel comes.</summary>
+    private async Task SleepAsync(TimeSpan delay)
+    {
+        _waits++;
+        using var stop = new CancellationTokenSource();
+        var timer = _context.WaitUntilAsync(_context.Now + delay, stop.Token);
+        // A wish that is known and can't be fulfilled yet must not turn the loop into a spin: then only the timer counts.
+        if (_cancelRequested.IsCompleted) await timer;
+        else if (await Task.WhenAny(timer, _cancelRequested) == _cancelRequested) stop.Cancel();
+    }
+
+    private bool HistoryIsLong() => _waits >= WaitsPerRun;
+
+    private Next CancelUnpaid()
+    {
+        Change(s => s with { Status = JobStatus.Cancelled, Attention = null });
+        return Next.End;
+    }
+
+    private Next EndCancelled()
+    {
+        Change(s => s with { Status = JobStatus.Cancelled, Provider = s.Provider! with { Status = "cancelled", QueuePosition = null }, Attention = null });
+        return Next.End;
+    }
+
+    private Next Fail(string code, string message) => Fail(new JobError(code, message));
+
+    private Next Fail(JobError error)
+    {
+        Change(s => s with { Status = JobStatus.Failed, Error = error, Attention = null });
+        return Next.End;
+    }
+
+    private void Warn(string code, string message)
+    {
+        var warning = new Fault("", code, message);
+        if (!_state.Warnings.Contains(warning)) Change(s => s with { Warnings = [.. s.Warnings, warning] });
+    }
+
+    private void MoveTo(JobStatus status) => Change(s => s with { Status = status });
+
+    // What a step threw may hold paths or addresses: it goes to the log, not to the job's owner.
+    private static string WhatFailed(StepFailedException failure) => $"The step '{failure.Step}' failed; the host's log says why.";
+
+    private void Change(Func<JobState, JobState> change)
+    {
+        var changed = change(_state);
+        if (changed == _state) return;
+        _state = StatusLimit.Fit(changed with { UpdatedAt = _context.Now });
+        if (!_state.HasEnded()) _context.ReportStatus(_state);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace KlingFunctions.Pipeline.Requests.Json;
+
+/// <summary>One text for all JSON texts that mean the same: properties in ordinal order, no white space, one way to escape.</summary>
+/// <remarks>Numbers stay as they were written: 1 and 1.0 are told apart, which errs on the side of refusing a reused key.</remarks>
+internal static class CanonicalJson
+{
+    /// <summary>SHA-256, in lower-case hex, over the canonical form of a request.</summary>
+    public static string Fingerprint(JsonElement input, string? webhookUrl, JsonElement? metadata)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartArray();
+            Write(writer, input);
+            writer.WriteStringValue(webhookUrl);
+            if (metadata is { } value) Write(writer, value);
+            else writer.WriteNullValue();
+            writer.WriteEndArray();
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
+    }
+
+    private static void Write(Utf8JsonWriter writer, JsonElement value)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                writer.WriteStartObject();
+                foreach (var property in value.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal))
+                {
+                    writer.WritePropertyName(property.Name);
+                    Write(writer, property.Value);
+                }
+                writer.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                writer.WriteStartArray();
+                foreach (var item in value.EnumerateArray()) Write(writer, item);
+                writer.WriteEndArray();
+                break;
+            case JsonValueKind.String:
+                writer.WriteStringValue(value.GetString());
+                break;
+            default:
+                value.WriteTo(writer);
+                break;
+        }
+    }
+}

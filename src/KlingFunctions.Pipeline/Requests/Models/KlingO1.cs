@@ -1,0 +1,328 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests.Json;
+
+namespace KlingFunctions.Pipeline.Requests.Models;
+
+/// <summary>
+/// All that is particular to Kling O1, reference image to video: the properties of its input, their limits and defaults, its
+/// images, and how a prompt refers to them. Everything else treats the input as opaque JSON.
+/// </summary>
+/// <remarks>
+/// The source of names, enumerations, counts and image limits is the schema on RunComfy's page
+/// (https://www.runcomfy.com/models/kling/kling-video-o1/image-to-video/reference/api). Where it leaves a unit open, the reading
+/// that refuses more is taken, since it is right under the other one too: a megabyte is 1,000,000 bytes, a character of the
+/// prompt is a UTF-16 code unit (an emoji counts as two or more).
+/// </remarks>
+public static partial class KlingO1
+{
+    /// <summary>The model's name in RunComfy's URLs.</summary>
+    public const string ModelId = "kling/kling-video-o1/image-to-video/reference";
+
+    /// <summary>
+    /// The most UTF-16 code units of a prompt. RunComfy states no limit; Kling's own API takes 2,500 characters
+    /// (https://docs.comfy.org, Kling Omni video).
+    /// </summary>
+    public const int MaxPromptLength = 2_500;
+
+    /// <summary>The most elements, the most images, and the most of both together.</summary>
+    public const int MaxReferences = 7;
+
+    /// <summary>The most reference images of one element, which needs at least one.</summary>
+    public const int MaxElementImages = 4;
+
+    /// <summary>What the schema demands of the images of an element.</summary>
+    public static readonly ImageLimits ElementImages = new(10_000_000, 300, 300, 0.40, 2.50);
+
+    /// <summary>What the page recommends for any image by URL ("images ≤ 50 MB"): the schema itself sets no limit to <c>image_urls</c>.</summary>
+    public static readonly ImageLimits ReferenceImages = new(50_000_000, 0, 0, 0, double.MaxValue);
+
+    internal static readonly string[] PropertyNames = [Prompt, Elements, ImageUrls, Duration, AspectRatio];
+
+    private const string Prompt = "prompt";
+    private const string Elements = "elements";
+    private const string ImageUrls = "image_urls";
+    private const string Duration = "duration";
+    private const string AspectRatio = "aspect_ratio";
+    private const string FrontalImageUrl = "frontal_image_url";
+    private const string ReferenceImageUrls = "reference_image_urls";
+
+    private static readonly string[] ElementPropertyNames = [FrontalImageUrl, ReferenceImageUrls];
+    private static readonly string[] Durations = ["5", "10"];
+    private static readonly string[] AspectRatios = ["16:9", "9:16", "1:1"];
+
+    /// <summary>The images that <paramref name="input"/> names, in its order: elements first, then <c>image_urls</c>.</summary>
+    public static IEnumerable<ImageReference> Images(JsonElement input) =>
+        from text in JsonStrings.In(input)
+        let limits = LimitsAt(text.Place)
+        where limits is not null
+        select new ImageReference(text.Place.Pointer, text.Value, limits);
+
+    /// <summary>
+    /// <paramref name="input"/> with every image that is a key of <paramref name="links"/> replaced by its value: how
+    /// <see cref="AssetUri"/>s become links that the provider can fetch.
+    /// </summary>
+    public static JsonElement WithImages(JsonElement input, IReadOnlyDictionary<string, string> links) =>
+        RewriteImages(input, url => links.GetValueOrDefault(url, url));
+
+    /// <summary>Any JSON value with each text that stands where the input has an image rewritten, whatever else is wrong with it.</summary>
+    internal static JsonElement RewriteImages(JsonElement body, Func<string, string> rewrite) =>
+        JsonStrings.Replace(body, (place, text) => LimitsAt(place) is null ? text : rewrite(text));
+
+    /// <summary>Reads the model's properties out of a body and normalises them; the answer is of use only if no fault was found.</summary>
+    /// <param name="body">The properties of the body.</param>
+    /// <param name="addressFault">Says what is wrong with the address of an image, if anything.</param>
+    /// <param name="findings">Takes faults and warnings.</param>
+    internal static JsonElement Read(Properties body, Func<string, string?> addressFault, Findings findings)
+    {
+        var images = new ImageReading(addressFault, findings);
+        var prompt = ReadPrompt(body, findings);
+        var elements = ReadList(body, Elements, MaxReferences, findings, (element, place) => ReadElement(element, place, images, findings));
+        var imageUrls = ReadList(body, ImageUrls, MaxReferences, findings, images.Read);
+        var duration = ReadDuration(body, findings);
+        var aspectRatio = ReadAspectRatio(body, findings);
+
+        if (elements is { Count: <= MaxReferences } && imageUrls is { Count: <= MaxReferences } && elements.Count + imageUrls.Count > MaxReferences)
+        {
+            findings.Fault("", FaultCode.TooMany,
+                $"There are {elements.Count} elements and {imageUrls.Count} image_urls: at most {MaxReferences} are taken together.");
+        }
+        if (elements is { Count: 0 } && imageUrls is { Count: 0 })
+            findings.Warn("", FaultCode.NoReferenceImages, "There are neither elements nor image_urls: the video will come from the prompt alone.");
+        if (prompt is not null)
+        {
+            Referable[] referables =
+            [
+                new("Element", "element", elements?.Count, body.PointerTo(Elements)),
+                new("Image", "image", imageUrls?.Count, body.PointerTo(ImageUrls)),
+            ];
+            CheckReferences(prompt, body.PointerTo(Prompt), referables, findings);
+        }
+        return JsonElement.Parse(new JsonObject
+        {
+            [Prompt] = prompt,
+            [Elements] = elements,
+            [ImageUrls] = imageUrls,
+            [Duration] = duration,
+            [AspectRatio] = aspectRatio,
+        }.ToJsonString());
+    }
+
+    private static string? ReadPrompt(Properties body, Findings findings)
+    {
+        var place = body.PointerTo(Prompt);
+        if (body[Prompt] is not { } value)
+        {
+            findings.Fault(place, FaultCode.Required, "The prompt is missing: say what the video should show.");
+            return null;
+        }
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"The prompt must be a text, not {Wording.Kind(value)}.");
+            return null;
+        }
+        var prompt = value.GetString()!;
+        if (string.IsNullOrWhiteSpace(prompt)) findings.Fault(place, FaultCode.Empty, "The prompt is empty: say what the video should show.");
+        if (prompt.Length > MaxPromptLength)
+            findings.Fault(place, FaultCode.TooLong, $"The prompt has {prompt.Length:N0} characters: at most {MaxPromptLength:N0} are taken.");
+        return prompt;
+    }
+
+    private static JsonArray? ReadList(Properties of, string name, int most, Findings findings, Func<JsonElement, string, JsonNode?> read)
+    {
+        if (of[name] is not { } list) return [];
+        var place = of.PointerTo(name);
+        if (list.ValueKind != JsonValueKind.Array)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"{name} must be a list, not {Wording.Kind(list)}.");
+            return null;
+        }
+        if (list.GetArrayLength() > most)
+            findings.Fault(place, FaultCode.TooMany, $"There are {list.GetArrayLength()} {name}: at most {most} are taken.");
+        return [.. list.EnumerateArray().Select((item, i) => read(item, JsonPointer.Child(place, i)))];
+    }
+
+    private static JsonObject? ReadElement(JsonElement value, string place, ImageReading images, Findings findings)
+    {
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"An element must be an object with {ReferenceImageUrls}, not {Wording.Kind(value)}.");
+            return null;
+        }
+        var properties = Properties.Of(value, place, ElementPropertyNames, findings);
+        var element = new JsonObject();
+
+        // The schema's default is the empty text, so a form that sends every field sends that one.
+        if (properties[FrontalImageUrl] is { } frontal && !(frontal.ValueKind == JsonValueKind.String && frontal.ValueEquals("")))
+            element[FrontalImageUrl] = images.Read(frontal, properties.PointerTo(FrontalImageUrl));
+
+        var references = ReadList(properties, ReferenceImageUrls, MaxElementImages, findings, images.Read);
+        if (references is { Count: 0 })
+        {
+            var code = properties[ReferenceImageUrls] is null ? FaultCode.Required : FaultCode.TooFew;
+            findings.Fault(properties.PointerTo(ReferenceImageUrls), code, $"The element has no {ReferenceImageUrls}: give 1 to {MaxElementImages}.");
+        }
+        element[ReferenceImageUrls] = references;
+        return element;
+    }
+
+    private static string ReadDuration(Properties body, Findings findings)
+    {
+        if (body[Duration] is not { } value) return Durations[0];
+        if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+        {
+            findings.Fault(body.PointerTo(Duration), FaultCode.WrongType, $"The duration must be \"5\" or \"10\", not {Wording.Kind(value)}.");
+            return "";
+        }
+        var duration = value.ToString();
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds)) duration = seconds.ToString(CultureInfo.InvariantCulture);
+        if (!Durations.Contains(duration))
+        {
+            findings.Fault(body.PointerTo(Duration), FaultCode.NotAllowedValue,
+                $"The duration {Wording.Quote(duration)} is not offered: only \"5\" and \"10\" seconds are.");
+        }
+        return duration;
+    }
+
+    private static string ReadAspectRatio(Properties body, Findings findings)
+    {
+        if (body[AspectRatio] is not { } value) return AspectRatios[0];
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            findings.Fault(body.PointerTo(AspectRatio), FaultCode.WrongType, $"The aspect_ratio must be a text, not {Wording.Kind(value)}.");
+            return "";
+        }
+        var ratio = value.GetString()!;
+        if (!AspectRatios.Contains(ratio))
+        {
+            findings.Fault(body.PointerTo(AspectRatio), FaultCode.NotAllowedValue,
+                $"The aspect_ratio {Wording.Quote(ratio)} is not offered: only \"16:9\", \"9:16\" and \"1:1\" are.");
+        }
+        return ratio;
+    }
+
+    private static ImageLimits? LimitsAt(JsonPlace place) => place switch
+    {
+        { IsItem: true, Parent: { Name: ImageUrls, Parent.IsRoot: true } } => ReferenceImages,
+        { Name: FrontalImageUrl, Parent: { } element } when IsElement(element) => ElementImages,
+        { IsItem: true, Parent: { Name: ReferenceImageUrls, Parent: { } element } } when IsElement(element) => ElementImages,
+        _ => null,
+    };
+
+    private static bool IsElement(JsonPlace place) => place is { IsItem: true, Parent: { Name: Elements, Parent.IsRoot: true } };
+
+    /// <summary>Reads addresses of images, and notices one that was there before.</summary>
+    private sealed class ImageReading(Func<string, string?> addressFault, Findings findings)
+    {
+        private readonly Dictionary<string, string> _places = new(StringComparer.Ordinal);
+
+        public JsonNode? Read(JsonElement value, string place)
+        {
+            if (value.ValueKind != JsonValueKind.String)
+            {
+                findings.Fault(place, FaultCode.WrongType, $"The address of an image must be a text, not {Wording.Kind(value)}.");
+                return null;
+            }
+            var url = value.GetString()!;
+            if (string.IsNullOrWhiteSpace(url))
+                findings.Fault(place, FaultCode.Empty, "The address of the image is empty: give an https URL, or leave the entry out.");
+            else if (addressFault(url) is { } fault)
+                findings.Fault(place, FaultCode.InvalidUrl, fault);
+            else if (!_places.TryAdd(url, place))
+                findings.Warn(place, FaultCode.RepeatedImage, $"The same image is given at {_places[url]} already.");
+            return url;
+        }
+    }
+
+    /// <summary>What a prompt can refer to: <c>@Element1</c>, <c>@Element2</c> … or <c>@Image1</c>, <c>@Image2</c> …</summary>
+    /// <param name="Word">The word as it has to be spelt.</param>
+    /// <param name="Noun">What a sentence calls one of them.</param>
+    /// <param name="Count">How many there are; <see langword="null"/> if that cannot be told.</param>
+    /// <param name="Pointer">Where the list of them is.</param>
+    private sealed record Referable(string Word, string Noun, int? Count, string Pointer)
+    {
+        private static readonly string[] ShortForms = ["el", "elem", "elems", "im", "img", "imgs"];
+
+        public bool Has(string number) =>
+            Count is null || (int.TryParse(number, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= Count);
+
+        public string Range => Count is > 1 ? $"@{Word}1 to @{Word}{Count}" : $"@{Word}1";
+
+        /// <summary>Whether somebody who wrote <paramref name="word"/> before a number meant this.</summary>
+        public bool IsMeantBy(string word, bool numberFollowsAtOnce)
+        {
+            var lower = word.ToLowerInvariant();
+            if (lower == Noun || lower == Noun + "s") return true;
+            return numberFollowsAtOnce
+                && ((ShortForms.Contains(lower) && lower[0] == Noun[0])
+                    || (Math.Abs(lower.Length - Noun.Length) <= 2 && NearestName.Distance(lower, Noun) <= Noun.Length / 3));
+        }
+    }
+
+    // Cased letters only, so that a reference may stand between Chinese or Japanese characters, which are written without spaces.
+    [GeneratedRegex(
+        @"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#-]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Reference { get; }
+
+    [GeneratedRegex(@"\G(?<=[A-Za-z0-9._%+-])@[A-Za-z0-9-]+\.[A-Za-z]", RegexOptions.CultureInvariant)]
+    private static partial Regex MailAddress { get; }
+
+    private static void CheckReferences(string prompt, string place, Referable[] referables, Findings findings)
+    {
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        var told = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Match match in Reference.Matches(prompt))
+        {
+            string Part(string name) => match.Groups[name].Value;
+            var (word, number, tail) = (Part("word"), AsciiDigits(Part("number")), Part("tail"));
+            var numberFollowsAtOnce = number.Length > 0 && Part("separator").Length == 0 && Part("gap").Length == 0;
+
+            // "@images_of_mine" is somebody's name, and "meet @ Image works" a place.
+            if (number.Length == 0 && (tail.Length > 0 || Part("gap").Length > 0)) continue;
+            if (MailAddress.IsMatch(prompt, match.Index)) continue;
+            if (referables.FirstOrDefault(r => r.IsMeantBy(word, numberFollowsAtOnce)) is not { } meant) continue;
+
+            var right = $"@{meant.Word}{number}";
+            if ((match.Value != right || number.Length == 0) && told.Add(match.Value))
+            {
+                var advice = number.Length == 0 ? meant.Range : Wording.Quote(right) + (tail.Length > 0 ? " and a space after it" : "");
+                findings.Fault(place, FaultCode.MisspeltReference,
+                    $"The prompt says {Wording.Quote(match.Value)}, which the model does not recognise: write {advice}.");
+            }
+            if (number.Length > 0 && used.Add(right) && !meant.Has(number))
+            {
+                var given = meant.Count switch
+                {
+                    0 => $"no {meant.Noun}s are given",
+                    1 => $"only {meant.Range} is given",
+                    _ => $"only {meant.Range} are given",
+                };
+                findings.Fault(place, FaultCode.DanglingReference,
+                    $"The prompt says {Wording.Quote(right)}, but {given}: add the {meant.Noun} or take the reference out.");
+            }
+        }
+        foreach (var referable in referables)
+        {
+            for (var i = 1; i <= referable.Count && i <= MaxReferences; i++)
+            {
+                if (!used.Contains($"@{referable.Word}{i}"))
+                {
+                    findings.Warn(JsonPointer.Child(referable.Pointer, i - 1), FaultCode.UnusedReference,
+                        $"The prompt never refers to this {referable.Noun}: write @{referable.Word}{i} where it should appear.");
+                }
+            }
+        }
+    }
+
+    /// <summary>The number as the model spells it: in 0 to 9, without zeros in front.</summary>
+    private static string AsciiDigits(string digits)
+    {
+        if (digits.Length == 0) return "";
+        var plain = string.Concat(digits.Select(c => (int)char.GetNumericValue(c))).TrimStart('0');
+        return plain.Length == 0 ? "0" : plain;
+    }
+}

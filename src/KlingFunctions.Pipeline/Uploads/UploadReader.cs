@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Json;
+using KlingFunctions.Pipeline.Requests.Models;
+
+namespace KlingFunctions.Pipeline.Uploads;
+
+/// <summary>Reads what lies among the uploads into requests whose images may be <see cref="AssetUri"/>s.</summary>
+public sealed partial class UploadReader(RequestReader reader)
+{
+    /// <summary>What a recipe says where the image goes.</summary>
+    public const string Placeholder = "$asset";
+
+    // Far more than a request may name. Beyond, paths are not written out: a short list of them would become hundreds of megabytes.
+    private const int MostImages = 100;
+
+    /// <summary>
+    /// Reads the request at <paramref name="path"/>. Each image that is not an absolute URL is a path relative to the folder of the
+    /// request, and becomes an <see cref="AssetUri"/>; one that leads out of the uploads is a fault.
+    /// </summary>
+    public RequestReading ReadRequest(string path, ReadOnlyMemory<byte> utf8Body)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return JsonBody.Parse(utf8Body.Span, out _) is { } body ? Read(body, path) : reader.Read(utf8Body);
+    }
+
+    /// <summary>
+    /// Puts the image at <paramref name="imagePath"/> into the recipe of its folder: in place of each text that is
+    /// <see cref="Placeholder"/> and nothing else. Other images of the recipe may be relative paths, as in a request.
+    /// </summary>
+    public RequestReading ReadImage(string imagePath, ReadOnlyMemory<byte> utf8Recipe)
+    {
+        ArgumentNullException.ThrowIfNull(imagePath);
+        if (JsonBody.Parse(utf8Recipe.Span, out _) is not { } recipe) return reader.Read(utf8Recipe);
+        var places = JsonStrings.In(recipe).Count(text => text.Value == Placeholder);
+        if (places == 0)
+        {
+            return Refused(FaultCode.Required,
+                $"The recipe has no place for the image: write \"{Placeholder}\" where its address goes, for example in image_urls.");
+        }
+        if (places > MostImages)
+            return Refused(FaultCode.TooMany, $"The recipe names the image {places:N0} times: write \"{Placeholder}\" only where its address goes.");
+        var asset = AssetUri.For(imagePath);
+        return Read(JsonStrings.Replace(recipe, (_, text) => text == Placeholder ? asset : text), imagePath);
+    }
+
+    private RequestReading Read(JsonElement body, string path)
+    {
+        if (KlingO1.Images(body).Count() > MostImages) return reader.Read(JsonMarshal.GetRawUtf8Value(body).ToArray(), allowAssets: true);
+        var folder = Upload.FolderOf(path);
+        var rewritten = KlingO1.RewriteImages(body, url => url.Length == 0 || Scheme.IsMatch(url) ? url : AssetUri.For(Resolve(folder, url)));
+        return reader.Read(JsonMarshal.GetRawUtf8Value(rewritten).ToArray(), allowAssets: true);
+    }
+
+    private static RequestReading Refused(string code, string message) => new(null, [new Fault("", code, message)], []);
+
+    // What is left of an attempt to climb out stays in the path, so that AssetUri finds it.
+    private static string Resolve(string folder, string relative)
+    {
+        if (relative.StartsWith('/')) return relative;
+        var segments = new List<string>(folder.Split('/', StringSplitOptions.RemoveEmptyEntries));
+        foreach (var segment in relative.Split('/'))
+        {
+            if (segment is "" or ".") continue;
+            if (segment == ".." && segments.Count > 0 && segments[^1] != "..") segments.RemoveAt(segments.Count - 1);
+            else segments.Add(segment);
+        }
+        return string.Join('/', segments);
+    }
+
+    [GeneratedRegex("^[A-Za-z][A-Za-z0-9+.-]*:", RegexOptions.CultureInvariant)]
+    private static partial Regex Scheme { get; }
+}

@@ -1,0 +1,124 @@
+using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Uploads;
+using KlingFunctions.Pipeline.Workflow;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Pipeline.Tests;
+
+public class OldJobsTests
+{
+    private static readonly NotificationState Pending = new("ntf_1", "hooks.example.com", DeliveryState.Pending, 3);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private readonly FakeJobs _jobs = new();
+    private readonly InMemoryLedger _ledger = new();
+    private readonly InMemoryQuota _quota = new();
+    private readonly Inbox _uploads = new();
+    private readonly PipelineOptions _options = new();
+    private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt);
+
+    [Fact]
+    public async Task A_job_is_forgotten_with_its_submissions_when_it_ended_long_enough_ago()
+    {
+        await PutAsync("vid_a");
+        await PutAsync("vid_b");
+        _time.Advance(_options.KeepFor);
+        Assert.Equal(0, await ForgetAsync());
+        _time.Advance(TimeSpan.FromMinutes(4));
+        Assert.Equal(2, await ForgetAsync());
+        Assert.Empty(_jobs.Ids);
+        Assert.Empty(_ledger.Entries);
+        Assert.Equal(0, await ForgetAsync());
+    }
+
+    [Fact]
+    public async Task Neither_a_running_job_nor_one_of_which_somebody_is_still_to_be_told_is_forgotten()
+    {
+        _jobs.Put(new(SampleJobs.New("vid_a"), JobState.Initial(SampleJobs.New("vid_a")), IsRunning: true, []));
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_b"), JobStatus.Succeeded) with { Notifications = [Pending] });
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(0, await ForgetAsync());
+        Assert.Equal(2, _jobs.Ids.Count());
+    }
+
+    [Theory]
+    [InlineData("v1", true, 0)]
+    [InlineData("v2", true, 1)]
+    [InlineData(null, true, 1)]
+    [InlineData("v1", false, 1)]
+    public async Task A_job_is_remembered_while_a_look_at_its_upload_would_start_it_anew(string? liesThere, bool looksAgain, int forgotten)
+    {
+        var job = SampleJobs.New(Upload.JobId("walk.json", "v1")) with { Upload = "walk.json" };
+        _jobs.Put(SampleJobs.Ended(job, JobStatus.Succeeded));
+        (_uploads.AreLookedAtAgain, _uploads.File) = (looksAgain, liesThere is null ? null : new("walk.json", liesThere, SampleJobs.CreatedAt));
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(forgotten, await ForgetAsync());
+    }
+
+    [Fact]
+    public async Task The_place_of_a_job_that_broke_is_free_once_it_is_forgotten()
+    {
+        var job = SampleJobs.New("vid_a") with { Capped = true };
+        Assert.True(await _quota.TryEnterAsync(job.Id, 1, Cancel));
+        _jobs.Put(JobSnapshot.Of(job, null, RunState.Broken, []));
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(1, await ForgetAsync());
+        Assert.True(await _quota.TryEnterAsync("vid_b", 1, Cancel));
+    }
+
+    [Fact]
+    public async Task Nothing_is_forgotten_where_jobs_are_kept_for_ever()
+    {
+        await PutAsync("vid_a");
+        _options.KeepFor = TimeSpan.Zero;
+        _time.Advance(TimeSpan.FromDays(4000));
+        Assert.Equal(0, await ForgetAsync());
+    }
+
+    [Fact]
+    public async Task Very_many_are_forgotten_in_several_goes_each_of_which_ends_before_a_function_has_to()
+    {
+        for (var n = 0; n < 60; n++) await PutAsync($"vid_{n}");
+        _time.Advance(TimeSpan.FromDays(400));
+        // Each look at the clock is a minute after the one before.
+        _time.AutoAdvanceAmount = TimeSpan.FromMinutes(1);
+        var begun = _time.Start;
+        var first = await ForgetAsync();
+        Assert.InRange(first, 1, 59);
+        Assert.InRange(_time.GetUtcNow() - begun - TimeSpan.FromDays(400), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(30));
+
+        for (var rest = 60 - first; rest > 0; rest -= await ForgetAsync())
+        {
+        }
+        Assert.Empty(_jobs.Ids);
+    }
+
+    private async Task PutAsync(string id)
+    {
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New(id), JobStatus.Succeeded));
+        foreach (var key in new[] { id, $"{id}~2", $"{id}.1" }) await _ledger.TryIntendAsync(key, _time.GetUtcNow(), Cancel);
+    }
+
+    private Task<int> ForgetAsync() =>
+        new OldJobs(_jobs, _ledger, _quota, _uploads, new(Options.Create(_options), _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+
+    /// <summary>A folder with one file at most.</summary>
+    private sealed class Inbox : IUploads
+    {
+        public bool AreLookedAtAgain { get; set; }
+
+        public UploadedFile? File { get; set; }
+
+        public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) => Task.FromResult(File?.Path == path ? File : null);
+
+        public Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) => throw new NotSupportedException();
+
+        public Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel) => throw new NotSupportedException();
+    }
+}

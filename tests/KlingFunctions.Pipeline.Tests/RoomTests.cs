@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+
+namespace KlingFunctions.Pipeline.Tests;
+
+/// <summary>The folders of the pipeline are layers: a room uses only rooms below it.</summary>
+public sealed partial class RoomTests
+{
+    // From bottom to top.
+    private static readonly string[] Rooms =
+        ["Telemetry", "Network", "Workflow", "Errors", "Requests", "RunComfy", "Submitting", "Polling", "Storing", "Jobs", "Notifying", "Uploads", "Http"];
+
+    // The settings and the JSON of all rooms. All else beside the rooms is the story, which knows them all.
+    private static readonly string[] UsedEverywhere = ["PipelineOptions", "PipelineJson"];
+
+    private static readonly string Source = Path.GetFullPath("../../src/KlingFunctions.Pipeline", Path.GetDirectoryName(Here())!);
+
+    public static TheoryData<string> AllRooms => [.. Directory.GetDirectories(Source).Select(d => Path.GetFileName(d)!).Where(d => d is not ("bin" or "obj"))];
+
+    [Theory, MemberData(nameof(AllRooms))]
+    public void Room_uses_only_rooms_below(string room)
+    {
+        var story = Directory.GetFiles(Source, "*.cs").Select(f => Path.GetFileNameWithoutExtension(f)!).Except(UsedEverywhere);
+        string[] above = [.. Rooms.Skip(Array.IndexOf(Rooms, room) + 1), "(?!)"];
+        var upward = new Regex($@"((\bPipeline\.|(?<![.\w]))({string.Join('|', above)})(;|\.[A-Z]))|\b({string.Join('|', story)})\b(?! =>)");
+        Assert.Contains(room, Rooms);
+        Assert.Empty(
+            from file in Directory.GetFiles(Path.Combine(Source, room), "*.cs", SearchOption.AllDirectories)
+            from line in File.ReadLines(file)
+            where !Comment.IsMatch(line) && upward.IsMatch(line)
+            select $"{Path.GetFileName(file)}: {line}");
+    }
+
+    private static string Here([CallerFilePath] string path = "") => path;
+
+    [GeneratedRegex(@"^\s*//")]
+    private static partial Regex Comment { get; }
+}

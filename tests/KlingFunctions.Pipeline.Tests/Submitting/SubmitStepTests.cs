@@ -1,0 +1,217 @@
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.RunComfy;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace KlingFunctions.Pipeline.Tests.Submitting;
+
+public class SubmitStepTests
+{
+    private const string Key = "vid_1";
+
+    private static readonly SubmitInput Input = new("vid_1", Key, SampleJobs.Request().Input);
+
+    private readonly InMemoryLedger _ledger = new();
+    private readonly FakeTimeProvider _time = new();
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_accepted_request_is_in_the_ledger_and_has_its_deadline()
+    {
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input, Ct);
+        Assert.Equal(new(SubmitResult.Accepted, "req-1", _time.GetUtcNow(), _time.GetUtcNow().AddHours(2)), outcome);
+        Assert.Equal("req-1", _ledger.Entries[Key].RequestId);
+        Assert.Single(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Run_again_with_an_id_there_it_answers_that_and_sends_nothing(bool onlyAsk)
+    {
+        await _ledger.RecordAsync(Key, "req-0", _time.GetUtcNow(), Ct);
+        _time.Advance(TimeSpan.FromMinutes(10));
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { OnlyAsk = onlyAsk }, Ct);
+        Assert.Equal((SubmitResult.Accepted, "req-0"), (outcome.Result, outcome.RequestId));
+        // The deadline counts from the submission, not from when it was looked up.
+        Assert.Equal(_time.GetUtcNow().AddHours(2) - TimeSpan.FromMinutes(10), outcome.Until);
+        Assert.Empty(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Run_again_with_only_an_intent_there_it_is_in_doubt_and_sends_nothing(bool onlyAsk)
+    {
+        await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { OnlyAsk = onlyAsk }, Ct);
+        Assert.Equal((SubmitResult.Failed, ErrorCodes.SubmissionInDoubt), (outcome.Result, outcome.Error!.Code));
+        Assert.Contains("request_id", outcome.Error.Message, StringComparison.Ordinal);
+        Assert.Contains("resubmit", outcome.Error.Message, StringComparison.Ordinal);
+        Assert.Empty(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData("fail", false)]
+    [InlineData("resubmit", false)]
+    [InlineData("fail", true)]
+    public async Task While_another_run_may_be_in_the_POST_it_waits_and_sends_nothing(string whenInDoubt, bool onlyAsk)
+    {
+        await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
+        _ledger.MayBeUnderWay = _ => true;
+        var provider = Accepting();
+        var outcome = await Step(provider, whenInDoubt).RunAsync(Input with { OnlyAsk = onlyAsk }, Ct);
+        Assert.Equal(SubmitResult.Unsettled, outcome.Result);
+        Assert.True(outcome.Delay > TimeSpan.Zero);
+        Assert.Empty(provider.Seen);
+    }
+
+    [Fact]
+    public async Task Only_asked_it_sends_nothing_whatever_the_ledger_says()
+    {
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { OnlyAsk = true }, Ct);
+        Assert.Equal(SubmitResult.NotYet, outcome.Result);
+        Assert.Empty(provider.Seen);
+        Assert.Empty(_ledger.Entries);
+    }
+
+    [Fact]
+    public async Task Only_asked_after_a_lost_answer_it_is_in_doubt_even_where_it_would_have_been_sent_again()
+    {
+        var provider = StubHandler.Answering(500, "{}");
+        await Step(provider, "resubmit").RunAsync(Input, Ct);
+        var outcome = await Step(provider, "resubmit").RunAsync(Input with { OnlyAsk = true }, Ct);
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+        Assert.Single(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed, ErrorCodes.ProviderAuth)]
+    [InlineData(400, """{"error_code":400002}""", SubmitResult.Failed, ErrorCodes.ProviderBalance)]
+    [InlineData(401, "{}", SubmitResult.Failed, ErrorCodes.ProviderAuth)]
+    [InlineData(402, "{}", SubmitResult.Failed, ErrorCodes.ProviderBalance)]
+    [InlineData(422, """{"detail":"no such duration"}""", SubmitResult.Failed, ErrorCodes.ProviderRejected)]
+    [InlineData(429, "{}", SubmitResult.NotYet, "provider_unavailable")]
+    public async Task What_the_provider_refused_was_not_paid_and_may_be_sent_again(int status, string body, SubmitResult result, string code)
+    {
+        var provider = StubHandler.Answering(status, body);
+        var outcome = await Step(provider).RunAsync(Input, Ct);
+        Assert.Equal((result, code), (outcome.Result, outcome.Error!.Code));
+        Assert.Empty(_ledger.Entries);
+
+        Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
+    }
+
+    [Fact]
+    public async Task A_limit_is_waited_out_for_as_long_as_the_provider_asks()
+    {
+        var provider = StubHandler.Answering(429, "{}", also: r => r.Headers.Add("Retry-After", "120"));
+        Assert.Equal(TimeSpan.FromMinutes(2), (await Step(provider).RunAsync(Input, Ct)).Delay);
+    }
+
+    [Theory]
+    [InlineData("0", 2)]
+    [InlineData("Sun, 01 Mar 2026 11:00:00 GMT", 2)]
+    [InlineData("Sun, 01 Mar 2026 13:00:30 GMT", 600)]
+    [InlineData("999999999", 600)]
+    public async Task A_provider_whose_clock_is_wrong_is_neither_asked_without_a_pause_nor_waited_for_the_whole_day(string retryAfter, int seconds)
+    {
+        _time.SetUtcNow(new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
+        var provider = StubHandler.Answering(429, "{}", also: r => r.Headers.Add("Retry-After", retryAfter));
+        Assert.Equal(TimeSpan.FromSeconds(seconds), (await Step(provider).RunAsync(Input, Ct)).Delay);
+    }
+
+    [Fact]
+    public async Task What_never_left_this_machine_may_be_sent_again()
+    {
+        var outcome = await Step(new Unreachable()).RunAsync(Input, Ct);
+        Assert.Equal(SubmitResult.NotYet, outcome.Result);
+        Assert.Empty(_ledger.Entries);
+        Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
+    }
+
+    [Theory]
+    [InlineData(500, "{}")]
+    [InlineData(502, "<html>Bad Gateway</html>")]
+    [InlineData(408, "{}")]
+    [InlineData(200, "{}")]
+    public async Task What_the_provider_may_have_accepted_is_in_doubt_and_never_sent_again_by_itself(int status, string body)
+    {
+        var provider = StubHandler.Answering(status, body);
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, (await Step(provider).RunAsync(Input, Ct)).Error!.Code);
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, (await Step(provider).RunAsync(Input, Ct)).Error!.Code);
+        Assert.Single(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed)]
+    [InlineData(422, "{}", SubmitResult.Failed)]
+    [InlineData(429, "{}", SubmitResult.Unsettled)]
+    public async Task With_one_submission_in_doubt_the_refusal_of_another_does_not_mean_that_nothing_was_paid(int status, string body, SubmitResult result)
+    {
+        await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
+        var outcome = await Step(StubHandler.Answering(status, body), "resubmit").RunAsync(Input, Ct);
+        Assert.Equal(result, outcome.Result);
+        if (result is SubmitResult.Failed) Assert.Equal(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+    }
+
+    [Fact]
+    public async Task With_resubmission_chosen_it_is_sent_three_times_at_most_and_then_a_person_decides()
+    {
+        var provider = StubHandler.Answering(500, "{}");
+        var outcomes = new List<SubmitOutcome>();
+        for (var i = 0; i < 5; i++) outcomes.Add(await Step(provider, "resubmit").RunAsync(Input, Ct));
+        Assert.Equal(3, provider.Seen.Count);
+        Assert.Equal([SubmitResult.Unsettled, SubmitResult.Unsettled, SubmitResult.Failed, SubmitResult.Failed, SubmitResult.Failed], outcomes.Select(o => o.Result));
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, outcomes[^1].Error!.Code);
+    }
+
+    [Fact]
+    public async Task With_resubmission_chosen_an_answer_that_came_late_after_all_is_taken()
+    {
+        await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
+        await _ledger.RecordAsync(Key, "req-late", _time.GetUtcNow(), Ct);
+        var provider = Accepting();
+        Assert.Equal("req-late", (await Step(provider, "resubmit").RunAsync(Input, Ct)).RequestId);
+        Assert.Empty(provider.Seen);
+    }
+
+    [Fact]
+    public async Task What_was_paid_for_goes_on_though_the_ledger_can_not_be_written()
+    {
+        _ledger.FailsToRecord = true;
+        var outcome = await Step(Accepting()).RunAsync(Input, Ct);
+        Assert.Equal((SubmitResult.Accepted, "req-1"), (outcome.Result, outcome.RequestId));
+    }
+
+    [Fact]
+    public async Task A_stored_image_without_a_link_fails_before_anything_is_intended()
+    {
+        var stored = System.Text.Json.JsonElement.Parse("""{"prompt":"@Image1","elements":[],"image_urls":["asset:a/b.png"]}""");
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { Input = stored }, Ct);
+        Assert.Equal("image_unreachable", outcome.Error!.Code);
+        Assert.Empty(_ledger.Entries);
+        Assert.Empty(provider.Seen);
+    }
+
+    private static StubHandler Accepting() => StubHandler.Answering(200, """{"request_id":"req-1"}""");
+
+    private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail") => new(
+        Clients.On(provider, _time), _ledger, new NoUploads(), Options.Create(new PipelineOptions()),
+        Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), _time, NullLogger<SubmitStep>.Instance);
+
+    private sealed class Unreachable : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new HttpRequestException(HttpRequestError.ConnectionError, "refused");
+    }
+}
