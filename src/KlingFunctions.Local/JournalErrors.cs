@@ -1,4 +1,5 @@
 using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using Microsoft.AspNetCore.Diagnostics;
 
@@ -15,7 +16,7 @@ internal sealed partial class JournalErrors(ILogger<JournalErrors> logger) : IEx
         LogUnavailable(logger, exception.Message);
         httpContext.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
         await Problem.Result(
-            StatusCodes.Status503ServiceUnavailable, "journal_unavailable",
+            StatusCodes.Status503ServiceUnavailable, ProblemCode.JournalUnavailable,
             "The host can't use its journal at present; its log says why. Nothing that was accepted is lost: try again.").ExecuteAsync(httpContext);
         return true;
     }

@@ -13,9 +13,6 @@ namespace KlingFunctions.Pipeline.Http;
 /// <param name="Id">The job's id, where there is one.</param>
 public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<Fault>? Errors = null, string? Id = null)
 {
-    /// <summary>The code of a call that a route does not take, as it is: of another method above all.</summary>
-    public const string NotHere = "not_here";
-
     /// <summary>An answer with this problem.</summary>
     public static IResult Result(int status, string code, string detail, IReadOnlyList<Fault>? errors = null, string? id = null) =>
         Results.Json(
@@ -24,7 +21,7 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
 
     /// <summary>The answer to a call that broke. What was thrown is for the log: the caller learns nothing of the host's inside.</summary>
     public static IResult Unexpected(Exception? thrown) => thrown is BadHttpRequestException bad
-        ? Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.")
+        ? Result(bad.StatusCode, ProblemCode.BadRequest, "The request could not be read as HTTP.")
         : Result(StatusCodes.Status500InternalServerError, ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.");
 
     /// <summary>400 with one entry for each fault.</summary>
@@ -36,11 +33,12 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
     }
 
     internal static IResult NotFound(string id) => Result(
-        StatusCodes.Status404NotFound, "not_found", $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
+        StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
 
     internal static string TitleOf(int status, string code) => status switch
     {
-        _ when code is "idempotency_key_reused" => "The key stands for another request",
+        _ when code is ProblemCode.IdempotencyKeyReused => "The key stands for another request",
+        _ when code is ProblemCode.UnsupportedEncoding => "The body is compressed",
         400 => "The request is not valid",
         401 => "A key is needed",
         403 => "Not allowed",

@@ -47,7 +47,7 @@ public sealed class VideoRoutes(
         var key = http.Request.Headers["Idempotency-Key"].ToString();
         if (key.Length > MaxKey || key.Any(c => c is < ' ' or > '~'))
         {
-            return Problem.Faults([new("", "invalid_header", $"The header Idempotency-Key must be at most {MaxKey} printable ASCII characters: a UUID is fine.")]);
+            return Problem.Faults([new("", FaultCode.InvalidHeader, $"The header Idempotency-Key must be at most {MaxKey} printable ASCII characters: a UUID is fine.")]);
         }
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
@@ -59,12 +59,12 @@ public sealed class VideoRoutes(
                 return Running(http, snapshot);
             case Intake.Taken:
                 return Problem.Result(
-                    StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused",
+                    StatusCodes.Status422UnprocessableEntity, ProblemCode.IdempotencyKeyReused,
                     "This Idempotency-Key was used for another request: use a new key for a new request, or send the same body again.", id: id);
             case Intake.DayIsFull { RetryAfter: var wait }:
                 http.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
                 return Problem.Result(
-                    StatusCodes.Status429TooManyRequests, "daily_cap_reached",
+                    StatusCodes.Status429TooManyRequests, ProblemCode.DailyCapReached,
                     "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: try again tomorrow (UTC), or raise the cap.");
             default:
                 throw new InvalidOperationException("An outcome of the intake is not handled.");
@@ -97,7 +97,7 @@ public sealed class VideoRoutes(
         {
             JobStatus.Succeeded => Resource(snapshot, StatusCodes.Status200OK),
             JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, id),
-            JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, "cancelled", "The job was cancelled.", id: id),
+            JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, ProblemCode.Cancelled, "The job was cancelled.", id: id),
             _ => Running(http, snapshot),
         };
     }
@@ -111,13 +111,13 @@ public sealed class VideoRoutes(
         if (query["status"].ToString() is { Length: > 0 } word && (status = StatusOf(word)) is null)
         {
             var known = string.Join(", ", Enum.GetValues<JobStatus>().Select(JsonWord.Of));
-            faults.Add(new("/status", "not_allowed_value", $"There is no status '{word}': it is one of {known}."));
+            faults.Add(new("/status", FaultCode.NotAllowedValue, $"There is no status '{word}': it is one of {known}."));
         }
         var limit = DefaultPage;
         if (query["limit"].ToString() is { Length: > 0 } number
             && (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxPage))
         {
-            faults.Add(new("/limit", "not_allowed_value", $"The limit must be a whole number from 1 to {MaxPage}."));
+            faults.Add(new("/limit", FaultCode.NotAllowedValue, $"The limit must be a whole number from 1 to {MaxPage}."));
         }
         if (faults.Count > 0) return Problem.Faults(faults);
         try
@@ -128,7 +128,7 @@ public sealed class VideoRoutes(
         }
         catch (FormatException)
         {
-            return Problem.Faults([new("/cursor", "not_allowed_value", "This cursor is not one that a page gave: take 'next_cursor' as it is, or leave it out.")]);
+            return Problem.Faults([new("/cursor", FaultCode.NotAllowedValue, "This cursor is not one that a page gave: take 'next_cursor' as it is, or leave it out.")]);
         }
     }
 
@@ -139,7 +139,7 @@ public sealed class VideoRoutes(
         if (snapshot.State.Outputs.Count == 0)
         {
             return Problem.Result(
-                StatusCodes.Status409Conflict, "no_content",
+                StatusCodes.Status409Conflict, ProblemCode.VideoNotReady,
                 $"There is no video: the job is {JsonWord.Of(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
         }
         var name = http.Request.Query["output"].ToString() is { Length: > 0 } wanted ? wanted : snapshot.State.Outputs[0].Name;
@@ -149,7 +149,7 @@ public sealed class VideoRoutes(
         if (!mayBeStored || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
         {
             return Problem.Result(
-                StatusCodes.Status404NotFound, "not_found",
+                StatusCodes.Status404NotFound, ProblemCode.NotFound,
                 $"Video '{id}' has no stored file '{name}'. It has: {string.Join(", ", snapshot.State.Outputs.Select(o => o.Name))}.", id: id);
         }
         if (location.Link is { } link) return Results.Redirect(link.AbsoluteUri);
@@ -163,9 +163,9 @@ public sealed class VideoRoutes(
     {
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
         if (snapshot.State.Status is JobStatus.Storing)
-            return Problem.Result(StatusCodes.Status409Conflict, "not_cancellable", "The video is made and paid for, and is being stored: it can't be cancelled any more.", id: id);
+            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotCancellable, "The video is made and paid for, and is being stored: it can't be cancelled any more.", id: id);
         if (!await jobs.CancelAsync(id, http.RequestAborted))
-            return Problem.Result(StatusCodes.Status409Conflict, "not_cancellable", $"The job is {JsonWord.Of(snapshot.State.Status)}: there is nothing to cancel.", id: id);
+            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotCancellable, $"The job is {JsonWord.Of(snapshot.State.Status)}: there is nothing to cancel.", id: id);
         return Running(http, snapshot);
     }
 
@@ -181,7 +181,7 @@ public sealed class VideoRoutes(
         if (retention.IsOver(snapshot))
         {
             return Problem.Result(
-                StatusCodes.Status409Conflict, "not_resumable",
+                StatusCodes.Status409Conflict, ProblemCode.NotResumable,
                 "The job ended longer ago than Pipeline:KeepFor, and is about to be forgotten: send the request again, as a new job.", id: id);
         }
 
@@ -194,14 +194,14 @@ public sealed class VideoRoutes(
             wish = new(late);
         }
         var resumption = Resumption.Of(snapshot, wish, time.GetUtcNow() + options.Value.Deadline);
-        if (resumption.Job is not { } job) return Problem.Result(StatusCodes.Status409Conflict, "not_resumable", resumption.Refusal!, id: id);
+        if (resumption.Job is not { } job) return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotResumable, resumption.Refusal!, id: id);
         if (isTyped && await client.GetStatusAsync(wish.RequestId!, http.RequestAborted) is StatusAnswer.Faulted { Fault.Class: FaultClass.NotFound })
         {
             return Problem.Faults(
-                [new("/request_id", "not_found", $"RunComfy knows no request '{wish.RequestId}' of this account: copy the id from its Generations page.")]);
+                [new("/request_id", ProblemCode.NotFound, $"RunComfy knows no request '{wish.RequestId}' of this account: copy the id from its Generations page.")]);
         }
         if (!await jobs.ResumeAsync(job, http.RequestAborted))
-            return Problem.Result(StatusCodes.Status409Conflict, "not_resumable", "The job is running again already: there is nothing to resume.", id: id);
+            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotResumable, "The job is running again already: there is nothing to resume.", id: id);
         // Of several who resume at once only the one who got the job writes down what it watches. Were this lost, the job still knows.
         if (wish.RequestId is { } watched) await ledger.RecordAsync(job.SubmissionKey, watched, time.GetUtcNow(), http.RequestAborted);
         return Running(http, new(job, JobState.Initial(job), IsRunning: true, []));
@@ -221,7 +221,7 @@ public sealed class VideoRoutes(
         }
         if (started > 0) return Resource((await jobs.GetAsync(id, http.RequestAborted))!, StatusCodes.Status202Accepted);
         return Problem.Result(
-            StatusCodes.Status409Conflict, "nothing_to_redeliver",
+            StatusCodes.Status409Conflict, ProblemCode.NothingToRedeliver,
             snapshot.Notifications.Count > 0 ? "The notifications of this job are still being delivered."
             : snapshot.State.HasEnded() ? "This job has no receivers: it came without a webhook_url, and there was no subscription when it ended."
             : "The job has not ended yet: its receivers are told when it does.",

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.RunComfy;
 using Microsoft.Extensions.Logging;
@@ -62,7 +63,7 @@ public sealed partial class ResultKeeper
     public async Task<KeepOutcome> KeepAsync(string jobId, IReadOnlyList<OutputFile> files, CancellationToken ct)
     {
         if (!files.Any(file => file.Kind == OutputKind.Video))
-            return new KeepOutcome.NotKept("video_missing", "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
+            return new KeepOutcome.NotKept(ErrorCodes.VideoMissing, "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
         var kept = new List<StoredFile>(files.Count);
         try
         {
@@ -93,7 +94,7 @@ public sealed partial class ResultKeeper
             LogBroken(jobId, file.Name, url.Host, broken.Reason, transfer.Furthest);
             fruitless = transfer.Furthest - reached >= Transfer.LeastProgress ? 0 : fruitless + 1;
             if (fruitless == MostTriesWithoutProgress)
-                throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
+                throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
             var pause = FirstPause * Math.Pow(2, fruitless);
             if (broken.RetryAfter > pause)
                 pause = broken.RetryAfter.Value < LongestPause ? broken.RetryAfter.Value : LongestPause;
@@ -104,12 +105,12 @@ public sealed partial class ResultKeeper
     private Uri Check(OutputFile file)
     {
         if (UrlRule.Fault(file.Url, _allowLoopback) is { } fault)
-            throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
+            throw new KeepingFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
         var url = new Uri(file.Url);
         if (!MayFetch(url))
         {
             throw new KeepingFailedException(
-                "video_host_refused", $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
+                ErrorCodes.VideoHostRefused, $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
         }
 
         return url;

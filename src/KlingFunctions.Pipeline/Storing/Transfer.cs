@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.RunComfy;
 
@@ -61,7 +62,7 @@ internal sealed class Transfer(
         }
         catch (UrlRefusedException e)
         {
-            throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
+            throw new KeepingFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
@@ -148,7 +149,7 @@ internal sealed class Transfer(
             case >= HttpStatusCode.InternalServerError:
                 return new Break($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             default:
-                throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
+                throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
         }
 
         var headers = response.Content.Headers;
@@ -160,7 +161,7 @@ internal sealed class Transfer(
         var told = headers.ContentType?.MediaType ?? "application/octet-stream";
         var wanted = file.Kind == OutputKind.Video ? "video/" : "image/";
         if (!told.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && !told.EndsWith("/octet-stream", StringComparison.OrdinalIgnoreCase))
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
         return null;
     }
 
@@ -313,7 +314,7 @@ internal sealed class Transfer(
         if (_total is { } total && _length != total)
             return new Break($"ended after {_length} of {total} bytes");
         if (_length == 0)
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is empty.", mayRetry: true);
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is empty.", mayRetry: true);
         CheckFormat();
         return _boxes.EndTooEarly ? new Break($"ended after {_length} bytes, in the middle of what the file says that it holds") : null;
     }
@@ -323,7 +324,7 @@ internal sealed class Transfer(
         if (bytes > mostBytes)
         {
             throw new KeepingFailedException(
-                "video_too_large", $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
+                ErrorCodes.VideoTooLarge, $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
         }
     }
 
@@ -334,7 +335,7 @@ internal sealed class Transfer(
         _format ??= Recognised();
         if (_format?.Kind != file.Kind)
         {
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is not {(file.Kind == OutputKind.Video
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is not {(file.Kind == OutputKind.Video
                 ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
                 : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.", mayRetry: false);
         }
