@@ -5,9 +5,7 @@ using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Submitting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace KlingFunctions.Pipeline.Http;
@@ -25,15 +23,11 @@ public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings,
 
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, Retention retention, IVideoStore videos, ISubmissionLedger ledger,
-    RunComfyClient client, IOptions<PipelineOptions> options, TimeProvider time)
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, IVideoStore videos)
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
     internal const int MaxKey = 255;
-
-    // What a poller such as Logic Apps waits between two looks. A video takes minutes.
-    private const string LookAgainAfter = "5";
 
     // No workflow fails without saying why; a row that was changed by hand may.
     private static readonly JobError ErrorIsMissing = new(
@@ -56,7 +50,7 @@ public sealed class VideoRoutes(
         switch (await intake.HandInAsync(id, reading, BaseUrl.Of(http.Request), upload: null, http.RequestAborted))
         {
             case Intake.Accepted { Snapshot: var snapshot }:
-                return Running(http, snapshot);
+                return Answers.Running(http, snapshot);
             case Intake.Taken:
                 return Problem.Result(
                     StatusCodes.Status422UnprocessableEntity, ProblemCode.IdempotencyKeyReused,
@@ -87,7 +81,7 @@ public sealed class VideoRoutes(
 
     /// <summary><c>GET /api/videos/{id}</c>: the job as it stands.</summary>
     public async Task<IResult> GetAsync(HttpContext http, string id) =>
-        await jobs.GetAsync(id, http.RequestAborted) is { } snapshot ? Resource(snapshot, StatusCodes.Status200OK) : Problem.NotFound(id);
+        await jobs.GetAsync(id, http.RequestAborted) is { } snapshot ? Answers.Resource(snapshot, StatusCodes.Status200OK) : Problem.NotFound(id);
 
     /// <summary><c>GET /api/videos/{id}/operation</c>: the job for pollers that go by the HTTP status.</summary>
     public async Task<IResult> OperationAsync(HttpContext http, string id)
@@ -95,10 +89,10 @@ public sealed class VideoRoutes(
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
         return snapshot.State.Status switch
         {
-            JobStatus.Succeeded => Resource(snapshot, StatusCodes.Status200OK),
+            JobStatus.Succeeded => Answers.Resource(snapshot, StatusCodes.Status200OK),
             JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, id),
             JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, ProblemCode.Cancelled, "The job was cancelled.", id: id),
-            _ => Running(http, snapshot),
+            _ => Answers.Running(http, snapshot),
         };
     }
 
@@ -158,88 +152,8 @@ public sealed class VideoRoutes(
             entityTag: new EntityTagHeaderValue($"\"{location.File.Sha256}\""), enableRangeProcessing: true);
     }
 
-    /// <summary><c>POST /api/videos/{id}/cancel</c>: asks the job to cancel.</summary>
-    public async Task<IResult> CancelAsync(HttpContext http, string id)
-    {
-        if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
-        if (snapshot.State.Status is JobStatus.Storing)
-            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotCancellable, "The video is made and paid for, and is being stored: it can't be cancelled any more.", id: id);
-        if (!await jobs.CancelAsync(id, http.RequestAborted))
-            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotCancellable, $"The job is {JsonWord.Of(snapshot.State.Status)}: there is nothing to cancel.", id: id);
-        return Running(http, snapshot);
-    }
-
-    /// <summary><c>POST /api/videos/{id}/resume</c>: lets a failed job go on.</summary>
-    public async Task<IResult> ResumeAsync(HttpContext http, string id)
-    {
-        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: true, http.RequestAborted);
-        if (refusal is not null) return refusal;
-        var (wish, fault) = ResumeBody.Read(body);
-        if (fault is not null) return Problem.Faults([fault]);
-        if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
-
-        if (retention.IsOver(snapshot))
-        {
-            return Problem.Result(
-                StatusCodes.Status409Conflict, ProblemCode.NotResumable,
-                "The job ended longer ago than Pipeline:KeepFor, and is about to be forgotten: send the request again, as a new job.", id: id);
-        }
-
-        // A mistyped id would end the job for good: RunComfy is asked whether it knows it before it is believed.
-        var isTyped = wish.RequestId is not null;
-        // An answer that came too late for its job is in the ledger all the same: then there is no doubt.
-        if (!isTyped && !wish.Resubmit && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
-            && await ledger.FindAsync(snapshot.Job.SubmissionKey, http.RequestAborted) is { RequestId: { } late })
-        {
-            wish = new(late);
-        }
-        var resumption = Resumption.Of(snapshot, wish, time.GetUtcNow() + options.Value.Deadline);
-        if (resumption.Job is not { } job) return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotResumable, resumption.Refusal!, id: id);
-        if (isTyped && await client.GetStatusAsync(wish.RequestId!, http.RequestAborted) is StatusAnswer.Faulted { Fault.Class: FaultClass.NotFound })
-        {
-            return Problem.Faults(
-                [new("/request_id", ProblemCode.NotFound, $"RunComfy knows no request '{wish.RequestId}' of this account: copy the id from its Generations page.")]);
-        }
-        if (!await jobs.ResumeAsync(job, http.RequestAborted))
-            return Problem.Result(StatusCodes.Status409Conflict, ProblemCode.NotResumable, "The job is running again already: there is nothing to resume.", id: id);
-        // Of several who resume at once only the one who got the job writes down what it watches. Were this lost, the job still knows.
-        if (wish.RequestId is { } watched) await ledger.RecordAsync(job.SubmissionKey, watched, time.GetUtcNow(), http.RequestAborted);
-        return Running(http, new(job, JobState.Initial(job), IsRunning: true, []));
-    }
-
-    /// <summary><c>POST /api/videos/{id}/redeliver</c>: tells the receivers again.</summary>
-    public async Task<IResult> RedeliverAsync(HttpContext http, string id)
-    {
-        if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
-        var given = snapshot.Notifications.Where(n => n.State is DeliveryState.DeadLetter or DeliveryState.Gone).ToList();
-        // With none given up, the wish is to be told once more; receivers know it by its id.
-        if (given.Count == 0) given = [.. snapshot.Notifications.Where(n => n.State is DeliveryState.Delivered)];
-        var started = 0;
-        foreach (var notification in given)
-        {
-            if (await jobs.RedeliverAsync(notification.Id, http.RequestAborted)) started++;
-        }
-        if (started > 0) return Resource((await jobs.GetAsync(id, http.RequestAborted))!, StatusCodes.Status202Accepted);
-        return Problem.Result(
-            StatusCodes.Status409Conflict, ProblemCode.NothingToRedeliver,
-            snapshot.Notifications.Count > 0 ? "The notifications of this job are still being delivered."
-            : snapshot.State.HasEnded() ? "This job has no receivers: it came without a webhook_url, and there was no subscription when it ended."
-            : "The job has not ended yet: its receivers are told when it does.",
-            id: id);
-    }
-
     private static IResult Failed(JobError error, string id) =>
         Problem.Result(StatusCodes.Status422UnprocessableEntity, error.Code, error.Message, error.Details, id);
-
-    private static IResult Running(HttpContext http, JobSnapshot snapshot)
-    {
-        http.Response.Headers.Location = $"{snapshot.Job.BaseUrl}/api/videos/{snapshot.Job.Id}/operation";
-        http.Response.Headers.RetryAfter = LookAgainAfter;
-        return Resource(snapshot, StatusCodes.Status202Accepted);
-    }
-
-    private static IResult Resource(JobSnapshot snapshot, int status) =>
-        Results.Json(VideoResource.Of(snapshot), PipelineJson.Default.VideoResource, statusCode: status);
 
     private static JobStatus? StatusOf(string word) => Enum.GetValues<JobStatus>().Cast<JobStatus?>().FirstOrDefault(s => JsonWord.Of(s!.Value) == word);
 }
