@@ -20,7 +20,6 @@ public sealed partial class ResultKeeper
     private readonly IVideoStore _store;
     private readonly ResultHosts _hosts;
     private readonly long _mostBytes;
-    private readonly bool _serverSideCopy;
     private readonly bool _allowLoopback;
     private readonly TimeProvider _time;
     private readonly ILogger<ResultKeeper> _logger;
@@ -29,7 +28,7 @@ public sealed partial class ResultKeeper
     /// <param name="client">Fetches; keeps away from addresses that are not public.</param>
     /// <param name="store">Keeps.</param>
     /// <param name="runComfy">The hosts that results may come from.</param>
-    /// <param name="storage">The size that a file may have, and whether the store may fetch it by itself.</param>
+    /// <param name="storage">The size that a file may have.</param>
     /// <param name="network">Whether loopback hosts, and http to them, count as allowed.</param>
     /// <param name="time">Times silences and pauses.</param>
     /// <param name="logger">Told of what broke, without query strings.</param>
@@ -50,7 +49,6 @@ public sealed partial class ResultKeeper
         _store = store;
         _hosts = hosts;
         _mostBytes = storage.Value.MaxVideoBytes;
-        _serverSideCopy = storage.Value.ServerSideCopy;
         _allowLoopback = network.Value.AllowLoopback;
         _time = time;
         _logger = logger;
@@ -84,7 +82,7 @@ public sealed partial class ResultKeeper
             return there;
 
         var url = Check(file);
-        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _serverSideCopy, _time);
+        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _time);
         for (var fruitless = 0; ;)
         {
             var reached = transfer.Furthest;
