@@ -21,7 +21,7 @@ public static class AzureStorageServices
         services.AddSingleton<ISubscriptions, BlobSubscriptions>().AddSingleton<IDeadLetters, BlobDeadLetters>();
         services.AddSingleton<IVideoStore, BlobVideoStore>();
         services.AddSingleton<IAssetLinks>(s => LinksTo(Containers.Uploads, s)).AddSingleton<IUploads, BlobUploads>();
-        return services.AddSingleton<BlobJobIndex>();
+        return services.AddSingleton<BlobJobIndex>().AddSingleton<BlobResumeClaims>();
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Azure.Storage.Blobs;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage;
@@ -7,17 +8,19 @@ namespace KlingFunctions.AzureStorage;
 internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) : ISubmissionLedger
 {
     /// <summary>
-    /// So long after an intent someone may be in the paid POST: <see cref="IntendLimit"/> to write it, the 60 seconds of a call to RunComfy,
-    /// and half a minute by which the clocks of two hosts may differ.
+    /// How long after an intent another run may still be in the paid POST: the time to write the intent, the longest call to RunComfy, and
+    /// the difference between the clocks of two hosts.
     /// </summary>
-    public static readonly TimeSpan UnderWay = IntendLimit + TimeSpan.FromSeconds(90);
+    public static readonly TimeSpan UnderWay = IntendLimit + RunComfyClient.TimeLimit + ClockDifference;
 
     private const int MostTries = 10;
 
     private readonly BlobContainerClient _container = account.GetBlobContainerClient(Containers.Ledger);
 
-    /// <summary>Nobody may POST on the strength of an intent that took longer to write: others may take him for dead.</summary>
+    /// <summary>An intent that took longer to write gives no right to POST: other runs may consider its writer dead.</summary>
     private static TimeSpan IntendLimit => TimeSpan.FromSeconds(30);
+
+    private static TimeSpan ClockDifference => TimeSpan.FromSeconds(30);
 
     public async Task<Submission?> FindAsync(string key, CancellationToken cancel) => await Entry(key).ReadAsync(cancel) is { Value: var entry }
         ? new(key, entry.IntendedAt, entry.RequestId, entry.SubmittedAt, entry.RequestId is null && time.GetUtcNow() - entry.IntendedAt < UnderWay)

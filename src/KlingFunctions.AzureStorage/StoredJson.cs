@@ -9,6 +9,7 @@ namespace KlingFunctions.AzureStorage;
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(LedgerEntry))]
 [JsonSerializable(typeof(Places))]
+[JsonSerializable(typeof(ResumeClaim))]
 internal sealed partial class StoredJson : JsonSerializerContext;
 
 /// <summary>A submission as the ledger keeps it.</summary>

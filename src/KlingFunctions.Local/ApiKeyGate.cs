@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using Microsoft.Extensions.Options;
 
@@ -22,12 +23,12 @@ internal sealed class ApiKeyGate(RequestDelegate next, IOptions<LocalOptions> op
         {
             var given = http.Request.Headers["x-functions-key"].ToString();
             if (given.Length > 0 && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given)), _key)) return next(http);
-            return Problem.Result(401, "unauthorized", "This host has a key (Local:ApiKey): send it in the header 'x-functions-key'.").ExecuteAsync(http);
+            return Problem.Result(401, ProblemCode.Unauthorized, "This host has a key (Local:ApiKey): send it in the header 'x-functions-key'.").ExecuteAsync(http);
         }
         if (!IsLoopback(http.Request.Host.Host))
-            return Problem.Result(403, "forbidden_host", "Without Local:ApiKey this host answers only to loopback names, such as 127.0.0.1 or localhost.").ExecuteAsync(http);
+            return Problem.Result(403, ProblemCode.ForbiddenHost, "Without Local:ApiKey this host answers only to loopback names, such as 127.0.0.1 or localhost.").ExecuteAsync(http);
         if (http.Request.Headers["Sec-Fetch-Site"].ToString() is "cross-site")
-            return Problem.Result(403, "cross_site", "Without Local:ApiKey this host does not answer pages of other sites.").ExecuteAsync(http);
+            return Problem.Result(403, ProblemCode.CrossSite, "Without Local:ApiKey this host does not answer pages of other sites.").ExecuteAsync(http);
         return next(http);
     }
 

@@ -1,4 +1,5 @@
 using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using Microsoft.AspNetCore.Diagnostics;
 
@@ -12,7 +13,7 @@ internal sealed partial class JournalErrors(ILogger<JournalErrors> logger) : IEx
         if (exception is not JournalException) return false;
         LogUnavailable(logger, exception.Message);
         await Problem.Unavailable(
-            httpContext, "journal_unavailable",
+            httpContext, ProblemCode.JournalUnavailable,
             "The host can't use its journal at present; its log says why. Nothing that was accepted is lost: try again.").ExecuteAsync(httpContext);
         return true;
     }

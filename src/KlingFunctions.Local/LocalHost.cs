@@ -3,6 +3,7 @@ using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
@@ -39,14 +40,14 @@ internal static class LocalHost
             Problem.Unexpected(http.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(http)));
         // What routing refuses, another method above all, it refuses without a word.
         app.UseStatusCodePages(refused => Problem.Result(
-            refused.HttpContext.Response.StatusCode, Problem.NotHere,
+            refused.HttpContext.Response.StatusCode, ProblemCode.MethodNotAllowed,
             $"{refused.HttpContext.Request.Method} {refused.HttpContext.Request.Path} is not taken here. GET /api/openapi.json lists what there is.")
             .ExecuteAsync(refused.HttpContext));
         app.UseMiddleware<ApiKeyGate>();
         app.MapPipeline();
         app.MapGet($"{SignedAssetLinks.Route}/{{**path}}", (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
         app.MapFallback((HttpContext http) => Problem.Result(
-            404, "not_found", $"There is nothing at {http.Request.Method} {http.Request.Path}. GET /api/openapi.json lists what there is."));
+            404, ProblemCode.NotFound, $"There is nothing at {http.Request.Method} {http.Request.Path}. GET /api/openapi.json lists what there is."));
         return app;
     }
 

@@ -25,7 +25,7 @@ public sealed class GenerateVideo
     private const int WaitsPerRun = 40;
 
     private static readonly Fault DayIsFull = new(
-        "", "daily_cap_reached", "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: this one waits for a day with room (UTC), or for a higher cap.");
+        "", ProblemCode.DailyCapReached, "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: this one waits for a day with room (UTC), or for a higher cap.");
 
     private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
 

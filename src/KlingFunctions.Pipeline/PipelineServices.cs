@@ -36,7 +36,7 @@ public static class PipelineServices
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
-        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<OldJobs>();
+        services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<JobActions>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();
         services.AddSingleton<StoreStep>().AddSingleton<FindReceiversStep>().AddSingleton<DeliverStep>().AddSingleton<ReportUploadStep>();
         services.AddSingleton(Catalog);

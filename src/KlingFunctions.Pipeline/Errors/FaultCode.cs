@@ -68,4 +68,16 @@ public static class FaultCode
 
     /// <summary>Warning: RunComfy did not cancel the request, because it was no longer queued.</summary>
     public const string CancelRefused = "cancel_refused";
+
+    /// <summary>Warning: more files are stored than are listed.</summary>
+    public const string OutputsNotListed = "outputs_not_listed";
+
+    /// <summary>Warning: RunComfy can't be reached at present, and is asked again.</summary>
+    public const string ProviderUnavailable = "provider_unavailable";
+
+    /// <summary>Warning: RunComfy reports a status that this version does not know, and is asked again.</summary>
+    public const string ProviderStatusUnknown = "provider_status_unknown";
+
+    /// <summary>A header that can't be used.</summary>
+    public const string InvalidHeader = "invalid_header";
 }

@@ -15,9 +15,6 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
 {
     private const string RetryAfterSeconds = "10";
 
-    /// <summary>The code of a call that a route does not take, as it is: of another method above all.</summary>
-    public const string NotHere = "not_here";
-
     /// <summary>An answer with this problem.</summary>
     public static IResult Result(int status, string code, string detail, IReadOnlyList<Fault>? errors = null, string? id = null) =>
         Results.Json(
@@ -26,7 +23,7 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
 
     /// <summary>The answer to a call that broke. What was thrown is for the log: the caller learns nothing of the host's inside.</summary>
     public static IResult Unexpected(Exception? thrown) => thrown is BadHttpRequestException bad
-        ? Result(bad.StatusCode, "bad_request", "The request could not be read as HTTP.")
+        ? Result(bad.StatusCode, ProblemCode.BadRequest, "The request could not be read as HTTP.")
         : Result(StatusCodes.Status500InternalServerError, ErrorCodes.InternalError, "The host failed to answer; its log says why. Nothing that was accepted is lost.");
 
     /// <summary>503 with <c>Retry-After</c>: storage or the engine is away, and nothing was accepted.</summary>
@@ -45,11 +42,12 @@ public sealed record Problem(string Type, string Title, int Status, string Detai
     }
 
     internal static IResult NotFound(string id) => Result(
-        StatusCodes.Status404NotFound, "not_found", $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
+        StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no video '{id}' here. Check the id; GET /api/videos lists those that there are.");
 
     internal static string TitleOf(int status, string code) => status switch
     {
-        _ when code is "idempotency_key_reused" => "The key stands for another request",
+        _ when code is ProblemCode.IdempotencyKeyReused => "The key stands for another request",
+        _ when code is ProblemCode.UnsupportedEncoding => "The body is compressed",
         400 => "The request is not valid",
         401 => "A key is needed",
         403 => "Not allowed",

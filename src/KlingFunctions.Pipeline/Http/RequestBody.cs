@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Requests;
 using Microsoft.AspNetCore.Http;
 
@@ -27,17 +28,17 @@ internal static class RequestBody
         if (!request.HasJsonContentType())
         {
             return (default, Problem.Result(
-                StatusCodes.Status415UnsupportedMediaType, "not_json", "The body must be JSON: send the header 'Content-Type: application/json'."));
+                StatusCodes.Status415UnsupportedMediaType, ProblemCode.NotJson, "The body must be JSON: send the header 'Content-Type: application/json'."));
         }
-        // A packed body may be a thousand times what it seems.
+        // Compressed bodies are refused: they may be decompression bombs.
         if (request.Headers.ContentEncoding.ToString() is { Length: > 0 } packing && !packing.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             return (default, Problem.Result(
-                StatusCodes.Status415UnsupportedMediaType, "not_json", "The body is packed: send it as it is, without the header 'Content-Encoding'."));
+                StatusCodes.Status415UnsupportedMediaType, ProblemCode.UnsupportedEncoding, "The body is compressed: send it uncompressed, without the header 'Content-Encoding'."));
         }
         return (buffer.GetBuffer().AsMemory(0, (int)buffer.Length), null);
     }
 
     private static IResult TooLarge() => Problem.Result(
-        StatusCodes.Status413PayloadTooLarge, "body_too_large", $"The body is larger than {MaxBytes / 1024} KiB. Pass images as URLs, not inline.");
+        StatusCodes.Status413PayloadTooLarge, ProblemCode.BodyTooLarge, $"The body is larger than {MaxBytes / 1024} KiB. Pass images as URLs, not inline.");
 }

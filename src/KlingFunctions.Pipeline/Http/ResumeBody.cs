@@ -16,12 +16,12 @@ internal static class ResumeBody
         {
             var wish = JsonSerializer.Deserialize(body.Span, PipelineJson.Default.ResumeWish) ?? new();
             if (wish.RequestId is { } id && !ProviderReply.IsRequestId(id))
-                return (new(), new("/request_id", "not_allowed_value", "A request id of RunComfy has 1 to 128 letters, digits, '_' or '-': copy it from RunComfy's site."));
+                return (new(), new("/request_id", FaultCode.NotAllowedValue, "A request id of RunComfy has 1 to 128 letters, digits, '_' or '-': copy it from RunComfy's site."));
             return (wish, null);
         }
         catch (JsonException)
         {
-            return (new(), new("", "invalid_json", "The body must be empty, {\"request_id\": \"…\"} or {\"resubmit\": true}."));
+            return (new(), new("", FaultCode.InvalidJson, "The body must be empty, {\"request_id\": \"…\"} or {\"resubmit\": true}."));
         }
     }
 }

@@ -20,9 +20,9 @@ public static class RouteTable
         app.MapGet("/api/videos/{id}", (HttpContext http, string id, VideoRoutes routes) => routes.GetAsync(http, id));
         app.MapGet("/api/videos/{id}/operation", (HttpContext http, string id, VideoRoutes routes) => routes.OperationAsync(http, id));
         app.MapGet("/api/videos/{id}/content", (HttpContext http, string id, VideoRoutes routes) => routes.ContentAsync(http, id));
-        app.MapPost("/api/videos/{id}/cancel", (HttpContext http, string id, VideoRoutes routes) => routes.CancelAsync(http, id));
-        app.MapPost("/api/videos/{id}/resume", (HttpContext http, string id, VideoRoutes routes) => routes.ResumeAsync(http, id));
-        app.MapPost("/api/videos/{id}/redeliver", (HttpContext http, string id, VideoRoutes routes) => routes.RedeliverAsync(http, id));
+        app.MapPost("/api/videos/{id}/cancel", (HttpContext http, string id, JobActionRoutes routes) => routes.CancelAsync(http, id));
+        app.MapPost("/api/videos/{id}/resume", (HttpContext http, string id, JobActionRoutes routes) => routes.ResumeAsync(http, id));
+        app.MapPost("/api/videos/{id}/redeliver", (HttpContext http, string id, JobActionRoutes routes) => routes.RedeliverAsync(http, id));
         app.MapPost("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.AddAsync(http));
         app.MapDelete("/api/subscriptions/{id}", (HttpContext http, string id, SubscriptionRoutes routes) => routes.RemoveAsync(http, id));
         app.MapGet(Health, ServiceRoutes.Health);
@@ -31,5 +31,5 @@ public static class RouteTable
     }
 
     internal static IServiceCollection AddRoutes(this IServiceCollection services) =>
-        services.AddSingleton<VideoRoutes>().AddSingleton<SubscriptionRoutes>().AddSingleton<ServiceRoutes>();
+        services.AddSingleton<VideoRoutes>().AddSingleton<JobActionRoutes>().AddSingleton<SubscriptionRoutes>().AddSingleton<ServiceRoutes>();
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -36,7 +37,7 @@ public sealed partial class ServiceRoutes(IJobs jobs, TimeProvider time, ILogger
         var look = _last;
         if (look is null || time.GetElapsedTime(look.At) >= LookAgainAfter) _last = look = await LookAsync(http.RequestAborted);
         if (look.IsReady) return Results.Json(new Health("ready", Version), PipelineJson.Default.Health);
-        return Problem.Unavailable(http, "not_ready", "Jobs can't be accepted at present: what they are kept in can't be used; the log says why.");
+        return Problem.Unavailable(http, ProblemCode.NotReady, "Jobs can't be accepted at present: what they are kept in can't be used; the log says why.");
     }
 
     /// <summary><c>GET /api/openapi.json</c>: the OpenAPI 3.1 document, with this host as its server.</summary>

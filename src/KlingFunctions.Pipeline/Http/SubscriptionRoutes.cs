@@ -39,7 +39,7 @@ public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<Ne
         }
         catch (JsonException)
         {
-            return Problem.Faults([new("", "invalid_json", "The body must be {\"url\": \"https://…\", \"events\": [\"video.succeeded\"]}; 'events' may be left out.")]);
+            return Problem.Faults([new("", FaultCode.InvalidJson, "The body must be {\"url\": \"https://…\", \"events\": [\"video.succeeded\"]}; 'events' may be left out.")]);
         }
         var events = wish?.Events ?? [];
         var findings = new Findings();
@@ -68,10 +68,10 @@ public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<Ne
     }
 
     private static IResult TooMany() => Problem.Result(
-        StatusCodes.Status409Conflict, "too_many_subscriptions", $"There are {MaxSubscriptions} subscriptions: delete one that is no longer needed.");
+        StatusCodes.Status409Conflict, ProblemCode.TooManySubscriptions, $"There are {MaxSubscriptions} subscriptions: delete one that is no longer needed.");
 
     /// <summary><c>DELETE /api/subscriptions/{id}</c>: forgets one. What is on its way to it is not delivered any more.</summary>
     public async Task<IResult> RemoveAsync(HttpContext http, string id) => await subscriptions.RemoveAsync(id, http.RequestAborted)
         ? Results.NoContent()
-        : Problem.Result(StatusCodes.Status404NotFound, "not_found", $"There is no subscription '{id}': it may have been deleted already.");
+        : Problem.Result(StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no subscription '{id}': it may have been deleted already.");
 }

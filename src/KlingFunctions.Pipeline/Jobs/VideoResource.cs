@@ -10,9 +10,6 @@ namespace KlingFunctions.Pipeline.Jobs;
 /// <summary>A job as its owner sees it: the body of most answers, and the <c>data</c> of every webhook. It holds no secret.</summary>
 public sealed record VideoResource
 {
-    /// <summary>The code of the warning that more files are stored than are listed.</summary>
-    internal const string OutputsNotListed = "outputs_not_listed";
-
     /// <summary>The job's id.</summary>
     public required string Id { get; init; }
 
@@ -83,7 +80,7 @@ public sealed record VideoResource
     {
         if (state.Unlisted is not { } more) yield break;
         yield return new(
-            "/outputs", OutputsNotListed,
+            "/outputs", FaultCode.OutputsNotListed,
             $"{more.Count} more files are stored than are listed here, from {more.First} to {more.Last}: fetch them by name, as {self}/content?output={more.First}.");
     }
 

@@ -84,14 +84,14 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
         {
             FaultClass.Auth => (ErrorCodes.ProviderAuth, $"RunComfy refuses the API token. The video is paid for, so the job waits: set RunComfy:ApiToken to a valid token. {fault.Message}"),
             FaultClass.Balance => (ErrorCodes.ProviderBalance, $"RunComfy says that the account has too little balance. The video is paid for, so the job waits. {fault.Message}"),
-            _ => ("provider_unavailable", $"RunComfy could not be asked; it is asked again. {fault.Message}"),
+            _ => (FaultCode.ProviderUnavailable, $"RunComfy could not be asked; it is asked again. {fault.Message}"),
         };
         return new(
             PollResult.Unknown, Delay(input, null, null, input.Faults + 1, fault.RetryAfter), Attention: new Fault("", code, message), Missing: missing);
     }
 
     private PollOutcome Unknown(PollInput input, string word, string message) => new(
-        PollResult.Unknown, Delay(input, null, null), word, Attention: new Fault("", "provider_status_unknown", message));
+        PollResult.Unknown, Delay(input, null, null), word, Attention: new Fault("", FaultCode.ProviderStatusUnknown, message));
 
     private static PollOutcome Failed(string word, string message) => new(
         PollResult.Failed, TimeSpan.Zero, word, Error: new(ErrorCodes.ProviderFailed, $"RunComfy says that the generation failed: {message}"));

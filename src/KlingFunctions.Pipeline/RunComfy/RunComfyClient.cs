@@ -10,13 +10,14 @@ namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
 /// RunComfy's Model API (docs.runcomfy.com/model-apis/async-queue-endpoints): submit, status, result, cancel. Every outcome is a value,
-/// network failures and nonsense included; only the caller's own cancellation throws. Nothing is retried here. A call takes at most 60
-/// seconds.
+/// network failures and nonsense included; only the caller's own cancellation throws. Nothing is retried here.
 /// </summary>
 public sealed partial class RunComfyClient
 {
+    /// <summary>The longest that a call takes. The ledgers' patience with an intent is longer, by this constant.</summary>
+    public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
+
     private const int LongestBody = 256 * 1024;
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(60);
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
@@ -129,7 +130,7 @@ public sealed partial class RunComfyClient
     private async Task<(ProviderReply? Reply, string Trouble)> CallAsync(
         HttpRequestMessage request, string call, string requestId, CancellationToken ct)
     {
-        using var limit = new CancellationTokenSource(CallLimit, _time);
+        using var limit = new CancellationTokenSource(TimeLimit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         try
         {
@@ -148,7 +149,7 @@ public sealed partial class RunComfyClient
             LogNoAnswer(call, requestId, e);
             var trouble = (e as HttpRequestException)?.HttpRequestError switch
             {
-                _ when limit.IsCancellationRequested => "RunComfy did not answer within 60 seconds.",
+                _ when limit.IsCancellationRequested => $"RunComfy did not answer within {TimeLimit.TotalSeconds:0} seconds.",
                 HttpRequestError.NameResolutionError => "RunComfy's host name could not be resolved.",
                 HttpRequestError.ConnectionError => "RunComfy could not be connected to.",
                 HttpRequestError.SecureConnectionError => "A secure connection to RunComfy could not be made.",

@@ -42,16 +42,6 @@ public abstract class VideoSink : IAsyncDisposable
     /// <summary>Takes the bytes in order. Written to in large pieces, by one writer; not disposed by it.</summary>
     public abstract Stream Stream { get; }
 
-    /// <summary>Lets the store fetch the whole file by itself, in place of writing it.</summary>
-    /// <param name="source">Where it is; checked by the caller. Not for logs.</param>
-    /// <param name="contentType">What its server says it is.</param>
-    /// <param name="ct">Gives up.</param>
-    /// <returns>
-    /// What the store has now, to be read and checked before <see cref="CommitAsync"/> makes it visible; null if the store can't or will not
-    /// fetch this file, and it has to be written after all.
-    /// </returns>
-    public virtual Task<Stream?> TryCopyAsync(Uri source, string contentType, CancellationToken ct) => Task.FromResult<Stream?>(null);
-
     /// <summary>Makes what was written durable and visible, whole, under its name.</summary>
     /// <param name="file">What was written.</param>
     /// <param name="ct">Gives up.</param>

@@ -42,10 +42,6 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
         _ => null,
     };
 
-    /// <summary>Whether files of this media type are kept.</summary>
-    /// <param name="contentType">Such as <c>video/mp4</c>.</param>
-    public static bool IsKept(string? contentType) => Array.Exists(All, format => format.ContentType == contentType);
-
     /// <summary>The file extension for a media type, with the dot; <c>.bin</c> for one that is not kept.</summary>
     /// <param name="contentType">Such as <c>video/mp4</c>.</param>
     public static string ExtensionOf(string contentType) => Array.Find(All, format => format.ContentType == contentType)?.Extension ?? ".bin";

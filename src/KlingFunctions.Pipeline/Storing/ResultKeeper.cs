@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.RunComfy;
 using Microsoft.Extensions.Logging;
@@ -19,7 +20,6 @@ public sealed partial class ResultKeeper
     private readonly IVideoStore _store;
     private readonly ResultHosts _hosts;
     private readonly long _mostBytes;
-    private readonly bool _serverSideCopy;
     private readonly bool _allowLoopback;
     private readonly TimeProvider _time;
     private readonly ILogger<ResultKeeper> _logger;
@@ -28,7 +28,7 @@ public sealed partial class ResultKeeper
     /// <param name="client">Fetches; keeps away from addresses that are not public.</param>
     /// <param name="store">Keeps.</param>
     /// <param name="runComfy">The hosts that results may come from.</param>
-    /// <param name="storage">The size that a file may have, and whether the store may fetch it by itself.</param>
+    /// <param name="storage">The size that a file may have.</param>
     /// <param name="network">Whether loopback hosts, and http to them, count as allowed.</param>
     /// <param name="time">Times silences and pauses.</param>
     /// <param name="logger">Told of what broke, without query strings.</param>
@@ -49,7 +49,6 @@ public sealed partial class ResultKeeper
         _store = store;
         _hosts = hosts;
         _mostBytes = storage.Value.MaxVideoBytes;
-        _serverSideCopy = storage.Value.ServerSideCopy;
         _allowLoopback = network.Value.AllowLoopback;
         _time = time;
         _logger = logger;
@@ -62,7 +61,7 @@ public sealed partial class ResultKeeper
     public async Task<KeepOutcome> KeepAsync(string jobId, IReadOnlyList<OutputFile> files, CancellationToken ct)
     {
         if (!files.Any(file => file.Kind == OutputKind.Video))
-            return new KeepOutcome.NotKept("video_missing", "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
+            return new KeepOutcome.NotKept(ErrorCodes.VideoMissing, "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
         var kept = new List<StoredFile>(files.Count);
         try
         {
@@ -83,7 +82,7 @@ public sealed partial class ResultKeeper
             return there;
 
         var url = Check(file);
-        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _serverSideCopy, _time);
+        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _time);
         for (var fruitless = 0; ;)
         {
             var reached = transfer.Furthest;
@@ -93,7 +92,7 @@ public sealed partial class ResultKeeper
             LogBroken(jobId, file.Name, url.Host, broken.Reason, transfer.Furthest);
             fruitless = transfer.Furthest - reached >= Transfer.LeastProgress ? 0 : fruitless + 1;
             if (fruitless == MostTriesWithoutProgress)
-                throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
+                throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} {broken.Reason}.", mayRetry: true);
             var pause = FirstPause * Math.Pow(2, fruitless);
             if (broken.RetryAfter > pause)
                 pause = broken.RetryAfter.Value < LongestPause ? broken.RetryAfter.Value : LongestPause;
@@ -104,12 +103,12 @@ public sealed partial class ResultKeeper
     private Uri Check(OutputFile file)
     {
         if (UrlRule.Fault(file.Url, _allowLoopback) is { } fault)
-            throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
+            throw new KeepingFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {fault}", mayRetry: false);
         var url = new Uri(file.Url);
         if (!MayFetch(url))
         {
             throw new KeepingFailedException(
-                "video_host_refused", $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
+                ErrorCodes.VideoHostRefused, $"The {file.Name} lies on {url.Host}, which RunComfy:ResultHosts does not list.", mayRetry: false);
         }
 
         return url;

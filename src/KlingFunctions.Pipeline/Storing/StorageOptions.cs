@@ -15,12 +15,6 @@ public sealed class StorageOptions
     /// Blob Storage to keep videos in: a connection string, or the service's URI to use with an identity. Null for the host's own way.
     /// </summary>
     public string? Blobs { get; set; }
-
-    /// <summary>
-    /// Lets Blob Storage fetch results by itself, so that they come through this host once, when they are checked, and not twice. What it
-    /// does not fetch, for it refuses some hosts and Azurite fetches nothing, is streamed as without this. Off by default.
-    /// </summary>
-    public bool ServerSideCopy { get; set; }
 }
 
 /// <summary>Stops the start with one sentence for each wrong setting, naming its key.</summary>

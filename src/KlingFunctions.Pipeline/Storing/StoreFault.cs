@@ -1,3 +1,5 @@
+using KlingFunctions.Pipeline.Errors;
+
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
@@ -14,7 +16,7 @@ internal static class StoreFault
         catch (Exception e) when (!(e is OperationCanceledException && ct.IsCancellationRequested))
         {
             // Its own message may hold paths or addresses; it goes to the log with the cause, not to the job's owner.
-            throw new KeepingFailedException("storage_failed", "The result could not be written to the store.", mayRetry: true, e);
+            throw new KeepingFailedException(ErrorCodes.StorageFailed, "The result could not be written to the store.", mayRetry: true, e);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.RunComfy;
 
@@ -14,7 +15,7 @@ namespace KlingFunctions.Pipeline.Storing;
 /// </summary>
 internal sealed class Transfer(
     GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow,
-    bool serverSideCopy, TimeProvider time)
+    TimeProvider time)
     : IAsyncDisposable
 {
     /// <summary>Less than this is no progress, neither in a try nor in a minute: a server that trickles would otherwise hold a job for years.</summary>
@@ -32,7 +33,6 @@ internal sealed class Transfer(
     private long _length;
     private long? _total;
     private string? _validator;
-    private bool _mayCopy = serverSideCopy;
 
     /// <summary>A try that broke off, from which the next may go on.</summary>
     /// <param name="Reason">A sentence.</param>
@@ -61,7 +61,7 @@ internal sealed class Transfer(
         }
         catch (UrlRefusedException e)
         {
-            throw new KeepingFailedException("video_host_refused", $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
+            throw new KeepingFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
@@ -74,8 +74,6 @@ internal sealed class Transfer(
             if (await ReadHeadersAsync(response, ct) is { } broken)
                 return broken;
             silence.CancelAfter(Timeout.InfiniteTimeSpan);
-            if (await TryCopyAsync(response, ct))
-                return null;
             await using var source = await response.Content.ReadAsStreamAsync(ct);
             return await PumpAsync(source, silence, either.Token, ct);
         }
@@ -100,11 +98,6 @@ internal sealed class Transfer(
     private async Task StartOverAsync(CancellationToken ct)
     {
         (_total, _validator) = (null, null);
-        await OpenAsync(ct);
-    }
-
-    private async Task OpenAsync(CancellationToken ct)
-    {
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
@@ -148,7 +141,7 @@ internal sealed class Transfer(
             case >= HttpStatusCode.InternalServerError:
                 return new Break($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             default:
-                throw new KeepingFailedException("video_unreachable", $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
+                throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
         }
 
         var headers = response.Content.Headers;
@@ -160,54 +153,13 @@ internal sealed class Transfer(
         var told = headers.ContentType?.MediaType ?? "application/octet-stream";
         var wanted = file.Kind == OutputKind.Video ? "video/" : "image/";
         if (!told.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && !told.EndsWith("/octet-stream", StringComparison.OrdinalIgnoreCase))
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
         return null;
     }
 
     // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
     private static string? ValidatorOf(HttpResponseMessage response) =>
         response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("r");
-
-    /// <summary>
-    /// Lets the store fetch the file from where its headers came from, and reads what it has then: nobody vouches for what he has not seen.
-    /// </summary>
-    /// <returns>False if the file has to be streamed: the answer is unread as yet.</returns>
-    private async Task<bool> TryCopyAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var told = response.Content.Headers.ContentType?.MediaType;
-        if (!_mayCopy || _length > 0 || _total is null || !MediaFormat.IsKept(told))
-            return false;
-        _mayCopy = false;
-        var source = response.RequestMessage!.RequestUri!;
-        if (await StoreFault.WrapAsync(() => _sink!.TryCopyAsync(source, told!, ct), ct) is not { } copy)
-            return false;
-
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
-        try
-        {
-            await using (copy)
-            {
-                while (_length <= _total
-                    && await StoreFault.WrapAsync(() => copy.ReadAtLeastAsync(buffer, BufferLength, throwOnEndOfStream: false, ct).AsTask(), ct) is > 0 and var count)
-                {
-                    Count(buffer.AsSpan(0, count));
-                    _hash.AppendData(buffer, 0, count);
-                }
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        // One that is of another length or format than its headers said is no copy of what they were the headers of: the store may have been
-        // served something else. That tells nothing of the file itself.
-        _format = Recognised();
-        if (_length == _total && _format?.ContentType == told && !_boxes.EndTooEarly)
-            return true;
-        await OpenAsync(ct);
-        return false;
-    }
 
     private async Task<Break?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
     {
@@ -274,17 +226,12 @@ internal sealed class Transfer(
         }
     }
 
-    private void Count(ReadOnlySpan<byte> chunk)
+    private void Account(ReadOnlySpan<byte> chunk)
     {
         if (_length < _head.Length)
             chunk[..(int)Math.Min(chunk.Length, _head.Length - _length)].CopyTo(_head.AsSpan((int)_length));
         _boxes.Take(chunk);
         _length += chunk.Length;
-    }
-
-    private void Account(ReadOnlySpan<byte> chunk)
-    {
-        Count(chunk);
         Furthest = Math.Max(Furthest, _length);
         CheckSize(_length);
         if (_length >= _head.Length)
@@ -313,7 +260,7 @@ internal sealed class Transfer(
         if (_total is { } total && _length != total)
             return new Break($"ended after {_length} of {total} bytes");
         if (_length == 0)
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is empty.", mayRetry: true);
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is empty.", mayRetry: true);
         CheckFormat();
         return _boxes.EndTooEarly ? new Break($"ended after {_length} bytes, in the middle of what the file says that it holds") : null;
     }
@@ -323,18 +270,16 @@ internal sealed class Transfer(
         if (bytes > mostBytes)
         {
             throw new KeepingFailedException(
-                "video_too_large", $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
+                ErrorCodes.VideoTooLarge, $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
         }
     }
 
-    private MediaFormat? Recognised() => MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
-
     private void CheckFormat()
     {
-        _format ??= Recognised();
+        _format ??= MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
         if (_format?.Kind != file.Kind)
         {
-            throw new KeepingFailedException("video_invalid", $"The {file.Name} is not {(file.Kind == OutputKind.Video
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is not {(file.Kind == OutputKind.Video
                 ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
                 : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.", mayRetry: false);
         }

@@ -106,7 +106,7 @@ public sealed partial class SubmitStep(
     private SubmitOutcome UnderWay() => Later(SubmitResult.Unsettled, AskLedgerAgainAfter, "Another run of this step is submitting it.");
 
     private SubmitOutcome Later(SubmitResult result, TimeSpan delay, string message) => new(
-        result, Until: time.GetUtcNow() + pipeline.Value.Deadline, Delay: delay, Error: new("provider_unavailable", message));
+        result, Until: time.GetUtcNow() + pipeline.Value.Deadline, Delay: delay, Error: new(FaultCode.ProviderUnavailable, message));
 
     private static SubmitOutcome Failed(string code, string message) => new(SubmitResult.Failed, Error: new(code, message));
 

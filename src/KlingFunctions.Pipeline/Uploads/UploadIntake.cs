@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
 using Microsoft.Extensions.Logging;
@@ -90,7 +91,7 @@ public sealed partial class UploadIntake(
     }
 
     private static RequestReading? TooLong(byte[] json) => json.Length <= MaxJson ? null : new(
-        null, [new("", "body_too_large", $"The file is larger than {MaxJson / 1024} KiB. Name images by their paths or URLs, not inline.")], []);
+        null, [new("", ProblemCode.BodyTooLarge, $"The file is larger than {MaxJson / 1024} KiB. Name images by their paths or URLs, not inline.")], []);
 
     [LoggerMessage(LogLevel.Information, "The upload {Path} is job {JobId}.")]
     private static partial void LogTaken(ILogger logger, string path, string jobId);

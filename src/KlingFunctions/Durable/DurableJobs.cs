@@ -16,7 +16,7 @@ namespace KlingFunctions.Durable;
 /// Jobs as orchestrations: the instance id is the job's id. What Durable keeps can be found by id alone, so an index beside it tells
 /// which came when.
 /// </summary>
-internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, ILogger<DurableJobs> logger) : IJobs
+internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, BlobResumeClaims claims, ILogger<DurableJobs> logger) : IJobs
 {
     // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
     private const int MostLooked = 1000;
@@ -45,8 +45,19 @@ internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIn
         return isStarted;
     }
 
-    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) =>
-        Client.TryStartAsync(GenerateVideo.Name, job.Id, job, WhileRunning, cancel);
+    public async Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel)
+    {
+        if (!await claims.TryClaimAsync(job.Id, job.Run, cancel)) return false;
+        try
+        {
+            return await Client.TryStartAsync(GenerateVideo.Name, job.Id, job, WhileRunning, cancel);
+        }
+        catch
+        {
+            await claims.ReleaseAsync(job.Id, job.Run, CancellationToken.None);
+            throw;
+        }
+    }
 
     public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
         JobIntake.IsId(id) && await FindAsync(id, cancel) is { } found ? await SnapshotAsync(found, cancel) : null;

@@ -1,5 +1,6 @@
 using Azure;
 using Grpc.Core;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
@@ -27,7 +28,7 @@ internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger)
 
     private static IResult AnswerTo(Exception e, HttpContext http) => IsStorageAway(e)
         ? Problem.Unavailable(
-            http, "storage_unavailable", "The app can't use its storage at present; its log says why. Nothing that was accepted is lost: try again.")
+            http, ProblemCode.StorageUnavailable, "The app can't use its storage at present; its log says why. Nothing that was accepted is lost: try again.")
         : Problem.Unexpected(e);
 
     // The Durable extension keeps its storage's failures to itself: it answers them as Unknown or Internal.

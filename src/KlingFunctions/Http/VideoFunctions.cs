@@ -5,8 +5,8 @@ using Microsoft.DurableTask.Client;
 
 namespace KlingFunctions.Http;
 
-/// <summary>The routes below <c>/api/videos</c>: what is done is in <see cref="VideoRoutes"/>, which Local maps too.</summary>
-public sealed class VideoFunctions(VideoRoutes routes)
+/// <summary>The routes below <c>/api/videos</c>: <see cref="VideoRoutes"/> and <see cref="JobActionRoutes"/> answer them, on both hosts.</summary>
+public sealed class VideoFunctions(VideoRoutes routes, JobActionRoutes actions)
 {
     private const AuthorizationLevel Key = AuthorizationLevel.Function;
 
@@ -47,17 +47,17 @@ public sealed class VideoFunctions(VideoRoutes routes)
     [Function("CancelVideo")]
     public Task<IResult> CancelAsync(
         [HttpTrigger(Key, "post", Route = "videos/{id}/cancel")] HttpRequest request, string id, [DurableClient] DurableTaskClient client) =>
-        routes.CancelAsync(request.HttpContext, id);
+        actions.CancelAsync(request.HttpContext, id);
 
     /// <summary>Lets a failed job go on.</summary>
     [Function("ResumeVideo")]
     public Task<IResult> ResumeAsync(
         [HttpTrigger(Key, "post", Route = "videos/{id}/resume")] HttpRequest request, string id, [DurableClient] DurableTaskClient client) =>
-        routes.ResumeAsync(request.HttpContext, id);
+        actions.ResumeAsync(request.HttpContext, id);
 
     /// <summary>Tells the receivers again.</summary>
     [Function("RedeliverVideo")]
     public Task<IResult> RedeliverAsync(
         [HttpTrigger(Key, "post", Route = "videos/{id}/redeliver")] HttpRequest request, string id, [DurableClient] DurableTaskClient client) =>
-        routes.RedeliverAsync(request.HttpContext, id);
+        actions.RedeliverAsync(request.HttpContext, id);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Tests.Fakes;
 
@@ -77,6 +78,28 @@ public class AnswerTests
         Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         Assert.Empty(await ApiDocument.FaultsAsync("Problem", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
     }
+
+    [Fact]
+    public async Task Compressed_body_is_refused_as_unsupported_encoding()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var body = new StringContent("{}", System.Text.Encoding.UTF8, "application/json");
+        body.Headers.ContentEncoding.Add("gzip");
+        using var answer = await app.Http.PostAsync(new Uri("/api/videos", UriKind.Relative), body, TestContext.Current.CancellationToken);
+        Assert.Equal((System.Net.HttpStatusCode.UnsupportedMediaType, ProblemCode.UnsupportedEncoding), (answer.StatusCode, await CodeAsync(answer)));
+    }
+
+    [Fact]
+    public async Task Content_of_running_job_is_not_ready()
+    {
+        await using var app = await TestApp.StartAsync();
+        app.Jobs.Put(new(SampleJobs.New(), JobState.Initial(SampleJobs.New()), IsRunning: true, []));
+        using var answer = await app.Http.GetAsync(new Uri("/api/videos/vid_1/content", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal((System.Net.HttpStatusCode.Conflict, ProblemCode.VideoNotReady), (answer.StatusCode, await CodeAsync(answer)));
+    }
+
+    private static async Task<string> CodeAsync(HttpResponseMessage answer) =>
+        (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["code"]!;
 
     private static JsonObject Responses(Scenario scenario) => ApiDocument.Operations
         .Single(o => o.Method == scenario.Method.Method && o.Path == scenario.Route).Operation["responses"]!.AsObject();

@@ -158,8 +158,8 @@ public class DocumentTests
         Assert.Empty(faults.Except(Codes("FaultCode")).Except(Codes("WarningCode")));
         Assert.Empty(Codes("ErrorCode").Except(Codes("ProblemCode")));
         Assert.Contains(FaultCode.CancelRefused, Codes("WarningCode"));
-        Assert.Contains(VideoResource.OutputsNotListed, Codes("WarningCode"));
-        Assert.Contains(Problem.NotHere, Codes("ProblemCode"));
+        Assert.Contains(FaultCode.OutputsNotListed, Codes("WarningCode"));
+        Assert.Equal(Codes("ErrorCode").Concat(Constants(typeof(ProblemCode))).Order(StringComparer.Ordinal), Codes("ProblemCode").Order(StringComparer.Ordinal));
         Assert.Equal(EventTypes.All, Codes("EventType"));
         // What resuming does after each error is told, too.
         var told = (string)ApiDocument.Operations.Single(o => o.Path.EndsWith("/resume", StringComparison.Ordinal)).Operation["description"]!;

@@ -120,7 +120,7 @@ internal sealed class AppProcess : IAsyncDisposable
         if (victim is not Victim.Worker) _host?.Kill();
         if (victim is not Victim.Host) KillWorker();
         await Died;
-        // A worker whose host is gone ends by itself too, but not at once.
+        // A worker outlives its host: on Azure they share a machine that is replaced as a whole.
         KillWorker();
         _host?.Dispose();
         _host = null;
@@ -155,11 +155,15 @@ internal sealed class AppProcess : IAsyncDisposable
         host.ErrorDataReceived += (_, e) => Read(e.Data);
         host.BeginOutputReadLine();
         host.BeginErrorReadLine();
-        Died = host.WaitForExitAsync();
+        // Not WaitForExitAsync: that waits for the end of the output too, which a worker that is left keeps open.
+        var died = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Exited += (_, _) => died.TrySetResult();
+        host.EnableRaisingEvents = true;
+        Died = died.Task;
         if (Connect is not null && await Task.WhenAny(_workerConnects.Task, Died) == _workerConnects.Task) await Connect(await _workerConnects.Task);
         if (await Task.WhenAny(listens.Task, Died) == listens.Task) return;
-        await Died;
         KillWorker();
+        await host.WaitForExitAsync();
         lock (said) throw new AppRefusedException(host.ExitCode, said.ToString());
     }
 

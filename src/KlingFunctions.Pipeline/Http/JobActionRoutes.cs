@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using KlingFunctions.Pipeline.Jobs;
+using Microsoft.AspNetCore.Http;
+
+namespace KlingFunctions.Pipeline.Http;
+
+/// <summary>The routes that act on a job: cancel, resume and redeliver. <see cref="JobActions"/> decides.</summary>
+public sealed class JobActionRoutes(JobActions actions)
+{
+    /// <summary><c>POST /api/videos/{id}/cancel</c>: asks the job to cancel.</summary>
+    public async Task<IResult> CancelAsync(HttpContext http, string id) =>
+        Answer(await actions.CancelAsync(id, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot));
+
+    /// <summary><c>POST /api/videos/{id}/resume</c>: lets a failed job go on.</summary>
+    public async Task<IResult> ResumeAsync(HttpContext http, string id)
+    {
+        var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: true, http.RequestAborted);
+        if (refusal is not null) return refusal;
+        var (wish, fault) = ResumeBody.Read(body);
+        if (fault is not null) return Problem.Faults([fault]);
+        return Answer(await actions.ResumeAsync(id, wish, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot));
+    }
+
+    /// <summary><c>POST /api/videos/{id}/redeliver</c>: sends the notifications again.</summary>
+    public async Task<IResult> RedeliverAsync(HttpContext http, string id) =>
+        Answer(
+            await actions.RedeliverAsync(id, http.RequestAborted), id,
+            snapshot => Answers.Resource(http, snapshot, StatusCodes.Status202Accepted));
+
+    private static IResult Answer(JobActionOutcome outcome, string id, Func<JobSnapshot, IResult> accepted) => outcome switch
+    {
+        JobActionOutcome.Accepted { Snapshot: var snapshot } => accepted(snapshot),
+        JobActionOutcome.NotFound => Problem.NotFound(id),
+        JobActionOutcome.Refused { Code: var code, Message: var why } => Problem.Result(StatusCodes.Status409Conflict, code, why, id: id),
+        JobActionOutcome.Invalid { Fault: var fault } => Problem.Faults([fault]),
+        _ => throw new UnreachableException(),
+    };
+}
