@@ -4,6 +4,7 @@ using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -33,6 +34,8 @@ public static class PipelineServices
 
         services.AddSingleton(s => new GuardedClient(s.GetRequiredService<IOptions<NetworkOptions>>()));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(s, new HttpClient(RunComfyClient.CreateHandler())));
+        // The options' validator has found it known.
+        services.AddSingleton(s => ModelContract.Find(s.GetRequiredService<IOptions<RunComfyOptions>>().Value.Model)!);
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
@@ -10,8 +11,8 @@ namespace KlingFunctions.Fuzz;
 /// <summary>What a caller sends, or lays among the uploads, is read into a request or into faults, and costs in proportion to its length.</summary>
 public class RequestAttacks
 {
-    private static readonly RequestReader Reader = new(Options.Create(new NetworkOptions()));
-    private static readonly UploadReader Uploads = new(Reader);
+    private static readonly RequestReader Reader = new(KlingO1.Contract, Options.Create(new NetworkOptions()));
+    private static readonly UploadReader Uploads = new(KlingO1.Contract, Reader);
 
     [Fact]
     public void A_spoilt_request_is_a_request_or_faults() =>

@@ -97,7 +97,7 @@ public sealed record VideoResource
     /// <summary>A request as it may be shown: without the secrets that URLs carry in their queries.</summary>
     internal static JsonElement Shown(VideoRequest request)
     {
-        var input = KlingO1.RewriteImages(request.Input, image => AssetUri.Is(image) ? image : UrlRule.Redact(image));
+        var input = KlingO1.Contract.RewriteImages(request.Input, image => AssetUri.Is(image) ? image : UrlRule.Redact(image));
         var shown = JsonObject.Create(input)!;
         if (request.WebhookUrl is { } url) shown["webhook_url"] = UrlRule.Redact(url);
         return JsonSerializer.SerializeToElement(shown, PipelineJson.Default.JsonObject);

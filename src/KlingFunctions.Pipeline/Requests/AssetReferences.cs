@@ -12,17 +12,17 @@ internal static class AssetReferences
     /// it is never written down.
     /// </summary>
     public static async Task<(JsonElement Input, IReadOnlyList<Fault> Faults)> ResolveAsync(
-        JsonElement input, IAssetLinks links, CancellationToken cancel)
+        ModelContract model, JsonElement input, IAssetLinks links, CancellationToken cancel)
     {
         var urls = new Dictionary<string, string>();
         var faults = new List<Fault>();
-        foreach (var image in KlingO1.Images(input).Where(i => AssetUri.Is(i.Url)))
+        foreach (var image in model.Images(input).Where(i => AssetUri.Is(i.Url)))
         {
             if (urls.ContainsKey(image.Url)) continue;
             var link = await links.LinkAsync(AssetUri.PathOf(image.Url), cancel);
             if (link.Url is { } url) urls.Add(image.Url, url.AbsoluteUri);
             else faults.Add(new(image.Pointer, FaultCode.ImageUnreachable, link.Problem!));
         }
-        return (urls.Count == 0 ? input : KlingO1.WithImages(input, urls), faults);
+        return (urls.Count == 0 ? input : model.WithImages(input, urls), faults);
     }
 }

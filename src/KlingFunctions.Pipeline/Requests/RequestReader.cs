@@ -14,7 +14,7 @@ namespace KlingFunctions.Pipeline.Requests;
 /// most <see cref="MaxWebhookLength"/> characters, and <c>metadata</c>, an object of at most <see cref="MaxMetadataBytes"/> bytes
 /// as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A property that is null counts as absent.
 /// </remarks>
-public sealed class RequestReader(IOptions<NetworkOptions> options)
+public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> options)
 {
     /// <summary>The largest body that is read, in bytes.</summary>
     public const int MaxBytes = 256 * 1024;
@@ -31,7 +31,7 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
     private const string WebhookUrl = "webhook_url";
     private const string Metadata = "metadata";
 
-    private static readonly string[] PropertyNames = [.. KlingO1.PropertyNames, WebhookUrl, Metadata];
+    private readonly string[] _propertyNames = [.. model.PropertyNames, WebhookUrl, Metadata];
 
     private readonly bool _allowLoopback = options.Value.AllowLoopback;
 
@@ -51,8 +51,8 @@ public sealed class RequestReader(IOptions<NetworkOptions> options)
             findings.Fault("", FaultCode.WrongType, $"The body must be a JSON object, not {Wording.Kind(body)}.");
             return findings.Reading(NoRequest);
         }
-        var properties = Properties.Of(body, "", PropertyNames, findings);
-        var input = KlingO1.Read(properties, url => ImageFault(url, allowAssets), findings);
+        var properties = Properties.Of(body, "", _propertyNames, findings);
+        var input = model.Read(properties, url => ImageFault(url, allowAssets), findings);
         var webhookUrl = ReadWebhookUrl(properties, findings);
         var metadata = ReadMetadata(properties, findings);
         return findings.Reading(() => new VideoRequest

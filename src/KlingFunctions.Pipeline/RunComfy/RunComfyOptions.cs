@@ -1,3 +1,5 @@
+using KlingFunctions.Pipeline.Requests.Models;
+
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>How to reach RunComfy's Model API. Section <c>RunComfy</c>.</summary>
@@ -15,8 +17,8 @@ public sealed class RunComfyOptions
     /// </summary>
     public string BaseUrl { get; set; } = "https://model-api.runcomfy.net";
 
-    /// <summary>The model's id as RunComfy lists it, for example <c>kling/kling-video-o1/image-to-video/reference</c>.</summary>
-    public string Model { get; set; } = "kling/kling-video-o1/image-to-video/reference";
+    /// <summary>The model's id as RunComfy lists it; one that <see cref="ModelContract"/> knows.</summary>
+    public string Model { get; set; } = KlingO1.ModelId;
 
     /// <summary>
     /// Hosts that results may be fetched from, separated by semicolons. <c>*.example.com</c> stands for every host below example.com, not

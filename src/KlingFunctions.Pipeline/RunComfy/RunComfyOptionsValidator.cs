@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Requests.Models;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.RunComfy;
@@ -26,8 +27,11 @@ public sealed class RunComfyOptionsValidator : IValidateOptions<RunComfyOptions>
         else if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
             yield return "RunComfy:BaseUrl may hold a scheme, a host, a port and a path only: take the user info, the query or the fragment out.";
 
-        if (!options.Model.Contains('/', StringComparison.Ordinal) || options.Model.Split('/').Any(part => part.Length == 0 || part is "." or ".."))
-            yield return "RunComfy:Model is not a model id: it should look like kling/kling-video-o1/image-to-video/reference.";
+        if (ModelContract.Find(options.Model) is null)
+        {
+            yield return "RunComfy:Model names a model that this version does not know, and whose input it could not check before paying: "
+                + $"it should be {string.Join(" or ", ModelContract.All.Select(model => model.Id))}.";
+        }
 
         if (!ResultHosts.TryParse(options.ResultHosts, out _, out var fault))
             yield return $"RunComfy:ResultHosts {fault}: it should look like *.runcomfy.net;*.runcomfy.com.";

@@ -1,5 +1,6 @@
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,7 @@ namespace KlingFunctions.Pipeline.Submitting;
 /// The step that costs money. It may run more than once, and may die at any point: the ledger is what makes it pay at most once.
 /// </summary>
 public sealed partial class SubmitStep(
-    RunComfyClient client, ISubmissionLedger ledger, IAssetLinks links, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
+    ModelContract model, RunComfyClient client, ISubmissionLedger ledger, IAssetLinks links, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
     TimeProvider time, ILogger<SubmitStep> logger)
 {
     // With WhenInDoubt = resubmit a submission may take a new key when the one before is in doubt; a person decides after the last.
@@ -40,7 +41,7 @@ public sealed partial class SubmitStep(
     private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool isFirst, bool mayTakeAnother, CancellationToken cancel)
     {
         // The links are minted here, are good for long enough, and never leave this method.
-        var (body, faults) = await AssetReferences.ResolveAsync(input.Input, links, cancel);
+        var (body, faults) = await AssetReferences.ResolveAsync(model, input.Input, links, cancel);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);
         if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return UnderWay();
 

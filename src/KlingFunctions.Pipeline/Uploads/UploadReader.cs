@@ -9,7 +9,7 @@ using KlingFunctions.Pipeline.Requests.Models;
 namespace KlingFunctions.Pipeline.Uploads;
 
 /// <summary>Reads what lies among the uploads into requests whose images may be <see cref="AssetUri"/>s.</summary>
-public sealed partial class UploadReader(RequestReader reader)
+public sealed partial class UploadReader(ModelContract model, RequestReader reader)
 {
     /// <summary>What a recipe says where the image goes.</summary>
     public const string Placeholder = "$asset";
@@ -49,9 +49,9 @@ public sealed partial class UploadReader(RequestReader reader)
 
     private RequestReading Read(JsonElement body, string path)
     {
-        if (KlingO1.Images(body).Count() > MostImages) return reader.Read(JsonMarshal.GetRawUtf8Value(body).ToArray(), allowAssets: true);
+        if (model.Images(body).Count() > MostImages) return reader.Read(JsonMarshal.GetRawUtf8Value(body).ToArray(), allowAssets: true);
         var folder = Upload.FolderOf(path);
-        var rewritten = KlingO1.RewriteImages(body, url => url.Length == 0 || Scheme.IsMatch(url) ? url : AssetUri.For(Resolve(folder, url)));
+        var rewritten = model.RewriteImages(body, url => url.Length == 0 || Scheme.IsMatch(url) ? url : AssetUri.For(Resolve(folder, url)));
         return reader.Read(JsonMarshal.GetRawUtf8Value(rewritten).ToArray(), allowAssets: true);
     }
 

@@ -4,6 +4,7 @@ using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -35,7 +36,8 @@ public sealed class InboxWatcherTests : IDisposable
         Directory.CreateDirectory(_inbox.Root);
         var options = Options.Create(new PipelineOptions());
         var intake = new UploadIntake(
-            _inbox, new UploadReader(new RequestReader(Options.Create(new NetworkOptions()))), new JobIntake(_jobs, _jobs, options, time), _jobs, options, time,
+            _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
+            new JobIntake(_jobs, _jobs, options, time), _jobs, options, time,
             NullLogger<UploadIntake>.Instance);
         _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!), time, _log);
     }

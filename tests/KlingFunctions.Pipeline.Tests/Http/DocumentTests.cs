@@ -170,7 +170,7 @@ public class DocumentTests
     public void The_limits_are_those_of_the_code()
     {
         var request = ApiDocument.Schemas["VideoRequest"]!["properties"]!;
-        Assert.Equal(KlingO1.PropertyNames.Concat(["webhook_url", "metadata"]), request.AsObject().Select(p => p.Key));
+        Assert.Equal(KlingO1.Contract.PropertyNames.Concat(["webhook_url", "metadata"]), request.AsObject().Select(p => p.Key));
         Assert.Equal(KlingO1.MaxPromptLength, (int)request["prompt"]!["maxLength"]!);
         Assert.Equal(KlingO1.MaxReferences, (int)request["elements"]!["maxItems"]!);
         Assert.Equal(KlingO1.MaxReferences, (int)request["image_urls"]!["maxItems"]!);
@@ -271,8 +271,8 @@ public class DocumentTests
     public void What_is_shown_of_a_request_is_what_can_be_in_one()
     {
         var shown = ApiDocument.Schemas["ShownRequest"]!.AsObject();
-        Assert.Equal(KlingO1.PropertyNames.Append("webhook_url"), shown["properties"]!.AsObject().Select(p => p.Key));
-        Assert.Equal(KlingO1.PropertyNames, Strings(shown["required"]));
+        Assert.Equal(KlingO1.Contract.PropertyNames.Append("webhook_url"), shown["properties"]!.AsObject().Select(p => p.Key));
+        Assert.Equal(KlingO1.Contract.PropertyNames, Strings(shown["required"]));
         foreach (var name in new[] { "duration", "aspect_ratio" })
             Assert.Equal(Strings(ApiDocument.Schemas["VideoRequest"]!["properties"]![name]!["enum"]), Strings(shown["properties"]![name]!["enum"]));
         Assert.Equal(
@@ -282,7 +282,7 @@ public class DocumentTests
     private static JsonTypeInfo Info(Type type) => PipelineJson.Default.GetTypeInfo(type) ?? PipelineJson.Default.Options.GetTypeInfo(type);
 
     private static RequestReading Read(string body) =>
-        new RequestReader(Options.Create(new NetworkOptions())).Read(System.Text.Encoding.UTF8.GetBytes(body));
+        new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions())).Read(System.Text.Encoding.UTF8.GetBytes(body));
 
     private static JsonArray Images(int count) => [.. Enumerable.Range(0, count).Select(i => (JsonNode)$"{Image}?{i}")];
 

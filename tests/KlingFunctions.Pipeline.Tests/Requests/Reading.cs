@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Tests.Requests;
@@ -10,7 +11,7 @@ namespace KlingFunctions.Pipeline.Tests.Requests;
 /// <summary>Shorthand for tests that read bodies.</summary>
 internal static class Reading
 {
-    public static readonly RequestReader Reader = new(Options.Create(new NetworkOptions()));
+    public static readonly RequestReader Reader = new(KlingO1.Contract, Options.Create(new NetworkOptions()));
 
     public const string FullBody = """
         {

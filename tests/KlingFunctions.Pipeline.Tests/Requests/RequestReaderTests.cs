@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
 using Microsoft.Extensions.Options;
 using static KlingFunctions.Pipeline.Tests.Requests.Reading;
 
@@ -279,7 +280,7 @@ public class RequestReaderTests
     [Fact]
     public void Loopback_is_taken_if_the_setting_says_so()
     {
-        var reader = new RequestReader(Options.Create(new NetworkOptions { AllowLoopback = true }));
+        var reader = new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions { AllowLoopback = true }));
         AssertRequest(reader.Read("""
             {"prompt":"@Image1","image_urls":["http://127.0.0.1:5000/a.png"],"webhook_url":"http://localhost:5000/hook"}
             """u8.ToArray()));

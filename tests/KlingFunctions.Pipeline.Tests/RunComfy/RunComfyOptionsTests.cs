@@ -31,6 +31,7 @@ public class RunComfyOptionsTests
     [InlineData("Model", "kling")]
     [InlineData("Model", "kling/../x")]
     [InlineData("Model", "/kling/x")]
+    [InlineData("Model", "kling/kling-video-o1/image-to-video")]
     [InlineData("ResultHosts", "")]
     [InlineData("ResultHosts", "*")]
     [InlineData("ResultHosts", "*.runcomfy.net;https://x")]

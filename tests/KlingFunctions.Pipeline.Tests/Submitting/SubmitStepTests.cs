@@ -1,4 +1,5 @@
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
@@ -206,7 +207,7 @@ public class SubmitStepTests
     private static StubHandler Accepting() => StubHandler.Answering(200, """{"request_id":"req-1"}""");
 
     private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail") => new(
-        Clients.On(provider, _time), _ledger, new NoUploads(), Options.Create(new PipelineOptions()),
+        KlingO1.Contract, Clients.On(provider, _time), _ledger, new NoUploads(), Options.Create(new PipelineOptions()),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), _time, NullLogger<SubmitStep>.Instance);
 
     private sealed class Unreachable : HttpMessageHandler

@@ -11,7 +11,7 @@ namespace KlingFunctions.Pipeline.Tests.Uploads;
 
 public class UploadReaderTests
 {
-    private static readonly UploadReader Reader = new(Reading.Reader);
+    private static readonly UploadReader Reader = new(KlingO1.Contract, Reading.Reader);
 
     [Theory]
     [InlineData("red.png", "asset:shoes/summer/red.png")]
@@ -30,7 +30,7 @@ public class UploadReaderTests
               "image_urls": ["{{written}}"]
             }
             """));
-        Assert.Equal([url, url, url], KlingO1.Images(request.Input).Select(image => image.Url));
+        Assert.Equal([url, url, url], KlingO1.Contract.Images(request.Input).Select(image => image.Url));
     }
 
     [Theory]
@@ -71,7 +71,7 @@ public class UploadReaderTests
               "metadata": { "source": "$asset" }
             }
             """u8.ToArray()));
-        Assert.Equal(["asset:shoes/red.png", "asset:shoes/background.webp"], KlingO1.Images(request.Input).Select(image => image.Url));
+        Assert.Equal(["asset:shoes/red.png", "asset:shoes/background.webp"], KlingO1.Contract.Images(request.Input).Select(image => image.Url));
         Assert.Equal("@Element1 costs $asset in @Image1", request.Input.GetProperty("prompt").GetString());
         AssertJson("""{ "source": "asset:shoes/red.png" }""", request.Metadata!.Value);
     }
@@ -87,8 +87,8 @@ public class UploadReaderTests
     public void Links_take_the_place_of_stored_images_before_the_provider_sees_them()
     {
         var input = AssertRequest(ReadRequest("""{ "prompt": "@Image1 @Image2", "image_urls": ["red.png", "https://example.com/a.png"] }""")).Input;
-        var linked = KlingO1.WithImages(input, new Dictionary<string, string> { ["asset:shoes/summer/red.png"] = "https://store.example/red.png?sig=x" });
-        Assert.Equal(["https://store.example/red.png?sig=x", "https://example.com/a.png"], KlingO1.Images(linked).Select(image => image.Url));
+        var linked = KlingO1.Contract.WithImages(input, new Dictionary<string, string> { ["asset:shoes/summer/red.png"] = "https://store.example/red.png?sig=x" });
+        Assert.Equal(["https://store.example/red.png?sig=x", "https://example.com/a.png"], KlingO1.Contract.Images(linked).Select(image => image.Url));
         Assert.Equal(input.GetProperty("prompt").GetString(), linked.GetProperty("prompt").GetString());
     }
 
@@ -97,7 +97,7 @@ public class UploadReaderTests
         Prop.ForAll(Gen.Elements("..", ".", "", "a", "b", "...", "a:b", "%2e%2e").ArrayOf().ToArbitrary(), segments =>
         {
             var reading = ReadRequest($$"""{ "prompt": "@Image1", "image_urls": ["{{string.Join('/', segments)}}"] }""");
-            return reading.Request is null || KlingO1.Images(reading.Request.Input).All(image =>
+            return reading.Request is null || KlingO1.Contract.Images(reading.Request.Input).All(image =>
                 !AssetUri.PathOf(image.Url).StartsWith('/') && !AssetUri.PathOf(image.Url).Split('/').Contains(".."));
         }).QuickCheckThrowOnFailure();
 

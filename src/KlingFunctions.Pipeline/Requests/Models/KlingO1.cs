@@ -8,8 +8,8 @@ using KlingFunctions.Pipeline.Requests.Json;
 namespace KlingFunctions.Pipeline.Requests.Models;
 
 /// <summary>
-/// All that is particular to Kling O1, reference image to video: the properties of its input, their limits and defaults, its
-/// images, and how a prompt refers to them. Everything else treats the input as opaque JSON.
+/// Kling O1, reference image to video: the properties of its input, their limits and defaults, its images, and how a prompt refers to
+/// them.
 /// </summary>
 /// <remarks>
 /// The source of names, enumerations, counts and image limits is the schema on RunComfy's page
@@ -17,9 +17,12 @@ namespace KlingFunctions.Pipeline.Requests.Models;
 /// that refuses more is taken, since it is right under the other one too: a megabyte is 1,000,000 bytes, a character of the
 /// prompt is a UTF-16 code unit (an emoji counts as two or more).
 /// </remarks>
-public static partial class KlingO1
+public sealed partial class KlingO1 : ModelContract
 {
-    /// <summary>The model's name in RunComfy's URLs.</summary>
+    /// <summary>The one instance.</summary>
+    public static readonly KlingO1 Contract = new();
+
+    /// <summary>The model's id, as RunComfy lists it.</summary>
     public const string ModelId = "kling/kling-video-o1/image-to-video/reference";
 
     /// <summary>
@@ -40,7 +43,7 @@ public static partial class KlingO1
     /// <summary>What the page recommends for any image by URL ("images ≤ 50 MB"): the schema itself sets no limit to <c>image_urls</c>.</summary>
     public static readonly ImageLimits ReferenceImages = new(50_000_000, 0, 0, 0, double.MaxValue);
 
-    internal static readonly string[] PropertyNames = [Prompt, Elements, ImageUrls, Duration, AspectRatio];
+    private static readonly string[] Names = [Prompt, Elements, ImageUrls, Duration, AspectRatio];
 
     private const string Prompt = "prompt";
     private const string Elements = "elements";
@@ -54,29 +57,16 @@ public static partial class KlingO1
     private static readonly string[] Durations = ["5", "10"];
     private static readonly string[] AspectRatios = ["16:9", "9:16", "1:1"];
 
-    /// <summary>The images that <paramref name="input"/> names, in its order: elements first, then <c>image_urls</c>.</summary>
-    public static IEnumerable<ImageReference> Images(JsonElement input) =>
-        from text in JsonStrings.In(input)
-        let limits = LimitsAt(text.Place)
-        where limits is not null
-        select new ImageReference(text.Place.Pointer, text.Value, limits);
+    private KlingO1()
+    {
+    }
 
-    /// <summary>
-    /// <paramref name="input"/> with every image that is a key of <paramref name="links"/> replaced by its value: how
-    /// <see cref="AssetUri"/>s become links that the provider can fetch.
-    /// </summary>
-    public static JsonElement WithImages(JsonElement input, IReadOnlyDictionary<string, string> links) =>
-        RewriteImages(input, url => links.GetValueOrDefault(url, url));
+    /// <inheritdoc/>
+    public override string Id => ModelId;
 
-    /// <summary>Any JSON value with each text that stands where the input has an image rewritten, whatever else is wrong with it.</summary>
-    internal static JsonElement RewriteImages(JsonElement body, Func<string, string> rewrite) =>
-        JsonStrings.Replace(body, (place, text) => LimitsAt(place) is null ? text : rewrite(text));
+    internal override IReadOnlyList<string> PropertyNames => Names;
 
-    /// <summary>Reads the model's properties out of a body and normalises them; the answer is of use only if no fault was found.</summary>
-    /// <param name="body">The properties of the body.</param>
-    /// <param name="addressFault">Says what is wrong with the address of an image, if anything.</param>
-    /// <param name="findings">Takes faults and warnings.</param>
-    internal static JsonElement Read(Properties body, Func<string, string?> addressFault, Findings findings)
+    internal override JsonElement Read(Properties body, Func<string, string?> addressFault, Findings findings)
     {
         var images = new ImageReading(addressFault, findings);
         var prompt = ReadPrompt(body, findings);
@@ -204,7 +194,7 @@ public static partial class KlingO1
         return ratio;
     }
 
-    private static ImageLimits? LimitsAt(JsonPlace place) => place switch
+    private protected override ImageLimits? LimitsAt(JsonPlace place) => place switch
     {
         { IsItem: true, Parent: { Name: ImageUrls, Parent.IsRoot: true } } => ReferenceImages,
         { Name: FrontalImageUrl, Parent: { } element } when IsElement(element) => ElementImages,
