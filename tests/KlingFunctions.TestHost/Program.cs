@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using KlingFunctions.TestHost;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -6,6 +7,7 @@ using Microsoft.Azure.WebJobs;
 using Microsoft.Azure.WebJobs.Extensions.DurableTask;
 using Microsoft.Azure.WebJobs.Host.Config;
 using Microsoft.Azure.WebJobs.Host.Executors;
+using Microsoft.Azure.WebJobs.Host.Timers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -66,7 +68,8 @@ using var host = new HostBuilder()
     .ConfigureServices(services => services
         .AddSingleton<ITypeLocator>(methods)
         .AddSingleton<IHostIdProvider>(new FixedHostId())
-        .AddSingleton<IWebHookProvider>(webhooks))
+        .AddSingleton<IWebHookProvider>(webhooks)
+        .AddSingleton<IWebJobsExceptionHandler, StaysAlive>())
     .ConfigureWebJobs(jobs => jobs.AddDurableTask().AddAzureStorageBlobs())
     .Build();
 await host.StartAsync();
@@ -91,4 +94,16 @@ int End(int exitCode)
 internal sealed class FixedHostId : IHostIdProvider
 {
     public Task<string> GetHostIdAsync(CancellationToken cancellationToken) => Task.FromResult("klingfunctionstests");
+}
+
+/// <summary>The JobHost would end the process when a listener fails, as it does while storage is away. The Functions host stays, and so does this one.</summary>
+internal sealed class StaysAlive : IWebJobsExceptionHandler
+{
+    public Task OnTimeoutExceptionAsync(ExceptionDispatchInfo exceptionInfo, TimeSpan timeoutGracePeriod) => OnUnhandledExceptionAsync(exceptionInfo);
+
+    public Task OnUnhandledExceptionAsync(ExceptionDispatchInfo exceptionInfo)
+    {
+        Console.WriteLine($"A listener failed: {exceptionInfo.SourceException.Message}");
+        return Task.CompletedTask;
+    }
 }

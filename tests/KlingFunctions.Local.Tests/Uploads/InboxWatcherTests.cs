@@ -39,7 +39,7 @@ public sealed class InboxWatcherTests : IDisposable
             _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
             new JobIntake(_jobs, _jobs, options, time), _jobs, options, time,
             NullLogger<UploadIntake>.Instance);
-        _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!), time, _log);
+        _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!, Options.Create(new PublicOptions())), time, _log);
     }
 
     public void Dispose()
