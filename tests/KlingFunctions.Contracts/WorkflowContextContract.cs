@@ -108,7 +108,8 @@ public abstract class WorkflowContextContract
         await entered.Task;
         await host.KillAsync();
         Assert.Equal("7", (await host.RunToEndAsync("a")).Output);
-        Assert.Equal(2, runs);
+        // Twice, and once more where the kill also hit the commit of the turn that had scheduled the step: engines run steps at least once.
+        Assert.InRange(runs, 2, 3);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed partial class RoomTests
         ["Telemetry", "Network", "Workflow", "Errors", "Requests", "RunComfy", "Submitting", "Polling", "Storing", "Jobs", "Notifying", "Uploads", "Http"];
 
     // The settings and the JSON of all rooms. All else beside the rooms is the story, which knows them all.
-    private static readonly string[] UsedEverywhere = ["PipelineOptions", "PipelineJson"];
+    private static readonly string[] UsedEverywhere = ["PipelineOptions", "PublicOptions", "PipelineJson"];
 
     private static readonly string Source = Path.GetFullPath("../../src/KlingFunctions.Pipeline", Path.GetDirectoryName(Here())!);
 

@@ -2,6 +2,8 @@ using System.Text.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Simulator;
+using KlingFunctions.Tests.Host;
 using KlingFunctions.Triggers;
 
 namespace KlingFunctions.Tests;
@@ -11,7 +13,8 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
 {
     private const string Recipe = """{"prompt": "@Image1 turns slowly", "image_urls": ["$asset"]}""";
 
-    private Stage _stage = null!;
+    private Scene _scene = null!;
+    private AppProcess _app = null!;
     private BlobContainerClient _uploads = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -19,12 +22,13 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var moment = TimeSpan.FromMilliseconds(300);
-        _stage = await Stage.StartAsync(
-            azurite, new() { QueueTime = moment, RunTime = moment }, [("WEBSITE_HOSTNAME", "kling.example.com")], TimeSpan.FromSeconds(1));
-        _uploads = new BlobServiceClient(_stage.Account).GetBlobContainerClient(Containers.Uploads);
+        var pooled = azurite.Apps.Rent();
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = moment, RunTime = moment }, TimeProvider.System, pooled.RunComfy.AbsoluteUri);
+        _scene = new(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
+        (_app, _uploads) = (pooled.Process, new BlobServiceClient(pooled.Account).GetBlobContainerClient(Containers.Uploads));
     }
 
-    public ValueTask DisposeAsync() => _stage.DisposeAsync();
+    public ValueTask DisposeAsync() => _scene.DisposeAsync();
 
     [Fact]
     public async Task A_blob_event_that_is_delivered_three_times_starts_one_job()
@@ -35,8 +39,20 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         await TellAsync("orders/walk.json");
         Assert.Single(await JobsAsync());
         Assert.Equal("succeeded", Scene.StatusOf(job));
-        Assert.Equal(1, _stage.Scene.RunComfy.Account.AcceptedCount);
-        Assert.StartsWith("https://kling.example.com/api/videos/", job.GetProperty("links").GetProperty("self").GetString(), StringComparison.Ordinal);
+        Assert.Equal(1, _scene.RunComfy.Account.AcceptedCount);
+    }
+
+    [Fact]
+    public async Task Webhook_of_an_upload_has_links_that_begin_with_the_platforms_host_name()
+    {
+        await using var stage = await Stage.StartAsync(
+            azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, [("WEBSITE_HOSTNAME", "kling.example.com")], TimeSpan.FromSeconds(1));
+        var request = $$"""{"prompt": "A tree in the wind", "webhook_url": "{{stage.Scene.Receiver.Url}}"}""";
+        await new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Uploads).GetBlobClient("walk.json").UploadAsync(new BinaryData(request), Cancel);
+        await stage.App.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, "walk.json");
+        while (stage.Scene.Receiver.Received.Count == 0) await Task.Delay(100, Cancel);
+        var links = stage.Scene.Receiver.Received[0].Json.GetProperty("data").GetProperty("links");
+        Assert.StartsWith("https://kling.example.com/api/videos/", links.GetProperty("self").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -50,11 +66,11 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         await TellAsync("spin/robot.png");
         var job = await EndAsync(Assert.Single(await JobsAsync()));
         Assert.Equal("succeeded", Scene.StatusOf(job));
-        var submitted = Assert.Single(_stage.Scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
+        var submitted = Assert.Single(_scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
         Assert.Contains("/uploads/spin/robot.png?", submitted, StringComparison.Ordinal);
         var signature = submitted[(submitted.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0];
         Assert.DoesNotContain(signature, job.GetRawText(), StringComparison.Ordinal);
-        Assert.DoesNotContain(_stage.App.Log, line => line.Contains(signature, StringComparison.Ordinal));
+        Assert.DoesNotContain(_app.Log, line => line.Contains(signature, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -100,22 +116,22 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
-    private Task TellAsync(string name) => _stage.App.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
+    private Task TellAsync(string name) => _app.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
 
     private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
 
     private async Task PutImageAsync(string name)
     {
         using var http = new HttpClient();
-        var image = await http.GetByteArrayAsync(new Uri(_stage.Scene.RunComfy.BaseUrl, "/simulator/images/robot-front.png"), Cancel);
+        var image = await http.GetByteArrayAsync(new Uri(_scene.RunComfy.BaseUrl, "/simulator/images/robot-front.png"), Cancel);
         await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(image), overwrite: true, Cancel);
     }
 
     private async Task<IReadOnlyList<string>> JobsAsync()
     {
-        using var answer = await _stage.App.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
+        using var answer = await _app.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
         return [.. (await Scene.JsonOf(answer)).GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!)];
     }
 
-    private Task<JsonElement> EndAsync(string id) => _stage.Scene.EndAsync(id);
+    private Task<JsonElement> EndAsync(string id) => _scene.EndAsync(id);
 }

@@ -12,6 +12,9 @@ internal sealed class FakeJobs : IJobs
     /// <summary>Another got there first: whoever resumes a job is told that it runs again.</summary>
     public bool LosesResumes { get; set; }
 
+    /// <summary>What jobs are kept in can't be read.</summary>
+    public bool AreAway { get; set; }
+
     public IEnumerable<string> Ids => _jobs.Keys;
 
     public JobSnapshot this[string id] => _jobs[id];
@@ -29,6 +32,7 @@ internal sealed class FakeJobs : IJobs
 
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel)
     {
+        if (AreAway) throw new IOException("The store is away.");
         var skipped = query.Cursor is { } cursor ? int.Parse(cursor, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
         var all = _jobs.Values.Where(j => query.Status is null || j.State.Status == query.Status).OrderByDescending(j => j.Job.Id, StringComparer.Ordinal).ToList();
         var next = skipped + query.Limit;

@@ -80,6 +80,22 @@ public class AnswerTests
     }
 
     [Fact]
+    public async Task Readiness_is_looked_up_at_most_once_in_five_seconds()
+    {
+        await using var app = await TestApp.StartAsync();
+        async Task<int> AskAsync()
+        {
+            using var answer = await app.Http.GetAsync(new Uri("/api/health/ready", UriKind.Relative), TestContext.Current.CancellationToken);
+            return (int)answer.StatusCode;
+        }
+        Assert.Equal(200, await AskAsync());
+        app.Jobs.AreAway = true;
+        Assert.Equal(200, await AskAsync());
+        app.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(503, await AskAsync());
+    }
+
+    [Fact]
     public async Task Compressed_body_is_refused_as_unsupported_encoding()
     {
         await using var app = await TestApp.StartAsync();

@@ -159,6 +159,12 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
             app => app.Http.DeleteAsync(new Uri(subscriptions + "/x", UriKind.Relative)));
 
         yield return Get("/api/health", HttpStatusCode.OK, "always", app => GetAsync(app, "/api/health"));
+        yield return Get("/api/health/ready", HttpStatusCode.OK, "when jobs can be read", app => GetAsync(app, "/api/health/ready"));
+        yield return Get("/api/health/ready", HttpStatusCode.ServiceUnavailable, "when jobs can't be read", app =>
+        {
+            app.Jobs.AreAway = true;
+            return GetAsync(app, "/api/health/ready");
+        });
         yield return Get("/api/openapi.json", HttpStatusCode.OK, "always", app => GetAsync(app, "/api/openapi.json"));
     }
 

@@ -33,6 +33,12 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
     /// <summary>Where the test's simulator has to listen.</summary>
     public Uri RunComfy => runComfy;
 
+    /// <summary>Its processes, once it is started.</summary>
+    public AppProcess Process => _app!;
+
+    /// <summary>Where its blobs, queues and tables are, as a connection string.</summary>
+    public string Account => account;
+
     public async Task<IHostUnderTest> StartAsync(IReadOnlyDictionary<string, string?> settings)
     {
         _app ??= await AppProcess.StartAsync(AppSettings.Of(settings, account, timersAtMost: TimeSpan.FromSeconds(2)));
