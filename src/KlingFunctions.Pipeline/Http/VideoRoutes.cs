@@ -28,7 +28,6 @@ public sealed class VideoRoutes(
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
-    internal const int MaxKey = 255;
 
     // No workflow fails without saying why; a row that was changed by hand may.
     private static readonly JobError ErrorIsMissing = new(
@@ -39,15 +38,11 @@ public sealed class VideoRoutes(
     {
         var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
         if (refusal is not null) return refusal;
-        var key = http.Request.Headers["Idempotency-Key"].ToString();
-        if (key.Length > MaxKey || key.Any(c => c is < ' ' or > '~'))
-        {
-            return Problem.Faults([new("", FaultCode.InvalidHeader, $"The header Idempotency-Key must be at most {MaxKey} printable ASCII characters: a UUID is fine.")]);
-        }
+        if (IdempotencyKey.Read(http.Request, out var key) is { } fault) return Problem.Faults([fault]);
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
 
-        var id = key.Length > 0 ? JobIntake.IdOf(key) : JobIntake.NewId();
+        var id = key is null ? JobIntake.NewId() : JobIntake.IdOf(key);
         switch (await intake.HandInAsync(id, reading, address.Value.Url ?? BaseUrl.Of(http.Request), upload: null, http.RequestAborted))
         {
             case Intake.Accepted { Snapshot: var snapshot }:

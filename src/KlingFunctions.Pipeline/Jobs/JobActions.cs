@@ -59,8 +59,8 @@ public sealed class JobActions(
         }
 
         var isTyped = wish.RequestId is not null;
-        // An answer that came too late for its job is in the ledger all the same: then there is no doubt.
-        if (!isTyped && !wish.Resubmit && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
+        // An answer that came too late for its job is in the ledger all the same: then there is no doubt, and nothing is to be paid again.
+        if (!isTyped && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
             && await ledger.FindAsync(snapshot.Job.SubmissionKey, cancellationToken) is { RequestId: { } late })
         {
             wish = new(late);

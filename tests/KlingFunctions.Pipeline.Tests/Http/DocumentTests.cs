@@ -181,7 +181,7 @@ public class DocumentTests
         Assert.Equal(SubscriptionRoutes.MaxUrl, (int)ApiDocument.Schemas["SubscriptionRequest"]!["properties"]!["url"]!["maxLength"]!);
 
         var parameters = ApiDocument.Json["components"]!["parameters"]!;
-        Assert.Equal(VideoRoutes.MaxKey, (int)parameters["IdempotencyKey"]!["schema"]!["maxLength"]!);
+        Assert.Equal(IdempotencyKey.MaxLength, (int)parameters["IdempotencyKey"]!["schema"]!["maxLength"]!);
         Assert.Equal((1, VideoRoutes.MaxPage, VideoRoutes.DefaultPage),
             ((int)parameters["Limit"]!["schema"]!["minimum"]!, (int)parameters["Limit"]!["schema"]!["maximum"]!, (int)parameters["Limit"]!["schema"]!["default"]!));
     }

@@ -64,6 +64,15 @@ public class ResumeRouteTests
     }
 
     [Fact]
+    public async Task Resubmission_of_a_job_whose_answer_came_late_watches_what_was_paid()
+    {
+        await using var app = await InDoubtAsync();
+        await app.Ledger.RecordAsync("vid_1", "req-late", SampleJobs.CreatedAt, Ct);
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"resubmit":true}"""));
+        Assert.Equal((Station.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+    }
+
+    [Fact]
     public async Task What_is_watched_on_has_a_new_deadline()
     {
         await using var app = await TestApp.StartAsync(settings: ("Pipeline:Deadline", "05:00:00"));
