@@ -870,7 +870,8 @@ public abstract partial class PipelineContract
         var otherName = address.Host is "localhost" ? "127.0.0.1" : "localhost";
         using var order = new HttpRequestMessage(HttpMethod.Post, "/api/videos")
         {
-            Headers = { Host = $"{otherName}:{address.Port}" }, Content = JsonContent.Create(scene.Request()),
+            Headers = { Host = $"{otherName}:{address.Port}" },
+            Content = JsonContent.Create(scene.Request()),
         };
         using var accepted = await scene.Http.SendAsync(order);
         Assert.Equal(otherName, accepted.Headers.Location!.Host);

@@ -86,7 +86,10 @@ public static class Invocations
         {
             ModelBindingData = new()
             {
-                Version = data.Version, Source = data.Source, ContentType = data.ContentType, Content = ByteString.CopyFrom(data.Content.ToArray()),
+                Version = data.Version,
+                Source = data.Source,
+                ContentType = data.ContentType,
+                Content = ByteString.CopyFrom(data.Content.ToArray()),
             },
         },
         _ => throw new NotSupportedException($"{value.GetType()}"),

@@ -55,7 +55,9 @@ internal sealed class KillRun(Stage stage) : IAsyncDisposable
     {
         var request = new JsonObject
         {
-            ["prompt"] = prompt, ["image_urls"] = new JsonArray(stage.Scene.Image("valley.webp")), ["webhook_url"] = stage.Scene.Receiver.Url,
+            ["prompt"] = prompt,
+            ["image_urls"] = new JsonArray(stage.Scene.Image("valley.webp")),
+            ["webhook_url"] = stage.Scene.Receiver.Url,
         };
         for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < Patience; await Task.Delay(200))
         {

@@ -28,6 +28,8 @@ internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
 /// <summary>An app of the pool. It is started by the first test that asks for it.</summary>
 internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 {
+    private const string Durable = "/runtime/webhooks/durabletask/instances";
+
     private AppProcess? _app;
 
     /// <summary>Where the test's simulator has to listen.</summary>
@@ -56,17 +58,16 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
         }
         using (await _app!.Http.DeleteAsync(new Uri($"{Durable}?createdTimeFrom=2000-01-01T00:00:00Z", UriKind.Relative)))
         {
-            var blobs = new BlobServiceClient(account);
-            foreach (var name in AzureStorage.Containers.All)
-            {
-                var container = blobs.GetBlobContainerClient(name);
-                await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
-            }
+            // 404 where there is nothing to purge.
+        }
+        var blobs = new BlobServiceClient(account);
+        foreach (var name in AzureStorage.Containers.All)
+        {
+            var container = blobs.GetBlobContainerClient(name);
+            await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
         }
         pool.GiveBack(this);
     }
-
-    private const string Durable = "/runtime/webhooks/durabletask/instances";
 
     private async Task<bool> IsBusyAsync()
     {

@@ -128,7 +128,9 @@ internal sealed class EngineWorker : IAsyncDisposable
         var response = new FunctionMetadataResponse { Result = Succeeded() };
         void Add(string name, params object[] bindings) => response.FunctionMetadataResults.Add(new RpcFunctionMetadata
         {
-            Name = name, FunctionId = name, RawBindings = { bindings.Select(b => JsonSerializer.Serialize(b)) },
+            Name = name,
+            FunctionId = name,
+            RawBindings = { bindings.Select(b => JsonSerializer.Serialize(b)) },
         });
         foreach (var workflow in _catalog.Workflows) Add(workflow.Name, new { name = "context", type = "orchestrationTrigger" });
         foreach (var step in _catalog.Steps.Select(s => s.Name).Append(ChildStart.Step.Name)) Add(step, new { name = "input", type = "activityTrigger" });
