@@ -863,6 +863,51 @@ public abstract partial class PipelineContract
     }
 
     [Fact]
+    public async Task HEAD_answers_as_GET_does_without_a_body()
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.EndAsync(id);
+        string[] routes = ["/api/videos", $"/api/videos/{id}", $"/api/videos/{id}/operation", "/api/videos/no-such-job", "/api/health", "/api/health/ready", "/api/openapi.json"];
+        foreach (var route in routes)
+        {
+            using var get = await scene.Http.GetAsync(new Uri(route, UriKind.Relative));
+            using var request = new HttpRequestMessage(HttpMethod.Head, route);
+            using var head = await scene.Http.SendAsync(request);
+            Assert.Equal((route, get.StatusCode, get.Content.Headers.ContentType), (route, head.StatusCode, head.Content.Headers.ContentType));
+            Assert.Empty(await head.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Theory]
+    [InlineData("PUT", "/api/videos", "GET, HEAD, POST")]
+    [InlineData("DELETE", "/api/videos/a-job", "GET, HEAD")]
+    [InlineData("GET", "/api/videos/a-job/cancel", "POST")]
+    [InlineData("POST", "/api/health", "GET, HEAD")]
+    public async Task Wrong_method_is_answered_with_the_right_ones(string method, string route, string allowed)
+    {
+        await using var scene = await StartAsync();
+        using var request = new HttpRequestMessage(new HttpMethod(method), route);
+        using var answer = await scene.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow.Order(StringComparer.Ordinal)));
+        Assert.Equal("method_not_allowed", (await Scene.JsonOf(answer)).GetProperty("code").GetString());
+    }
+
+    [Theory]
+    [InlineData("/api")]
+    [InlineData("/api/video")]
+    [InlineData("/api/videos/a-job/contents")]
+    [InlineData("/api/health/live.json")]
+    public async Task Unknown_route_is_answered_with_a_problem(string route)
+    {
+        await using var scene = await StartAsync();
+        using var answer = await scene.Http.GetAsync(new Uri(route, UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("not_found", (await Scene.JsonOf(answer)).GetProperty("code").GetString());
+    }
+
+    [Fact]
     public async Task Links_begin_with_the_address_of_the_request_that_reads_them()
     {
         await using var scene = await StartAsync();
