@@ -3,10 +3,10 @@ using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -64,8 +64,7 @@ internal static class LocalHost
         services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
         services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
-        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IQuota, SqliteQuota>();
-        services.AddSingleton<ISubscriptions, SqliteSubscriptions>().AddSingleton<IDeadLetters, SqliteDeadLetters>();
+        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IDocuments, SqliteDocuments>();
 
         services.AddSingleton<HostAddress>();
         services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());

@@ -10,7 +10,7 @@ namespace KlingFunctions.Pipeline;
 /// in flight that was never given back. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
-    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, Retention retention, TimeProvider time, ILogger<OldJobs> logger)
+    IJobs jobs, ISubmissionLedger ledger, Quota quota, IUploads uploads, Retention retention, TimeProvider time, ILogger<OldJobs> logger)
 {
     // Asked every hour; Azure would end a function after half of one, and with it whatever else its process does.
     private static readonly TimeSpan AtMost = TimeSpan.FromMinutes(20);

@@ -56,6 +56,12 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(bool))]
 public sealed partial class PipelineJson : JsonSerializerContext;
 
+/// <summary>How documents are written that no client sees. A missing property is an error, not an empty list.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(Places))]
+[JsonSerializable(typeof(ResumeClaim))]
+internal sealed partial class StoredJson : JsonSerializerContext;
+
 /// <summary>Writes an enum's members in snake_case.</summary>
 internal sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
     where T : struct, Enum;

@@ -1,4 +1,6 @@
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
@@ -8,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests;
 
-public class OldJobsTests
+public sealed class OldJobsTests : IDisposable
 {
     private static readonly NotificationState Pending = new("ntf_1", "hooks.example.com", DeliveryState.Pending, 3);
 
@@ -16,10 +18,12 @@ public class OldJobsTests
 
     private readonly FakeJobs _jobs = new();
     private readonly InMemoryLedger _ledger = new();
-    private readonly InMemoryQuota _quota = new();
+    private readonly Quota _quota = new(new InMemoryDocuments(), TimeProvider.System);
     private readonly Inbox _uploads = new();
     private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt);
+
+    public void Dispose() => _quota.Dispose();
 
     [Fact]
     public async Task A_job_is_forgotten_with_its_submissions_when_it_ended_long_enough_ago()

@@ -21,7 +21,7 @@ public sealed record SubscriptionRequest(string? Url, IReadOnlyList<string>? Eve
 public sealed record SubscriptionResource(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt);
 
 /// <summary>The routes below <c>/api/subscriptions</c>: how Power Automate's triggers come and go.</summary>
-public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
+public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
 {
     // Every receiver of a job is in the job's status, which has little room: see StatusLimit.
     internal const int MaxSubscriptions = 20;

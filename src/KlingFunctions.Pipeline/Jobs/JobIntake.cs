@@ -27,7 +27,7 @@ public abstract record Intake
 }
 
 /// <summary>The one door by which jobs come in, from HTTP and from uploads.</summary>
-public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions> options, TimeProvider time)
+public sealed class JobIntake(IJobs jobs, Quota quota, IOptions<PipelineOptions> options, TimeProvider time)
 {
     /// <summary>A new id, sortable by time.</summary>
     public static string NewId() => $"vid_{Guid.CreateVersion7():N}";

@@ -7,7 +7,7 @@ namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver a notification: the same body under the same <c>webhook-id</c> each time.</summary>
 public sealed partial class DeliverStep(
-    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time,
+    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, Subscriptions subscriptions, DeadLetters deadLetters, TimeProvider time,
     ILogger<DeliverStep> logger)
 {
     /// <summary>What came of it, and when to try again.</summary>

@@ -12,7 +12,7 @@ namespace KlingFunctions.Pipeline.Notifying;
 public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type);
 
 /// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
-public sealed partial class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)
+public sealed partial class FindReceiversStep(Subscriptions subscriptions, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)
 {
     internal const string OwnWebhook = "webhook";
 

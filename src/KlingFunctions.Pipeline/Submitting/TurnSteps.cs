@@ -11,7 +11,7 @@ public sealed record Turn(bool Granted, TimeSpan Delay);
 /// Lets at most <c>Pipeline:MaxInFlight</c> jobs be on their way at one time, and at most <c>Pipeline:MaxJobsPerDay</c> uploads and calls
 /// become jobs that cost money in a day.
 /// </summary>
-public sealed class TurnSteps(IQuota quota, IOptions<PipelineOptions> options, TimeProvider time)
+public sealed class TurnSteps(Quota quota, IOptions<PipelineOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(5);
 
