@@ -48,6 +48,7 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(ResumeWish))]
 [JsonSerializable(typeof(SubscriptionRequest))]
 [JsonSerializable(typeof(SubscriptionResource))]
+[JsonSerializable(typeof(SubscriptionList))]
 [JsonSerializable(typeof(Health))]
 [JsonSerializable(typeof(WebhookBody))]
 [JsonSerializable(typeof(JsonNode))]

@@ -86,7 +86,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     {
         string[] without =
         [
-            "AddSubscription", "Health", "OpenApi", "RemoveSubscription", "ValidateVideo", .. Names(functions, "orchestrationTrigger"),
+            "AddSubscription", "Health", "ListSubscriptions", "OpenApi", "RemoveSubscription", "ValidateVideo", .. Names(functions, "orchestrationTrigger"),
             .. Names(functions, "activityTrigger").Except([Notify.Deliver.Name, "StartChild"]),
         ];
         Assert.Equal(Names(without), Names(functions.Where(f => f.Bindings.All(b => !b.Is("durableClient"))).Select(f => f.Name)));

@@ -24,6 +24,7 @@ public static class RouteTable
         app.MapPost("/api/videos/{id}/resume", (HttpContext http, string id, JobActionRoutes routes) => routes.ResumeAsync(http, id));
         app.MapPost("/api/videos/{id}/redeliver", (HttpContext http, string id, JobActionRoutes routes) => routes.RedeliverAsync(http, id));
         app.MapPost("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.AddAsync(http));
+        app.MapGet("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.ListAsync(http));
         app.MapDelete("/api/subscriptions/{id}", (HttpContext http, string id, SubscriptionRoutes routes) => routes.RemoveAsync(http, id));
         app.MapGet(Health, ServiceRoutes.Health);
         app.MapGet($"{Health}/ready", (HttpContext http, ServiceRoutes routes) => routes.ReadyAsync(http));

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline.Documents;
 using Microsoft.Extensions.Logging;
@@ -10,7 +12,11 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <param name="Url">Where to; its query is a secret.</param>
 /// <param name="Events">Of which types of event it wants to hear; empty: of all.</param>
 /// <param name="CreatedAt">When it was made (UTC).</param>
-public sealed record Subscription(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt);
+public sealed record Subscription(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt)
+{
+    /// <summary>Whether another one sends the same events to the same URL.</summary>
+    public bool IsLike(Subscription other) => Url == other.Url && Events.ToHashSet().SetEquals(other.Events);
+}
 
 /// <summary>
 /// The owner's subscriptions, as Power Automate makes them for its triggers. One that can't be read is skipped, and hides no other.
@@ -21,9 +27,13 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
 
     private readonly ConcurrentDictionary<string, bool> _unreadable = [];
 
-    /// <summary>Keeps a subscription, durably.</summary>
-    public Task AddAsync(Subscription subscription, CancellationToken cancellationToken) =>
-        documents.TryWriteAsync(NameOf(subscription.Id), subscription, PipelineJson.Default.Subscription, version: null, cancellationToken);
+    /// <summary>The id of a new subscription: the same for the same URL and events, so that two calls at once make one.</summary>
+    public static string IdOf(string url, IEnumerable<string> events) =>
+        $"sub_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', events.Distinct().Order(StringComparer.Ordinal).Prepend(url)))))[..32]}";
+
+    /// <summary>Keeps a subscription, durably. Returns false if one of this id is there.</summary>
+    public async Task<bool> AddAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        await documents.TryWriteAsync(NameOf(subscription.Id), subscription, PipelineJson.Default.Subscription, version: null, cancellationToken) is not null;
 
     /// <summary>Removes one. Returns false if there is none of this id.</summary>
     public async Task<bool> RemoveAsync(string id, CancellationToken cancellationToken) =>

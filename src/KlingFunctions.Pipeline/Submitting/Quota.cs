@@ -38,6 +38,14 @@ public sealed class Quota(IDocuments documents, TimeProvider time) : IDisposable
     /// <summary>Gives the place back. A repeat is harmless.</summary>
     public Task LeaveAsync(string jobId, CancellationToken cancellationToken) => ChangeAsync(_inFlight, InFlight, Remove([jobId]), cancellationToken);
 
+    /// <summary>Frees those of a day's places that are stale; how many.</summary>
+    public Task<int> SweepDayAsync(DateOnly day, Func<string, Task<bool>> isStale, CancellationToken cancellationToken) =>
+        SweepAsync(_day, NameOf(day), isStale, cancellationToken);
+
+    /// <summary>Frees those places in flight that are stale; how many.</summary>
+    public Task<int> SweepInFlightAsync(Func<string, Task<bool>> isStale, CancellationToken cancellationToken) =>
+        SweepAsync(_inFlight, InFlight, isStale, cancellationToken);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -52,6 +60,17 @@ public sealed class Quota(IDocuments documents, TimeProvider time) : IDisposable
 
     private static Func<IReadOnlyList<string>, IReadOnlyList<string>> Remove(IReadOnlyCollection<string> gone) =>
         keys => keys.Any(gone.Contains) ? [.. keys.Except(gone)] : keys;
+
+    private async Task<int> SweepAsync(LastSeen seen, string name, Func<string, Task<bool>> isStale, CancellationToken cancellationToken)
+    {
+        var stale = new List<string>();
+        foreach (var key in (await documents.ReadAsync(name, StoredJson.Default.Places, cancellationToken))?.Value.Jobs ?? [])
+        {
+            if (await isStale(key)) stale.Add(key);
+        }
+        if (stale.Count > 0) await ChangeAsync(seen, name, Remove(stale), cancellationToken);
+        return stale.Count;
+    }
 
     /// <summary>Replaces a list with the one that <paramref name="change"/> makes of it.</summary>
     /// <param name="seen">The list as this host saw it last: a write proves that it is current, any other answer needs a read.</param>

@@ -12,6 +12,11 @@ public sealed class SubscriptionFunctions(SubscriptionRoutes routes)
     public Task<IResult> AddAsync([HttpTrigger(AuthorizationLevel.Function, "post", Route = "subscriptions")] HttpRequest request) =>
         routes.AddAsync(request.HttpContext);
 
+    /// <summary>Lists them.</summary>
+    [Function("ListSubscriptions")]
+    public Task<IResult> ListAsync([HttpTrigger(AuthorizationLevel.Function, "get", Route = "subscriptions")] HttpRequest request) =>
+        routes.ListAsync(request.HttpContext);
+
     /// <summary>Forgets one.</summary>
     [Function("RemoveSubscription")]
     public Task<IResult> RemoveAsync([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "subscriptions/{id}")] HttpRequest request, string id) =>

@@ -1,12 +1,10 @@
 using System.Collections.Concurrent;
-using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -38,7 +36,7 @@ public sealed class InboxWatcherTests : IDisposable
         var options = Options.Create(new PipelineOptions());
         var intake = new UploadIntake(
             _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-            new JobIntake(_jobs, new Quota(new InMemoryDocuments(), time), options, time), _jobs, options, time,
+            new JobIntake(_jobs, null!, options, time), _jobs, options, time,
             NullLogger<UploadIntake>.Instance);
         _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!, Options.Create(new PublicOptions())), time, _log);
     }

@@ -101,6 +101,35 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
+    public async Task Status_410_ends_the_subscription()
+    {
+        await using var host = await ReceiverAsync();
+        await Subscribers.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
+        await Subscribers.AddAsync(new("sub_2", $"{host.Url}/other", [], _time.GetUtcNow()), Ct);
+        _status = 410;
+        Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(Notifications.To(new("sub_1", "example.com", "ntf_vid_1_0_sub_1")), 1), Ct)).State);
+        Assert.Equal("sub_2", Assert.Single(await Subscribers.ListAsync(Ct)).Id);
+    }
+
+    [Fact]
+    public async Task Dead_letter_counts_once_for_each_round_though_its_step_runs_twice()
+    {
+        await using var host = await ReceiverAsync();
+        var counted = 0;
+        using var meter = FindReceiversStepTests.Listen("kling.deliveries", () => counted++);
+        _status = 500;
+        for (var round = 1; round <= 2; round++)
+        {
+            for (var run = 0; run < 3; run++)
+            {
+                Assert.Equal(DeliveryState.DeadLetter, (await Step().RunAsync(new(Own(host), 3, SampleJobs.CreatedAt.AddDays(round)), Ct)).State);
+                _time.Advance(TimeSpan.FromMinutes(5));
+            }
+            Assert.Equal(round, counted);
+        }
+    }
+
+    [Fact]
     public async Task A_subscription_is_told_where_it_says_until_it_is_deleted()
     {
         await using var host = await ReceiverAsync();

@@ -1,8 +1,6 @@
 using System.Text;
-using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests.Models;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Uploads;
@@ -27,7 +25,7 @@ public class UploadIntakeTests
     {
         var options = Options.Create(_options);
         _intake = new UploadIntake(
-            _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, new Quota(new InMemoryDocuments(), _folder.Time), options, _folder.Time), _jobs, options, _folder.Time,
+            _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, null!, options, _folder.Time), _jobs, options, _folder.Time,
             NullLogger<UploadIntake>.Instance);
     }
 
