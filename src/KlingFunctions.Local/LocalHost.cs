@@ -3,9 +3,9 @@ using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Settings;
 using KlingFunctions.Pipeline.Storing;
@@ -60,8 +60,7 @@ internal static class LocalHost
         services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
         services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
-        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IQuota, SqliteQuota>();
-        services.AddSingleton<ISubscriptions, SqliteSubscriptions>().AddSingleton<IDeadLetters, SqliteDeadLetters>();
+        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IDocuments, SqliteDocuments>();
 
         services.AddSingleton<HostAddress>();
         services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());

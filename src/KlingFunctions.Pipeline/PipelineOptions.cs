@@ -20,7 +20,7 @@ public sealed class PipelineOptions
     /// <summary>At most so many jobs are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap. At most a million.</summary>
     public int MaxInFlight { get; set; }
 
-    /// <summary>At most so many jobs are accepted in a day (UTC). 0: no cap. At most a million.</summary>
+    /// <summary>At most so many submissions are paid in a day (UTC), resumed jobs included. 0: no cap. At most a million.</summary>
     public int MaxJobsPerDay { get; set; }
 
     /// <summary>How long a job is remembered after it ended; its videos stay. 0: for ever. At most ten years.</summary>

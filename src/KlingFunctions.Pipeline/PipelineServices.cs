@@ -49,7 +49,8 @@ public static class PipelineServices
         // The options' validator has found it known.
         services.AddSingleton(s => ModelContract.Find(s.GetRequiredService<IOptions<RunComfyOptions>>().Value.Model)!);
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
-        services.AddSingleton<WebhookSender>();
+        services.AddSingleton<WebhookSender>().AddSingleton<Subscriptions>().AddSingleton<DeadLetters>().AddSingleton<Redelivery>();
+        services.AddSingleton<Quota>().AddSingleton<StalePlaces>().AddSingleton<ResumeClaims>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
         services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<JobActions>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();

@@ -28,6 +28,7 @@ public static class RouteTable
         app.MapPost("/api/videos/{id}/resume", (HttpContext http, string id, JobActionRoutes routes) => routes.ResumeAsync(http, id));
         app.MapPost("/api/videos/{id}/redeliver", (HttpContext http, string id, JobActionRoutes routes) => routes.RedeliverAsync(http, id));
         app.MapPost("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.AddAsync(http));
+        app.MapMethods("/api/subscriptions", GetOrHead, (HttpContext http, SubscriptionRoutes routes) => routes.ListAsync(http));
         app.MapDelete("/api/subscriptions/{id}", (HttpContext http, string id, SubscriptionRoutes routes) => routes.RemoveAsync(http, id));
         app.MapMethods(Health, GetOrHead, ServiceRoutes.Health);
         app.MapMethods($"{Health}/ready", GetOrHead, (HttpContext http, ServiceRoutes routes) => routes.ReadyAsync(http));
