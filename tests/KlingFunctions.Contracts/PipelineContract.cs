@@ -299,10 +299,12 @@ public abstract partial class PipelineContract
     [Fact]
     public async Task A_job_in_progress_is_not_cancelled_goes_on_and_says_so()
     {
-        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(3) });
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, NeverFinishes = true });
         var id = await scene.SubmitAsync();
         await scene.UntilAsync(id, "in_progress");
         using (var cancel = await scene.PostAsync($"/api/videos/{id}/cancel")) Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
+        await WarnedAsync(scene, id, "cancel_refused");
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { NeverFinishes = false };
         var job = await scene.EndAsync(id);
         Assert.Equal("succeeded", Scene.StatusOf(job));
         Assert.Equal("cancel_refused", Assert.Single(job.GetProperty("warnings").EnumerateArray()).GetProperty("code").GetString());
@@ -490,12 +492,12 @@ public abstract partial class PipelineContract
     [Fact]
     public async Task A_token_that_lapses_in_mid_flight_is_reported_and_waited_out()
     {
-        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(2) });
+        await using var scene = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, NeverFinishes = true });
         var id = await scene.SubmitAsync();
         await scene.UntilAsync(id, "in_progress");
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = ["another"] };
-        await scene.Host.RunUntilAsync(id, j => j.GetProperty("warnings").EnumerateArray().Any(w => w.GetProperty("code").GetString() == "provider_auth"));
-        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [] };
+        await WarnedAsync(scene, id, "provider_auth");
+        scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = [], NeverFinishes = false };
         var job = await scene.UntilAsync(id, "succeeded");
         Assert.Empty(job.GetProperty("warnings").EnumerateArray());
     }
@@ -1021,6 +1023,9 @@ public abstract partial class PipelineContract
         Assert.All(answers, s => Assert.True(s is HttpStatusCode.Accepted or HttpStatusCode.Conflict));
         return answers;
     }
+
+    private static Task<JsonElement> WarnedAsync(Scene scene, string id, string code) => scene.Host.RunUntilAsync(
+        id, j => j.GetProperty("warnings").EnumerateArray().Any(w => w.GetProperty("code").GetString() == code));
 
     private static Task<JsonElement> NotifiedAsync(Scene scene, string id, string state) => scene.Host.RunUntilAsync(
         id, j => j.GetProperty("notifications").EnumerateArray().Any(n => n.GetProperty("state").GetString() == state));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Azure.Storage.Blobs;
 using KlingFunctions.Contracts.Hosts;
 
 namespace KlingFunctions.Tests.Host;
@@ -47,8 +48,18 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 
     private async ValueTask GiveBackAsync()
     {
-        if (await _app!.TryEmptyAsync()) pool.GiveBack(this);
-        else await EndAsync();
+        if (!await _app!.TryPurgeAsync())
+        {
+            await EndAsync();
+            return;
+        }
+        var blobs = new BlobServiceClient(account);
+        foreach (var name in AzureStorage.Containers.All)
+        {
+            var container = blobs.GetBlobContainerClient(name);
+            await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
+        }
+        pool.GiveBack(this);
     }
 
     private sealed class Rented(PooledApp app, AppUnderTest host) : IHostUnderTest

@@ -8,7 +8,6 @@ using System.Text;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
-using KlingFunctions.AzureStorage;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.TestHost;
 
@@ -213,9 +212,9 @@ internal sealed class AppProcess : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Makes it ready for another test: its instances are purged, its blobs deleted.</summary>
+    /// <summary>Makes it ready for another test: its instances are purged.</summary>
     /// <returns>False if it is of no more use: an instance still runs, or it does not answer.</returns>
-    public async Task<bool> TryEmptyAsync()
+    public async Task<bool> TryPurgeAsync()
     {
         const string instances = "/runtime/webhooks/durabletask/instances";
         try
@@ -232,13 +231,6 @@ internal sealed class AppProcess : IAsyncDisposable
         catch (Exception e) when (e is HttpRequestException or JsonException)
         {
             return false;
-        }
-        var blobs = new BlobServiceClient(_account);
-        foreach (var name in Containers.All)
-        {
-            var container = blobs.GetBlobContainerClient(name);
-            if (!await container.ExistsAsync()) continue;
-            await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
         }
         return true;
     }
