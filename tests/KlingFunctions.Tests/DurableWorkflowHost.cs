@@ -101,11 +101,7 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     /// <summary>Gives it back. One with messages left is ended: they are timers of this test, which the next one would have to tell from its own.</summary>
     public async ValueTask DisposeAsync()
     {
-<<<<<<< HEAD
-        if (await _app.CountMessagesAsync() == 0 && await _app.TryEmptyAsync())
-=======
         if (await _app.CountMessagesAsync() == 0 && await _app.TryPurgeAsync())
->>>>>>> main
         {
             _timers = -_worker.Timers;
             _azurite.Engines.Add(this);
