@@ -48,8 +48,15 @@ internal sealed class BlobVideoSink(BlobVideoStore store, BlobContainerClient co
     private CommitBlockListOptions Options(StoredFile file) => new()
     {
         HttpHeaders = BlobVideoStore.Headers(jobId, name, file.ContentType),
-        Metadata = new Dictionary<string, string> { [BlobVideoStore.Sha256] = file.Sha256 },
+        Metadata = Metadata(file),
         Tags = new Dictionary<string, string> { [BlobVideoStore.JobTag] = jobId },
         Conditions = new() { IfNoneMatch = ETag.All },
     };
+
+    private static Dictionary<string, string> Metadata(StoredFile file)
+    {
+        var metadata = new Dictionary<string, string> { [BlobVideoStore.Sha256] = file.Sha256 };
+        if (file.RequestId is { } requestId) metadata[BlobVideoStore.RequestId] = requestId;
+        return metadata;
+    }
 }

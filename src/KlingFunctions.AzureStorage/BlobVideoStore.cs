@@ -13,6 +13,9 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
     /// <summary>The metadata that vouches for a blob.</summary>
     public const string Sha256 = "sha256";
 
+    /// <summary>The metadata that names the paid request whose file it is.</summary>
+    public const string RequestId = "request_id";
+
     /// <summary>The index tag that every file of a job has.</summary>
     public const string JobTag = "job";
 
@@ -58,7 +61,7 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
             var properties = blob.Properties;
             if (!blob.Metadata.TryGetValue(Sha256, out var sha256)) continue;
             var kind = properties.ContentType.StartsWith("image/", StringComparison.Ordinal) ? "image" : "video";
-            var file = new StoredFile(name, kind, properties.ContentType, properties.ContentLength!.Value, sha256);
+            var file = new StoredFile(name, kind, properties.ContentType, properties.ContentLength!.Value, sha256, blob.Metadata.TryGetValue(RequestId, out var requestId) ? requestId : null);
             return new(file, _videos.GetBlobClient(blob.Name), properties.CreatedOn!.Value);
         }
 

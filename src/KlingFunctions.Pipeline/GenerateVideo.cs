@@ -259,13 +259,14 @@ public sealed class GenerateVideo
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
         if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
         var ownHost = _job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null;
+        var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var receivers = await AfterTheEndAsync(
-            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status))) ?? [];
+            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status), end)) ?? [];
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
         {
             var notification = new Notification(
-                $"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
+                $"msg_{end}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
             await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
         }
     }

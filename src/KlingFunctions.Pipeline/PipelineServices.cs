@@ -36,7 +36,7 @@ public static class PipelineServices
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(s, new HttpClient(RunComfyClient.CreateHandler())));
         // The options' validator has found it known.
         services.AddSingleton(s => ModelContract.Find(s.GetRequiredService<IOptions<RunComfyOptions>>().Value.Model)!);
-        services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
+        services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>().AddSingleton<RequestFiles>();
         services.AddSingleton<WebhookSender>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
         services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<JobActions>().AddSingleton<OldJobs>();

@@ -313,6 +313,28 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void Webhook_ids_of_a_job_whose_id_comes_again_are_new()
+    {
+        var bound = SampleJobs.New() with { HasBoundIds = true };
+        VideoJob[] jobs = [bound, bound with { CreatedAt = bound.CreatedAt.AddDays(31) }, bound with { Run = 1 }];
+        var ends = jobs.Select(job => EndIds(job, "req-1")).Append(EndIds(bound, "req-2")).ToList();
+        Assert.Equal(ends.Count, ends.Select(e => e.Message).Distinct().Count());
+        Assert.Equal(ends.Count, ends.Select(e => e.Child).Distinct().Count());
+        Assert.All(ends, e => Assert.StartsWith("ntf_vid_1_", e.Child, StringComparison.Ordinal));
+        Assert.Equal(EndIds(bound, "req-1"), ends[0]);
+    }
+
+    private static (string Message, string Child) EndIds(VideoJob job, string requestId)
+    {
+        var engine = Engine();
+        engine.On(Steps.Submit, _ => Accepted(engine) with { RequestId = requestId });
+        engine.On(Steps.FindReceivers, input => [new Receiver("webhook", "example.com", $"ntf_{input.End}_webhook")]);
+        engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        var child = engine.Deeds.OfType<Deed.Started>().Single();
+        return (JsonSerializer.Deserialize(child.Input, PipelineJson.Default.Notification)!.MessageId, child.Id);
+    }
+
+    [Fact]
     public void A_state_is_never_too_large_for_a_status_of_Durable_Functions()
     {
         var address = $"https://images.example.com/{new string('ü', 4_000)}.png";

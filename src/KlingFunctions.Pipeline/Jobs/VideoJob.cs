@@ -58,6 +58,12 @@ public sealed record VideoJob
     /// <summary>How often it was resumed; 0 for the first run.</summary>
     public int Run { get; init; }
 
+    /// <summary>
+    /// True if the ids of its webhooks are bound to this very job and what was paid for it, as all are since version 2: an id may come again when
+    /// its job is forgotten. A job that an older version started keeps its ids until it is resumed.
+    /// </summary>
+    public bool HasBoundIds { get; init; }
+
     /// <summary>Under which key the ledger keeps its submission. A resubmission on purpose takes a new one.</summary>
     public required string SubmissionKey { get; init; }
 

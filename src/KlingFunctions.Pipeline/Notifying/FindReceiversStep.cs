@@ -9,7 +9,8 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <param name="Run">Which run of it.</param>
 /// <param name="OwnHost">The host of the request's own webhook; null if it has none.</param>
 /// <param name="Type">The event's type.</param>
-public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type);
+/// <param name="End">How its end is named in ids; null from an older version: job and run then do.</param>
+public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type, string? End = null);
 
 /// <summary>Finds out who is to be told of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
 public sealed partial class FindReceiversStep(ISubscriptions subscriptions, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)
@@ -31,7 +32,7 @@ public sealed partial class FindReceiversStep(ISubscriptions subscriptions, Deli
         }
         return receivers;
 
-        Receiver To(string id, string host) => new(id, host, $"{Notify.IdsBeginWith(input.JobId)}{input.Run}_{id}", first);
+        Receiver To(string id, string host) => new(id, host, $"ntf_{input.End ?? $"{input.JobId}_{input.Run}"}_{id}", first);
     }
 
     [LoggerMessage(LogLevel.Information, "Job {JobId} has ended: {Type}.")]

@@ -6,7 +6,9 @@ namespace KlingFunctions.Pipeline.Storing;
 /// <param name="ContentType">The media type that its own first bytes tell, such as <c>video/mp4</c>.</param>
 /// <param name="SizeBytes">Its length in bytes, at least 1.</param>
 /// <param name="Sha256">Its SHA-256 in lower-case hexadecimal, 64 characters.</param>
-public sealed record StoredFile(string Name, string Kind, string ContentType, long SizeBytes, string Sha256);
+/// <param name="RequestId">RunComfy's id of the paid request that made it, as stores keep it: see <see cref="RequestFiles"/>. Null for a file
+/// that an older version stored, and wherever the job says which request is meant.</param>
+public sealed record StoredFile(string Name, string Kind, string ContentType, long SizeBytes, string Sha256, string? RequestId = null);
 
 /// <summary>Where a stored file can be had. Exactly one of <paramref name="Link"/> and <paramref name="Path"/> is set.</summary>
 /// <param name="File">The file.</param>

@@ -18,6 +18,7 @@ public sealed partial class ResultKeeper
 
     private readonly GuardedClient _client;
     private readonly IVideoStore _store;
+    private readonly RequestFiles _files;
     private readonly ResultHosts _hosts;
     private readonly long _mostBytes;
     private readonly bool _allowLoopback;
@@ -47,6 +48,7 @@ public sealed partial class ResultKeeper
             throw new OptionsValidationException(RunComfyOptions.Section, typeof(RunComfyOptions), [$"RunComfy:ResultHosts {fault}."]);
         _client = client;
         _store = store;
+        _files = new(store);
         _hosts = hosts;
         _mostBytes = storage.Value.MaxVideoBytes;
         _allowLoopback = network.Value.AllowLoopback;
@@ -56,9 +58,10 @@ public sealed partial class ResultKeeper
 
     /// <summary>Keeps the files. Safe to run again, after success too, and by two at once. Only cancellation throws.</summary>
     /// <param name="jobId">1 to 128 of A-Z, a-z, 0-9, _ and -.</param>
+    /// <param name="requestId">RunComfy's id of the paid request, whose files these are and no other's.</param>
     /// <param name="files">What a successful result names.</param>
     /// <param name="ct">Gives up; what was not complete is gone.</param>
-    public async Task<KeepOutcome> KeepAsync(string jobId, IReadOnlyList<OutputFile> files, CancellationToken ct)
+    public async Task<KeepOutcome> KeepAsync(string jobId, string requestId, IReadOnlyList<OutputFile> files, CancellationToken ct)
     {
         if (!files.Any(file => file.Kind == OutputKind.Video))
             return new KeepOutcome.NotKept(ErrorCodes.VideoMissing, "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
@@ -66,7 +69,7 @@ public sealed partial class ResultKeeper
         try
         {
             foreach (var file in files)
-                kept.Add(await KeepAsync(jobId, file, ct));
+                kept.Add(await KeepAsync(jobId, requestId, file, ct));
             return new KeepOutcome.Kept(kept);
         }
         catch (KeepingFailedException e)
@@ -76,13 +79,14 @@ public sealed partial class ResultKeeper
         }
     }
 
-    private async Task<StoredFile> KeepAsync(string jobId, OutputFile file, CancellationToken ct)
+    private async Task<StoredFile> KeepAsync(string jobId, string requestId, OutputFile file, CancellationToken ct)
     {
-        if (await StoreFault.WrapAsync(() => _store.FindAsync(jobId, file.Name, ct), ct) is { } there)
+        var (there, storedName) = await StoreFault.WrapAsync(() => _files.FindAsync(jobId, requestId, file.Name, ct), ct);
+        if (there is not null)
             return there;
 
         var url = Check(file);
-        await using var transfer = new Transfer(_client, _store, jobId, file, url, _mostBytes, MayFetch, _time);
+        await using var transfer = new Transfer(_client, _store, jobId, requestId, file, storedName, url, _mostBytes, MayFetch, _time);
         for (var fruitless = 0; ;)
         {
             var reached = transfer.Furthest;

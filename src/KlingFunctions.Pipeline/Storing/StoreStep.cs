@@ -27,7 +27,7 @@ public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
         switch (await client.GetResultAsync(input.RequestId, cancel))
         {
             case ResultAnswer.Succeeded { Files: var files }:
-                return Outcome(await keeper.KeepAsync(input.JobId, files, cancel));
+                return Outcome(await keeper.KeepAsync(input.JobId, input.RequestId, files, cancel));
             case ResultAnswer.Failed { Message: var message }:
                 return new(null, new(ErrorCodes.ProviderFailed, $"RunComfy says that the generation failed: {message}"));
             case ResultAnswer.Cancelled:

@@ -14,8 +14,8 @@ namespace KlingFunctions.Pipeline.Storing;
 /// pace. Memory is the two buffers, whatever the file's size.
 /// </summary>
 internal sealed class Transfer(
-    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow,
-    TimeProvider time)
+    GuardedClient client, IVideoStore store, string jobId, string requestId, OutputFile file, string storedName, Uri url, long mostBytes,
+    Func<Uri, bool> mayFollow, TimeProvider time)
     : IAsyncDisposable
 {
     /// <summary>Less than this is no progress, neither in a try nor in a minute: a server that trickles would otherwise hold a job for years.</summary>
@@ -84,8 +84,11 @@ internal sealed class Transfer(
     {
         var format = _format!;
         var kind = format.Kind == OutputKind.Video ? "video" : "image";
-        var stored = new StoredFile(file.Name, kind, format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()));
-        return await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
+        var stored = new StoredFile(storedName, kind, format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()), requestId);
+        var there = await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
+        return there.RequestId == requestId
+            ? RequestFiles.Plain(there, file.Name)
+            : throw new KeepingFailedException(ErrorCodes.StorageFailed, "Another request's file was stored under this name meanwhile.", mayRetry: true);
     }
 
     public async ValueTask DisposeAsync()
@@ -101,7 +104,7 @@ internal sealed class Transfer(
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
-        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct), ct);
+        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, storedName, ct), ct);
         _hash.GetHashAndReset();
         (_length, _format, _boxes) = (0, null, new());
     }

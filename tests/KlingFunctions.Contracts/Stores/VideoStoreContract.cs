@@ -28,6 +28,14 @@ public abstract class VideoStoreContract
     }
 
     [Fact]
+    public async Task A_committed_file_keeps_the_id_of_the_paid_request()
+    {
+        var committed = await KeepAsync(Described("video", [1, 2, 3]) with { RequestId = "req_1-A" }, [1, 2, 3]);
+        Assert.Equal("req_1-A", (await Reopen().FindAsync("job_1", "video", Ct))!.RequestId);
+        Assert.Equal(committed, (await Reopen().LocateAsync("job_1", "video", Ct))!.File);
+    }
+
+    [Fact]
     public async Task What_is_not_committed_does_not_exist()
     {
         await using (var sink = await Store.CreateAsync("job_1", "video", Ct))

@@ -21,7 +21,8 @@ internal sealed class MemoryVideoStore : IVideoStore
         return Task.FromResult<VideoSink>(new Sink(this, jobId, name));
     }
 
-    public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) => throw new NotSupportedException();
+    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
+        await FindAsync(jobId, name, ct) is { } file ? new(file, null, $"/{jobId}/{name}", DateTimeOffset.UnixEpoch) : null;
 
     private sealed class Sink(MemoryVideoStore store, string job, string name) : VideoSink
     {

@@ -31,13 +31,47 @@ public class ResultKeeperTests
         });
         OutputFile[] files = [new("video", OutputKind.Video, host.Url + "/v?sig=1"), new("images-1", OutputKind.Image, host.Url + "/i")];
 
-        var kept = Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", files, Ct)).Files;
+        var kept = Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).Files;
         Assert.Equal([new("video", "video", "video/mp4", video.Length, Hash(video)), new StoredFile("images-1", "image", "image/png", Png.Length, Hash(Png))], kept);
         Assert.Equal(video, _store.Files[("job", "video")].Bytes);
 
-        Assert.Equal(kept, Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", files, Ct)).Files);
+        Assert.Equal(kept, Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).Files);
         Assert.Equal(2, host.Asked.Count);
         Assert.Equal(0, _store.OpenSinks);
+    }
+
+    [Fact]
+    public async Task File_of_another_request_of_the_same_job_id_is_never_taken_for_this_ones()
+    {
+        var (first, second) = (Mp4(1000), Mp4(1000, seed: 1));
+        var video = first;
+        await using var host = await Serving(context => context.Response.Body.WriteAsync(video, Ct).AsTask());
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url)];
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        video = second;
+        for (var time = 0; time < 2; time++)
+        {
+            var kept = Assert.Single(Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-2", files, Ct)).Files);
+            Assert.Equal(new("video", "video", "video/mp4", 1000, Hash(second)), kept);
+        }
+        Assert.Equal(2, host.Asked.Count);
+        Assert.Equal(first, _store.Files[("job", "video")].Bytes);
+        var located = new RequestFiles(_store);
+        Assert.Equal(Hash(first), (await located.LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
+        Assert.Equal(Hash(second), (await located.LocateAsync("job", "req-2", "video", Ct))!.File.Sha256);
+        Assert.Null(await located.LocateAsync("job", "req-3", "video", Ct));
+    }
+
+    [Fact]
+    public async Task File_of_an_older_version_is_located_and_not_taken_for_a_new_requests()
+    {
+        var (old, made) = (Mp4(1000), Mp4(1000, seed: 1));
+        _store.Files[("job", "video")] = (new("video", "video", "video/mp4", 1000, Hash(old)), old);
+        Assert.Equal(Hash(old), (await new RequestFiles(_store).LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
+
+        await using var host = await Serving(context => context.Response.Body.WriteAsync(made, Ct).AsTask());
+        Assert.Equal(Hash(made), (await KeepVideo(host)).Sha256);
+        Assert.Equal(Hash(made), (await new RequestFiles(_store).LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
     }
 
     [Theory]
@@ -173,7 +207,7 @@ public class ResultKeeperTests
         Prop.ForAll(breaks.ToArbitrary(), given =>
         {
             source = new Source(video) { Cuts = [.. given.cuts], KnowsRanges = given.knows, ETag = given.etag };
-            var outcome = keeper.KeepAsync($"job-{++job}", [new("video", OutputKind.Video, host.Url)], Ct).GetAwaiter().GetResult();
+            var outcome = keeper.KeepAsync($"job-{++job}", "req-1", [new("video", OutputKind.Video, host.Url)], Ct).GetAwaiter().GetResult();
             return outcome is KeepOutcome.Kept { Files: [{ Sha256: var hash }] } && hash == Hash(video) && _store.Files.Remove(($"job-{job}", "video"), out var kept) && kept.Bytes.AsSpan().SequenceEqual(video);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(40));
     }
@@ -199,7 +233,7 @@ public class ResultKeeperTests
     [Fact]
     public async Task Success_without_a_video_is_missing_its_video()
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [], Ct));
         Assert.Equal("video_missing", outcome.Code);
     }
 
@@ -213,7 +247,7 @@ public class ResultKeeperTests
     [InlineData("https://169.254.169.254/latest")]
     public async Task A_result_is_fetched_from_the_allowed_hosts_over_https_only(string url)
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, url)], Ct));
         Assert.Equal(("video_host_refused", false), (outcome.Code, outcome.MayRetry));
     }
 
@@ -221,7 +255,7 @@ public class ResultKeeperTests
     public async Task Loopback_is_refused_unless_it_is_allowed()
     {
         await using var host = await Serving(context => context.Response.Body.WriteAsync(Mp4(100), Ct).AsTask());
-        var outcome = await Keeper(allowLoopback: false).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper(allowLoopback: false).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal("video_host_refused", Assert.IsType<KeepOutcome.NotKept>(outcome).Code);
         Assert.Empty(host.Asked);
     }
@@ -238,8 +272,8 @@ public class ResultKeeperTests
                 default: await context.Response.Body.WriteAsync(Mp4(100), Ct); break;
             }
         });
-        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url + "/here")], Ct));
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job2", [new("video", OutputKind.Video, host.Url + "/away")], Ct));
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url + "/here")], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job2", "req-1", [new("video", OutputKind.Video, host.Url + "/away")], Ct));
         Assert.Equal("video_host_refused", outcome.Code);
         Assert.DoesNotContain("SECRET", outcome.Message, StringComparison.Ordinal);
     }
@@ -265,7 +299,7 @@ public class ResultKeeperTests
         var host = await Serving(_ => Task.CompletedTask);
         var url = host.Url;
         await host.DisposeAsync();
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, url)], Ct));
         Assert.Equal(("video_unreachable", true), (outcome.Code, outcome.MayRetry));
     }
 
@@ -287,7 +321,7 @@ public class ResultKeeperTests
     public async Task A_file_of_exactly_the_largest_size_is_kept()
     {
         await using var host = await Serving(context => context.Response.Body.WriteAsync(Mp4(1_048_576), Ct).AsTask());
-        var outcome = await Keeper(mostBytes: 1_048_576).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper(mostBytes: 1_048_576).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal(1_048_576, Assert.Single(Assert.IsType<KeepOutcome.Kept>(outcome).Files).SizeBytes);
     }
 
@@ -341,7 +375,7 @@ public class ResultKeeperTests
             await context.Response.Body.FlushAsync(Ct);
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
-        var keeping = Keeper(time: time).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var keeping = Keeper(time: time).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         while (await Task.WhenAny(keeping, Task.Delay(5, Ct)) != keeping)
             time.Advance(TimeSpan.FromSeconds(60));
         var outcome = Assert.IsType<KeepOutcome.NotKept>(await keeping);
@@ -360,7 +394,7 @@ public class ResultKeeperTests
             await stop.CancelAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url)], stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], stop.Token));
         Assert.Equal(0, _store.OpenSinks);
         Assert.Empty(_store.Files);
     }
@@ -387,14 +421,14 @@ public class ResultKeeperTests
 
     private async Task<StoredFile> KeepVideo(LoopbackHost host)
     {
-        var outcome = await Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal(0, _store.OpenSinks);
         return Assert.Single(Assert.IsType<KeepOutcome.Kept>(outcome).Files);
     }
 
     private async Task Refused(string code, LoopbackHost host, bool? mayRetry, long mostBytes = 10_000_000)
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper(mostBytes: mostBytes).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper(mostBytes: mostBytes).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct));
         Assert.Equal((code, mayRetry ?? outcome.MayRetry), (outcome.Code, outcome.MayRetry));
         Assert.DoesNotContain("secret", outcome.Message, StringComparison.Ordinal);
         Assert.Equal(0, _store.OpenSinks);
