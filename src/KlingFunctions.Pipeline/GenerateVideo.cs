@@ -232,21 +232,38 @@ public sealed class GenerateVideo
     {
         MoveTo(JobStatus.Storing);
         var hasExpired = true;
-        for (var attempt = 0; ; attempt++)
+        var attempt = _carried.StoreTries;
+        for (var runs = 1; ; runs++)
         {
-            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
+            var isLast = attempt == StoreAgainAfter.Length;
+            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId, isLast));
             if (outcome.Files is { } files)
             {
-                Change(s => s with { Status = JobStatus.Succeeded, Outputs = files, Attention = null, Error = null });
+                Change(s => s with
+                {
+                    Status = JobStatus.Succeeded,
+                    Outputs = files,
+                    Attention = null,
+                    Error = null,
+                    Warnings = outcome.Warnings is { } more ? [.. s.Warnings, .. more] : s.Warnings,
+                });
                 return Next.End;
             }
             var error = outcome.Error!;
-            // To be unknown for once may be a passing trouble, and nobody could resume the job from there.
+            // To be unknown for once may be a passing trouble.
             hasExpired &= error.Code is ErrorCodes.ProviderExpired;
             if (!hasExpired && error.Code is ErrorCodes.ProviderExpired) error = error with { Code = ErrorCodes.VideoUnreachable };
-            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(error);
+            // A run that got on is no failed try, and the next goes on from there: a slow transfer takes as many as it needs.
+            if (outcome.HasProgressed) attempt = 0;
+            else if (!outcome.MayRetry || isLast) return Fail(error);
             Change(s => s with { Attention = new("", error.Code, error.Message) });
             await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
+            if (!outcome.HasProgressed) attempt++;
+            if (runs == WaitsPerRun)
+            {
+                _carried = _carried with { StoreTries = attempt };
+                return Next.Anew;
+            }
         }
     }
 

@@ -88,6 +88,7 @@ public sealed record VideoJob
 /// <param name="Unsettled">True while a submission may be under way, or in doubt, elsewhere.</param>
 /// <param name="CancelWished">True if its owner wishes to cancel, and RunComfy could not be told yet.</param>
 /// <param name="HasDay">True if it has taken one of a day's jobs: it takes no other, though the day be over before it has a place.</param>
+/// <param name="StoreTries">How many tries to store failed since the last that got on.</param>
 public sealed record Carried(
     int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false,
-    bool HasDay = false);
+    bool HasDay = false, int StoreTries = 0);

@@ -89,7 +89,7 @@ public sealed class GuardedClient : IDisposable
 
     private void Check(string? url, bool redirected = false)
     {
-        if (UrlRule.Fault(url, _allowLoopback) is { } fault)
+        if (UrlRule.Fault(url, _allowLoopback, UrlRule.MaxFetchedLength) is { } fault)
             throw new UrlRefusedException(redirected ? $"The URL redirects to an address that is refused. {fault}" : fault);
     }
 

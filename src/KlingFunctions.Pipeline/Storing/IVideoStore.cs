@@ -33,16 +33,31 @@ public interface IVideoStore
     /// <inheritdoc cref="FindAsync"/>
     Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct);
 
+    /// <summary>Goes on with a file that <see cref="VideoSink.SuspendAsync"/> left; null if there is none that can be gone on with.</summary>
+    /// <inheritdoc cref="FindAsync"/>
+    Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct);
+
     /// <summary>Where the file can be had; null if it has not been committed.</summary>
     /// <inheritdoc cref="FindAsync"/>
     Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct);
 }
 
-/// <summary>A file being written. Disposing it without having committed leaves nothing behind.</summary>
+/// <summary>A file being written. Disposing it without having committed or suspended it leaves nothing behind.</summary>
 public abstract class VideoSink : IAsyncDisposable
 {
     /// <summary>Takes the bytes in order. Written to in large pieces, by one writer; not disposed by it.</summary>
     public abstract Stream Stream { get; }
+
+    /// <summary>Where the run before left it; null for a file that is begun.</summary>
+    public Checkpoint? Checkpoint { get; protected init; }
+
+    /// <summary>
+    /// Leaves what was written to a later run, durably and unseen: the sink is then only to be disposed. What one process left, another goes on
+    /// with.
+    /// </summary>
+    /// <param name="checkpoint">Where it stands.</param>
+    /// <param name="ct">Gives up.</param>
+    public abstract Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct);
 
     /// <summary>Makes what was written durable and visible, whole, under its name.</summary>
     /// <param name="file">What was written.</param>
