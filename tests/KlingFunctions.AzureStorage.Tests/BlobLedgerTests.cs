@@ -82,7 +82,7 @@ public sealed class BlobLedgerTests : LedgerContract
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.LoseAnswer(r => r.Method == RequestMethod.Delete, meanwhile: () => Ledger.TryIntendAsync(Key, Now.AddSeconds(1), Cancel));
-        await Over(_network).WithdrawAsync(Key, Cancel);
+        await Over(_network).WithdrawAsync(Key, Now, Cancel);
         Assert.Equal(Now.AddSeconds(1), (await Ledger.FindAsync(Key, Cancel))?.IntendedAt);
     }
 
@@ -94,7 +94,7 @@ public sealed class BlobLedgerTests : LedgerContract
         {
             if (message.Request.Method == RequestMethod.Delete) await Ledger.RecordAsync(Key, "id", Now, Cancel);
         };
-        await Over(_network).WithdrawAsync(Key, Cancel);
+        await Over(_network).WithdrawAsync(Key, Now, Cancel);
         Assert.Equal(("id", Now), await IdAsync());
     }
 
@@ -127,9 +127,9 @@ public sealed class BlobLedgerTests : LedgerContract
 
     private static bool Puts(Request request) => request.Method == RequestMethod.Put;
 
-    private BlobLedger Open() => new(_account.Client, _time);
+    private BlobLedger Open() => new(new BlobDocuments(_account.Client), _time);
 
-    private BlobLedger Over(Network network) => new(_account.Over(network), _time);
+    private BlobLedger Over(Network network) => new(new BlobDocuments(_account.Over(network)), _time);
 
     private async Task<(string?, DateTimeOffset?)> IdAsync() =>
         await Ledger.FindAsync(Key, Cancel) is { } found ? (found.RequestId, found.SubmittedAt) : default;

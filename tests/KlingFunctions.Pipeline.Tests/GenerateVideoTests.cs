@@ -39,6 +39,44 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void Own_webhook_is_notified_though_no_receiver_could_be_looked_for()
+    {
+        var engine = Engine().On(Steps.Poll, _ => Done);
+        engine.On<ReceiversInput, IReadOnlyList<Receiver>>(Steps.FindReceivers, _ => throw new IOException("The store is away."));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"));
+        Assert.Equal((JobStatus.Succeeded, "own.example.com"), (end.Status, Assert.Single(end.Receivers).Host));
+        Assert.Equal("ntf_vid_1_0_webhook", Assert.Single(engine.Deeds.OfType<Deed.Started>()).Id);
+    }
+
+    [Fact]
+    public void Run_that_only_looks_for_receivers_changes_nothing_else()
+    {
+        var known = new Receiver("sub_old", "old.example.com", "ntf_vid_1_0_sub_old");
+        var ended = new JobState { Status = JobStatus.Succeeded, UpdatedAt = SampleJobs.CreatedAt, Outputs = [Video], Receivers = [known] };
+        var engine = Engine().On(Steps.FindReceivers, _ => (IReadOnlyList<Receiver>)[new("webhook", "own.example.com", "ntf_vid_1_0_webhook")]);
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { From = Station.Notify, State = ended });
+        Assert.Equal(["FindReceivers"], Called(engine));
+        Assert.Equal([Video], end.Outputs);
+        Assert.Equal(["ntf_vid_1_0_webhook", "ntf_vid_1_0_sub_old"], end.Receivers.Select(r => r.NotificationId));
+        Assert.All(Reported(engine), s => Assert.Equal(JobStatus.Succeeded, s.Status));
+    }
+
+    [Fact]
+    public void Job_past_the_days_cap_waits_at_the_POST_without_a_deadline()
+    {
+        var asked = 0;
+        var engine = Engine().On(Steps.Poll, _ => Done);
+        engine.On(Steps.Submit, _ => ++asked switch
+        {
+            1 => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromMinutes(1), Error: new("provider_unavailable", "Later.")),
+            < 60 => new(SubmitResult.NotYet, Delay: TimeSpan.FromHours(1), Error: new("daily_cap_reached", "Tomorrow.")),
+            _ => new SubmitOutcome(SubmitResult.Accepted, RequestId, engine.Now, engine.Now.AddHours(2)),
+        });
+        Assert.Equal(JobStatus.Succeeded, Run(engine).Status);
+        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Submitting, Attention.Code: "daily_cap_reached" });
+    }
+
+    [Fact]
     public void A_run_shows_where_the_job_is_as_soon_as_it_begins_though_nothing_changes()
     {
         var engine = Engine();
@@ -310,6 +348,66 @@ public class GenerateVideoTests
         var notifications = children.Select(c => JsonSerializer.Deserialize(c.Input, PipelineJson.Default.Notification)!).ToList();
         Assert.Equal("msg_vid_1_0", Assert.Single(notifications.Select(n => n.MessageId).Distinct()));
         Assert.Single(notifications.Select(n => Encoding.UTF8.GetString(WebhookBody.Of(n))).Distinct());
+    }
+
+    [Fact]
+    public void Request_that_was_unknown_for_long_is_stored_when_it_is_known_again()
+    {
+        var engine = Engine().On(Steps.Poll, _ => new(PollResult.Failed, TimeSpan.Zero, Error: new(ErrorCodes.ProviderExpired, "No such request.")));
+        var job = SampleJobs.New();
+        var expired = engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        Assert.Equal(ErrorCodes.ProviderExpired, expired.Error!.Code);
+        var resumed = Resumption.Of(new(job, expired, IsRunning: false, []), new(), engine.Now.AddHours(2)).Job!;
+        engine.On(Steps.Poll, _ => Done);
+        var end = engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed);
+        Assert.Equal((JobStatus.Succeeded, RequestId), (end.Status, end.Provider!.RequestId));
+        Assert.Single(Called(engine), "Submit");
+    }
+
+    [Fact]
+    public void Refused_intent_is_handed_on_until_it_is_withdrawn_also_by_a_resume()
+    {
+        var refusedAt = ScriptedEngine.Start;
+        var engine = Engine();
+        var handed = new List<DateTimeOffset?>();
+        engine.On(Steps.Submit, input =>
+        {
+            handed.Add(input.RefusedIntent);
+            return handed.Count == 1
+                ? new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy."), RefusedIntent: refusedAt)
+                : handed.Count == 2 ? new(SubmitResult.Failed, Error: new(ErrorCodes.ProviderBalance, "Empty."))
+                : Accepted(engine);
+        });
+        var job = SampleJobs.New();
+        var failed = engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        var resumed = Resumption.Of(new(job, failed, IsRunning: false, []), new(), engine.Now.AddHours(2)).Job!;
+        Assert.Equal(JobStatus.Succeeded, engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed).Status);
+        Assert.Equal([null, refusedAt, refusedAt], handed);
+    }
+
+    [Fact]
+    public void Stored_video_stays_a_success_though_no_notification_can_be_started()
+    {
+        var engine = Engine(receivers: 3);
+        engine.FailsToStart = id => id.Contains($"sub_{1:D32}", StringComparison.Ordinal);
+        var end = Run(engine);
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.Equal([$"sub_{0:D32}", $"sub_{2:D32}"], end.Receivers.Select(r => r.Id));
+        Assert.Contains("hook-1.westeurope", Assert.Single(end.Warnings).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Slow_transfer_takes_as_many_runs_as_it_needs()
+    {
+        var engine = Engine();
+        var runs = 0;
+        engine.On(Steps.Store, _ => ++runs <= 200
+            ? new(null, new(ErrorCodes.VideoUnreachable, "It goes on."), MayRetry: true, HasProgressed: runs % 3 > 0)
+            : new([Video], Warnings: [new("/outputs", FaultCode.OutputNotStored, "The image is too large.")]));
+        var end = Run(engine);
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.Contains(end.Warnings, w => w.Code == FaultCode.OutputNotStored);
+        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<Deed.Slept>().Count(), 0, 41));
     }
 
     [Fact]

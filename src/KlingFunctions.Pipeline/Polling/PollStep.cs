@@ -92,7 +92,7 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
         if (missing == MostMissing)
         {
             return new(PollResult.Failed, TimeSpan.Zero, Error: new(
-                ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}: it was deleted or has expired. {fault.Message}"));
+                ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}: it was deleted or has expired. {fault.Message} If it comes back, resume the job."));
         }
         var (code, message) = fault.Class switch
         {

@@ -92,14 +92,13 @@ internal sealed class Transfer(
             if (await ReadHeadersAsync(response, ct) is { } broken)
                 return IsWhole && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable ? null : broken;
             silence.CancelAfter(LongestSilence);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token, CanSuspend ? limits.Soft : limits.Hard);
             var source = await response.Content.ReadAsStreamAsync(ct);
             if (_length == 0)
             {
                 try
                 {
                     (source, _isPacked) = await PackedBody.OpenAsync(
-                        source, response.Content.Headers.ContentEncoding, head => MediaFormat.Recognise(head) is not null, either.Token);
+                        source, response.Content.Headers.ContentEncoding, head => MediaFormat.Recognise(head) is not null, waiting.Token);
                 }
                 catch (Exception e) when (IsBreak(e))
                 {
@@ -109,6 +108,8 @@ internal sealed class Transfer(
                 if (_isPacked)
                     (_total, _validator) = (null, null); // they are those of the packed bytes
             }
+            var canGoOnLater = _validator is not null && !_isPacked;
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token, canGoOnLater ? limits.Soft : limits.Hard);
             await using (source)
                 return await PumpAsync(source, silence, either.Token, ct);
         }

@@ -5,7 +5,6 @@ using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -37,7 +36,7 @@ public sealed class InboxWatcherTests : IDisposable
         var options = Options.Create(new PipelineOptions());
         var intake = new UploadIntake(
             _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-            new JobIntake(_jobs, _jobs, options, time), _jobs, options, time,
+            new JobIntake(_jobs, null!, options, time), _jobs, options, time,
             NullLogger<UploadIntake>.Instance);
         _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!, Options.Create(new PublicOptions())), time, _log);
     }
@@ -157,7 +156,7 @@ public sealed class InboxWatcherTests : IDisposable
     }
 
     /// <summary>Counts what is handed in.</summary>
-    private sealed class Jobs : IJobs, IQuota
+    private sealed class Jobs : IJobs
     {
         private readonly ConcurrentDictionary<string, VideoJob> _jobs = [];
 
@@ -176,8 +175,6 @@ public sealed class InboxWatcherTests : IDisposable
         public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
             Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), true, []) : null);
 
-        public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
         public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
@@ -186,13 +183,9 @@ public sealed class InboxWatcherTests : IDisposable
 
         public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
 
-        public Task<bool> TryEnterAsync(string jobId, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
         public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task LeaveAsync(string jobId, CancellationToken cancel) => throw new NotSupportedException();
     }
 
     private sealed class Lines : ILogger<InboxWatcher>
