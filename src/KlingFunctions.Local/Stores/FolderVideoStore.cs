@@ -30,7 +30,7 @@ public sealed partial class FolderVideoStore : IVideoStore
     {
     }
 
-    /// <param name="flush">Makes the names in a folder durable.</param>
+    // The action makes the names in a folder durable.
     internal FolderVideoStore(string folder, TimeProvider time, Action<string> flush) =>
         (_folder, _time, _flush) = (Path.GetFullPath(folder), time, flush);
 

@@ -59,7 +59,7 @@ public static class UrlRule
     }
 
     // RFC 6761 keeps every name under localhost for loopback.
-    private static bool IsLoopback(Uri uri) =>
+    internal static bool IsLoopback(Uri uri) =>
         uri.IsLoopback || uri.IdnHost.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
     // Uri.UserInfo is empty for "https://@host" and "https://:@host" alike, so the text itself is asked.

@@ -84,7 +84,9 @@ internal sealed class Transfer(
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             ct.ThrowIfCancellationRequested();
-            return new Interruption(silence.IsCancellationRequested ? "did not answer within 60 seconds" : "could not be reached");
+            return new Interruption(silence.IsCancellationRequested ? "did not answer within 60 seconds"
+                : e is HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } ? "is not connected to by the proxy that Network:Proxy names"
+                : "could not be reached");
         }
 
         using (response)
@@ -183,6 +185,7 @@ internal sealed class Transfer(
     private HttpRequestMessage Request()
     {
         var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Options.Set(GuardedClient.IsOwnersHost, true);
         request.Headers.AcceptEncoding.ParseAdd("identity"); // the bytes of the file are wanted, not a packing of them
         if (_length > 0)
         {
