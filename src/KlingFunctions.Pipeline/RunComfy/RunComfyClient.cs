@@ -18,6 +18,7 @@ public sealed partial class RunComfyClient
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
 
     private const int LongestBody = 256 * 1024;
+    private const long LongestRead = 128L * 1024 * 1024;
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
@@ -168,7 +169,7 @@ public sealed partial class RunComfyClient
         ? ""
         : " The environment names a proxy, which is not used: set Network:Proxy, if this network can only be left through it.";
 
-    /// <summary>As much of the body as came, up to 256 KiB. What a broken one still tells is for the reading to find out.</summary>
+    /// <summary>As much of the body as came, up to 256 KiB without what is cut from long strings. What a broken one still tells is for the reading to find out.</summary>
     private async Task<byte[]> ReadBodyAsync(
         HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken ct)
     {
@@ -177,9 +178,10 @@ public sealed partial class RunComfyClient
         {
             await using var stream = await response.Content.ReadAsStreamAsync(either);
             var buffer = new byte[8192];
+            var strings = new LongStrings();
             int read;
-            while (body.Length < LongestBody && (read = await stream.ReadAsync(buffer, either)) > 0)
-                body.Write(buffer, 0, (int)Math.Min(read, LongestBody - body.Length));
+            for (var total = 0L; body.Length < LongestBody && total < LongestRead && (read = await stream.ReadAsync(buffer, either)) > 0; total += read)
+                strings.Append(buffer.AsSpan(0, read), body);
         }
         catch (Exception e)
         {

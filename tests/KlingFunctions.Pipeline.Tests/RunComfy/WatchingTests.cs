@@ -171,6 +171,21 @@ public class WatchingTests
     }
 
     [Theory]
+    [InlineData("x")]
+    [InlineData("\\\"")]
+    [InlineData("\\u00e9")]
+    [InlineData("é")]
+    [InlineData("\\\\")]
+    public async Task Answer_that_repeats_megabytes_of_the_request_is_read_to_its_end(string filling)
+    {
+        // The cut falls into the filling, at another place of it each time.
+        var image = string.Concat(Enumerable.Repeat(filling, 40_000)) + new string('y', 3_000_000);
+        var body = $$$"""{"input":{"image_urls":["{{{image}}}","x{{{image}}}","xy{{{image}}}"]},"status":"completed","output":{"video":"https://h/v.mp4"}}""";
+        var answer = await Clients.On(StubHandler.Answering(200, body)).GetResultAsync("req_1", Ct);
+        Assert.Equal("https://h/v.mp4", Assert.Single(Assert.IsType<ResultAnswer.Succeeded>(answer).Files).Url);
+    }
+
+    [Theory]
     [InlineData("""{"status":"marinating","request":{"image_urls":["https://h/i.mp4"]}}""")]
     [InlineData("""{"status":"success","data":{"status":"in_progress"}}""")]
     [InlineData("""{"status_url":"https://h/s.mp4","status":"marinating"}""")]
