@@ -53,10 +53,11 @@ internal sealed class BlobLedger(IDocuments documents, TimeProvider time) : ISub
         }
     }
 
-    public async Task WithdrawAsync(string key, CancellationToken cancel)
+    public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel)
     {
         // Only the version that was read: were it another by then, it would have an id, or be the intent of someone who is about to POST.
-        if (await ReadAsync(key, cancel) is { Value.RequestId: null } intent) await documents.DeleteAsync(NameOf(key), intent.Version, cancel);
+        if (await ReadAsync(key, cancel) is { Value.RequestId: null } intent && intent.Value.IntendedAt == intendedAt)
+            await documents.DeleteAsync(NameOf(key), intent.Version, cancel);
     }
 
     public async Task ForgetAsync(string jobId, CancellationToken cancel)

@@ -1,5 +1,7 @@
+using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.AzureStorage;
@@ -12,6 +14,9 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
 {
     /// <summary>The metadata that vouches for a blob.</summary>
     public const string Sha256 = "sha256";
+
+    /// <summary>The metadata that names the paid request whose file it is.</summary>
+    public const string RequestId = "request_id";
 
     /// <summary>The index tag that every file of a job has.</summary>
     public const string JobTag = "job";
@@ -32,8 +37,33 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
         ct.ThrowIfCancellationRequested();
         CheckName(jobId);
         CheckName(name);
-        return Task.FromResult<VideoSink>(new BlobVideoSink(this, _videos, jobId, name));
+        return Task.FromResult<VideoSink>(new BlobVideoSink(this, _videos, jobId, name, Left(jobId, name)));
     }
+
+    public async Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
+    {
+        CheckName(jobId);
+        CheckName(name);
+        var left = Left(jobId, name);
+        if (await SuspendedTransfer.ReadAsync(left, ct) is not { } transfer) return null;
+        var blob = _videos.GetBlockBlobClient(transfer.Blob);
+        try
+        {
+            var staged = await blob.GetBlockListAsync(BlockListTypes.Uncommitted, cancellationToken: ct);
+            // The storage deletes staged blocks after a week.
+            var there = staged.Value.UncommittedBlocks.ToDictionary(block => block.Name, block => block.SizeLong);
+            if (transfer.Blocks.All(there.ContainsKey) && transfer.Blocks.Sum(block => there[block]) == transfer.Checkpoint.Length)
+                return new BlobVideoSink(this, _videos, jobId, name, left, transfer);
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            // None is left.
+        }
+        return null;
+    }
+
+    /// <summary>What a suspended transfer has written down.</summary>
+    private BlobClient Left(string jobId, string name) => _videos.GetBlobClient($"{jobId}/{name}.left");
 
     /// <summary>The headers of a stored file: browsers show it, and save it under a name that tells what it is.</summary>
     internal static BlobHttpHeaders Headers(string jobId, string name, string contentType) => new()
@@ -58,7 +88,7 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
             var properties = blob.Properties;
             if (!blob.Metadata.TryGetValue(Sha256, out var sha256)) continue;
             var kind = properties.ContentType.StartsWith("image/", StringComparison.Ordinal) ? "image" : "video";
-            var file = new StoredFile(name, kind, properties.ContentType, properties.ContentLength!.Value, sha256);
+            var file = new StoredFile(name, kind, properties.ContentType, properties.ContentLength!.Value, sha256, blob.Metadata.TryGetValue(RequestId, out var requestId) ? requestId : null);
             return new(file, _videos.GetBlobClient(blob.Name), properties.CreatedOn!.Value);
         }
 

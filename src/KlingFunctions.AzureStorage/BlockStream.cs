@@ -6,15 +6,16 @@ namespace KlingFunctions.AzureStorage;
 /// <summary>
 /// Cuts what is written into blocks and stages them, one under way while the next fills. Memory is two blocks, whatever the length.
 /// </summary>
-/// <param name="blobFor">The blob for a file that begins so: asked once, with the whole of the first block.</param>
-internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> blobFor) : Stream
+internal sealed class BlockStream : Stream
 {
     /// <summary>The length of a block but the last, in bytes. A blob has at most 50,000 blocks.</summary>
     public const int BlockLength = 8 * 1024 * 1024;
 
+    private readonly Func<ReadOnlyMemory<byte>, BlockBlobClient> _blobFor;
+
     // Two writers of one blob must not mix: each block says whose it is. All ids of a blob must be of one length.
     private readonly Guid _writer = Guid.NewGuid();
-    private readonly List<string> _blocks = [];
+    private readonly List<string> _blocks;
     private readonly CancellationTokenSource _stop = new();
     private byte[]? _filling;
     private byte[]? _spare;
@@ -23,6 +24,14 @@ internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> bl
     private BlockBlobClient? _blob;
     private Task _staging = Task.CompletedTask;
     private bool _disposed;
+
+    /// <param name="blobFor">The blob for a file that begins so: asked once, with the whole of the first block.</param>
+    public BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> blobFor)
+        : this(blobFor, [])
+    {
+    }
+
+    private BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> blobFor, List<string> blocks) => (_blobFor, _blocks) = (blobFor, blocks);
 
     public override bool CanRead => false;
 
@@ -54,6 +63,21 @@ internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> bl
         }
     }
 
+    /// <summary>Goes on behind blocks that are staged already.</summary>
+    /// <param name="blob">Where they are staged.</param>
+    /// <param name="blocks">Their ids, in order.</param>
+    /// <param name="length">Their length.</param>
+    public static BlockStream Continue(BlockBlobClient blob, IEnumerable<string> blocks, long length) =>
+        new(_ => blob, [.. blocks]) { _blob = blob, _length = length };
+
+    /// <summary>Stages what is left. The blob, and its blocks in order.</summary>
+    public async Task<(BlockBlobClient Blob, IReadOnlyList<string> Blocks)> StageAllAsync(CancellationToken cancel)
+    {
+        if (_filled > 0) await StageAsync(cancel);
+        await _staging.WaitAsync(cancel);
+        return (_blob ?? throw new InvalidOperationException("Nothing was written."), _blocks);
+    }
+
     /// <summary>Stages what is left. The blocks, in order.</summary>
     /// <param name="blob">Where they should be.</param>
     /// <param name="cancel">Gives up.</param>
@@ -63,9 +87,7 @@ internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> bl
         ObjectDisposedException.ThrowIf(_disposed, this);
         _blob ??= blob;
         if (_blob.Name != blob.Name) throw new ArgumentException($"What was written is {_blob.Name}, not {blob.Name}.", nameof(blob));
-        if (_filled > 0) await StageAsync(cancel);
-        await _staging.WaitAsync(cancel);
-        return _blocks;
+        return (await StageAllAsync(cancel)).Blocks;
     }
 
     public override async ValueTask DisposeAsync()
@@ -99,7 +121,7 @@ internal sealed class BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> bl
         await _staging.WaitAsync(cancel);
         var block = _filling!;
         (_filling, _spare) = (_spare, block);
-        _blob ??= blobFor(block.AsMemory(0, _filled));
+        _blob ??= _blobFor(block.AsMemory(0, _filled));
         var id = Convert.ToBase64String([.. _writer.ToByteArray(), .. BitConverter.GetBytes(_blocks.Count)]);
         _staging = _blob.StageBlockAsync(id, new MemoryStream(block, 0, _filled, writable: false), options: null, _stop.Token);
         _blocks.Add(id);

@@ -152,7 +152,8 @@ public sealed class GenerateVideo
         {
             var cancelWished = _cancelRequested.IsCompleted;
             if (cancelWished && !_carried.Unsettled) return CancelUnpaid();
-            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished));
+            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished, _state.RefusedIntent));
+            if (outcome.RefusedIntent is { } refused) Change(s => s with { RefusedIntent = refused });
             switch (outcome.Result)
             {
                 case SubmitResult.Accepted:
@@ -233,21 +234,38 @@ public sealed class GenerateVideo
     {
         MoveTo(JobStatus.Storing);
         var hasExpired = true;
-        for (var attempt = 0; ; attempt++)
+        var attempt = _carried.StoreTries;
+        for (var runs = 1; ; runs++)
         {
-            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId));
+            var isLast = attempt == StoreAgainAfter.Length;
+            var outcome = await _context.CallAsync(Steps.Store, new StoreInput(_job.Id, _state.Provider!.RequestId, isLast));
             if (outcome.Files is { } files)
             {
-                Change(s => s with { Status = JobStatus.Succeeded, Outputs = files, Attention = null, Error = null });
+                Change(s => s with
+                {
+                    Status = JobStatus.Succeeded,
+                    Outputs = files,
+                    Attention = null,
+                    Error = null,
+                    Warnings = outcome.Warnings is { } more ? [.. s.Warnings, .. more] : s.Warnings,
+                });
                 return Next.End;
             }
             var error = outcome.Error!;
-            // To be unknown for once may be a passing trouble, and nobody could resume the job from there.
+            // To be unknown for once may be a passing trouble.
             hasExpired &= error.Code is ErrorCodes.ProviderExpired;
             if (!hasExpired && error.Code is ErrorCodes.ProviderExpired) error = error with { Code = ErrorCodes.VideoUnreachable };
-            if (!outcome.MayRetry || attempt == StoreAgainAfter.Length) return Fail(error);
+            // A run that got on is no failed try, and the next goes on from there: a slow transfer takes as many as it needs.
+            if (outcome.HasProgressed) attempt = 0;
+            else if (!outcome.MayRetry || isLast) return Fail(error);
             Change(s => s with { Attention = new("", error.Code, error.Message) });
             await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
+            if (!outcome.HasProgressed) attempt++;
+            if (runs == WaitsPerRun)
+            {
+                _carried = _carried with { StoreTries = attempt };
+                return Next.Anew;
+            }
         }
     }
 
@@ -259,6 +277,7 @@ public sealed class GenerateVideo
     {
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
         if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var input = ReceiversInput.Of(_job, _state);
         IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);
         // Known receivers stay listed, though their subscription may be gone by now.
@@ -267,8 +286,17 @@ public sealed class GenerateVideo
         foreach (var receiver in receivers)
         {
             var notification = new Notification(
-                $"msg_{_job.Id}_{_job.Run}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
-            await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
+                $"msg_{end}", receiver, _job.WithoutSecrets() with { State = null, Warnings = [] }, _state with { Receivers = [receiver] }, _context.Now);
+            try
+            {
+                await _context.StartChildAsync(Notify.Name, receiver.NotificationId, notification);
+            }
+            catch (StepFailedException)
+            {
+                // Not listed, it is found to be missing: redeliver starts it.
+                Change(s => s with { Receivers = [.. s.Receivers.Where(r => r.NotificationId != receiver.NotificationId)] });
+                Warn(ErrorCodes.InternalError, $"The job has ended as it says, and {receiver.Host} could not be notified; the host's log says why. Redeliver when the cause is gone.");
+            }
         }
     }
 

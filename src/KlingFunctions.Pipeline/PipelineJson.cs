@@ -39,6 +39,7 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(IReadOnlyList<Receiver>))]
 [JsonSerializable(typeof(UploadFailure))]
 [JsonSerializable(typeof(StoredFile))]
+[JsonSerializable(typeof(Checkpoint))]
 [JsonSerializable(typeof(Subscription))]
 [JsonSerializable(typeof(DeadLetter))]
 [JsonSerializable(typeof(VideoResource))]

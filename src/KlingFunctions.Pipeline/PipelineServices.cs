@@ -42,13 +42,14 @@ public static class PipelineServices
         Options<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.Section);
         Options<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.Section);
         Options<StorageOptions, StorageOptionsValidator>(StorageOptions.Section);
-        services.AddOptions<NetworkOptions>().Bind(configuration.GetSection(NetworkOptions.Section)).ValidateOnStart();
+        Options<NetworkOptions, NetworkOptionsValidator>(NetworkOptions.Section);
 
         services.AddSingleton(s => new GuardedClient(s.GetRequiredService<IOptions<NetworkOptions>>()));
-        services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(s, new HttpClient(RunComfyClient.CreateHandler())));
+        services.AddSingleton(s => ActivatorUtilities.CreateInstance<RunComfyClient>(
+            s, new HttpClient(RunComfyClient.CreateHandler(OutboundProxy.Of(s.GetRequiredService<IOptions<NetworkOptions>>().Value)))));
         // The options' validator has found it known.
         services.AddSingleton(s => ModelContract.Find(s.GetRequiredService<IOptions<RunComfyOptions>>().Value.Model)!);
-        services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
+        services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>().AddSingleton<RequestFiles>();
         services.AddSingleton<WebhookSender>().AddSingleton<Subscriptions>().AddSingleton<DeadLetters>().AddSingleton<Redelivery>();
         services.AddSingleton<Quota>().AddSingleton<StalePlaces>().AddSingleton<ResumeClaims>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));

@@ -82,7 +82,7 @@ public sealed class BlobLedgerTests : LedgerContract
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.LoseAnswer(r => r.Method == RequestMethod.Delete, meanwhile: () => Ledger.TryIntendAsync(Key, Now.AddSeconds(1), Cancel));
-        await Over(_network).WithdrawAsync(Key, Cancel);
+        await Over(_network).WithdrawAsync(Key, Now, Cancel);
         Assert.Equal(Now.AddSeconds(1), (await Ledger.FindAsync(Key, Cancel))?.IntendedAt);
     }
 
@@ -94,7 +94,7 @@ public sealed class BlobLedgerTests : LedgerContract
         {
             if (message.Request.Method == RequestMethod.Delete) await Ledger.RecordAsync(Key, "id", Now, Cancel);
         };
-        await Over(_network).WithdrawAsync(Key, Cancel);
+        await Over(_network).WithdrawAsync(Key, Now, Cancel);
         Assert.Equal(("id", Now), await IdAsync());
     }
 

@@ -36,6 +36,11 @@ public sealed class ForgettingTests
         Assert.Equal(id, await SubmitAsync());
         await ToldAsync("succeeded");
         Assert.Equal("video.succeeded", Assert.Single(receiver.Received.Skip(before)).Json.GetProperty("type").GetString());
+        // What was stored and told before belongs to another paid request.
+        Assert.DoesNotContain(receiver.Received[^1].Id, receiver.Received.Take(before).Select(webhook => webhook.Id));
+        var stored = Directory.GetFiles(Path.Combine(host.Data, "videos", id), "*.mp4").Select(Path.GetFileName).ToList();
+        Assert.Equal(2, stored.Count);
+        Assert.Contains("video.mp4", stored);
 
         async Task<string> SubmitAsync()
         {

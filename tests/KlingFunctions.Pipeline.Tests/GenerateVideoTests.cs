@@ -351,6 +351,88 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void Request_that_was_unknown_for_long_is_stored_when_it_is_known_again()
+    {
+        var engine = Engine().On(Steps.Poll, _ => new(PollResult.Failed, TimeSpan.Zero, Error: new(ErrorCodes.ProviderExpired, "No such request.")));
+        var job = SampleJobs.New();
+        var expired = engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        Assert.Equal(ErrorCodes.ProviderExpired, expired.Error!.Code);
+        var resumed = Resumption.Of(new(job, expired, IsRunning: false, []), new(), engine.Now.AddHours(2)).Job!;
+        engine.On(Steps.Poll, _ => Done);
+        var end = engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed);
+        Assert.Equal((JobStatus.Succeeded, RequestId), (end.Status, end.Provider!.RequestId));
+        Assert.Single(Called(engine), "Submit");
+    }
+
+    [Fact]
+    public void Refused_intent_is_handed_on_until_it_is_withdrawn_also_by_a_resume()
+    {
+        var refusedAt = ScriptedEngine.Start;
+        var engine = Engine();
+        var handed = new List<DateTimeOffset?>();
+        engine.On(Steps.Submit, input =>
+        {
+            handed.Add(input.RefusedIntent);
+            return handed.Count == 1
+                ? new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy."), RefusedIntent: refusedAt)
+                : handed.Count == 2 ? new(SubmitResult.Failed, Error: new(ErrorCodes.ProviderBalance, "Empty."))
+                : Accepted(engine);
+        });
+        var job = SampleJobs.New();
+        var failed = engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        var resumed = Resumption.Of(new(job, failed, IsRunning: false, []), new(), engine.Now.AddHours(2)).Job!;
+        Assert.Equal(JobStatus.Succeeded, engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed).Status);
+        Assert.Equal([null, refusedAt, refusedAt], handed);
+    }
+
+    [Fact]
+    public void Stored_video_stays_a_success_though_no_notification_can_be_started()
+    {
+        var engine = Engine(receivers: 3);
+        engine.FailsToStart = id => id.Contains($"sub_{1:D32}", StringComparison.Ordinal);
+        var end = Run(engine);
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.Equal([$"sub_{0:D32}", $"sub_{2:D32}"], end.Receivers.Select(r => r.Id));
+        Assert.Contains("hook-1.westeurope", Assert.Single(end.Warnings).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Slow_transfer_takes_as_many_runs_as_it_needs()
+    {
+        var engine = Engine();
+        var runs = 0;
+        engine.On(Steps.Store, _ => ++runs <= 200
+            ? new(null, new(ErrorCodes.VideoUnreachable, "It goes on."), MayRetry: true, HasProgressed: runs % 3 > 0)
+            : new([Video], Warnings: [new("/outputs", FaultCode.OutputNotStored, "The image is too large.")]));
+        var end = Run(engine);
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.Contains(end.Warnings, w => w.Code == FaultCode.OutputNotStored);
+        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<Deed.Slept>().Count(), 0, 41));
+    }
+
+    [Fact]
+    public void Webhook_ids_of_a_job_whose_id_comes_again_are_new()
+    {
+        var bound = SampleJobs.New() with { HasBoundIds = true };
+        VideoJob[] jobs = [bound, bound with { CreatedAt = bound.CreatedAt.AddDays(31) }, bound with { Run = 1 }];
+        var ends = jobs.Select(job => EndIds(job, "req-1")).Append(EndIds(bound, "req-2")).ToList();
+        Assert.Equal(ends.Count, ends.Select(e => e.Message).Distinct().Count());
+        Assert.Equal(ends.Count, ends.Select(e => e.Child).Distinct().Count());
+        Assert.All(ends, e => Assert.StartsWith("ntf_vid_1_", e.Child, StringComparison.Ordinal));
+        Assert.Equal(EndIds(bound, "req-1"), ends[0]);
+    }
+
+    private static (string Message, string Child) EndIds(VideoJob job, string requestId)
+    {
+        var engine = Engine();
+        engine.On(Steps.Submit, _ => Accepted(engine) with { RequestId = requestId });
+        engine.On(Steps.FindReceivers, input => [new Receiver("webhook", "example.com", $"ntf_{input.End}_webhook")]);
+        engine.Run(GenerateVideo.RunAsync, job.Id, job);
+        var child = engine.Deeds.OfType<Deed.Started>().Single();
+        return (JsonSerializer.Deserialize(child.Input, PipelineJson.Default.Notification)!.MessageId, child.Id);
+    }
+
+    [Fact]
     public void A_state_is_never_too_large_for_a_status_of_Durable_Functions()
     {
         var address = $"https://images.example.com/{new string('ü', 4_000)}.png";

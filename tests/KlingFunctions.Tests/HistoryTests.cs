@@ -25,7 +25,7 @@ namespace KlingFunctions.Tests;
 /// </summary>
 public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
 {
-    private const string Version = "v1";
+    private const string Version = "v2";
 
     // What a waiting job's turn may cost, however long it has waited: forty waits of eight events, and what comes before and after.
     private const int MostEvents = 400;

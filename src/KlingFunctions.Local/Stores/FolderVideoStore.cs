@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.Local.Stores;
@@ -9,17 +10,29 @@ namespace KlingFunctions.Local.Stores;
 /// last and in one step, and what it does not vouch for is not found: whenever the process dies, a video is there whole or not at all. One
 /// process writes to a folder at a time; Local's journal sees to that.
 /// </summary>
-/// <param name="folder">The folder; made when the first video comes.</param>
-/// <param name="time">Dates what is stored.</param>
-public sealed partial class FolderVideoStore(string folder, TimeProvider time) : IVideoStore
+public sealed partial class FolderVideoStore : IVideoStore
 {
-    private readonly string _folder = Path.GetFullPath(folder);
+    private readonly string _folder;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _flush;
 
     /// <summary>
     /// Held while parts get their final names, and while stale ones are looked for: between being closed and being renamed, a part looks
     /// stale.
     /// </summary>
     private readonly Lock _naming = new();
+
+    /// <summary>Makes a store.</summary>
+    /// <param name="folder">The folder; made when the first video comes.</param>
+    /// <param name="time">Dates what is stored.</param>
+    public FolderVideoStore(string folder, TimeProvider time)
+        : this(folder, time, FolderFlush.ToDisk)
+    {
+    }
+
+    // The action makes the names in a folder durable.
+    internal FolderVideoStore(string folder, TimeProvider time, Action<string> flush) =>
+        (_folder, _time, _flush) = (Path.GetFullPath(folder), time, flush);
 
     /// <inheritdoc/>
     public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken ct)
@@ -51,6 +64,15 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
         }
     }
 
+    /// <inheritdoc/>
+    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var job = JobFolder(jobId);
+        CheckName(name);
+        lock (_naming) return Task.FromResult<VideoSink?>(FolderSink.Continue(this, job, name));
+    }
+
     private string JobFolder(string jobId)
     {
         CheckName(jobId);
@@ -66,6 +88,12 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
     private static string PathOf(string job, StoredFile file) => Path.Combine(job, file.Name + MediaFormat.ExtensionOf(file.ContentType));
 
     private static string RecordPath(string job, string name) => Path.Combine(job, name + ".json");
+
+    /// <summary>What a suspended transfer left.</summary>
+    private static string LeftPath(string job, string name) => Path.Combine(job, name + ".left");
+
+    /// <summary>Where it stood.</summary>
+    private static string CheckpointPath(string job, string name) => LeftPath(job, name) + ".json";
 
     private static StoredRecord? Read(string job, string name)
     {
@@ -110,7 +138,7 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
             var recordPart = video.Name + ".json.part";
             using (var stream = new FileStream(recordPart, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
-                JsonSerializer.Serialize(stream, new StoredRecord(file, time.GetUtcNow()), RecordJson.Default.StoredRecord);
+                JsonSerializer.Serialize(stream, new StoredRecord(file, _time.GetUtcNow()), RecordJson.Default.StoredRecord);
                 stream.Flush(flushToDisk: true);
             }
 
@@ -118,7 +146,40 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
             // record whose video is gone.
             File.Move(video.Name, PathOf(job, file), overwrite: true);
             File.Move(recordPart, RecordPath(job, file.Name), overwrite: true);
+            RemoveLeft(job, file.Name);
+            // Names are durable when their folder is: otherwise a power cut could take the file from a job that has succeeded.
+            _flush(job);
+            _flush(_folder);
             return file;
+        }
+    }
+
+    private static void RemoveLeft(string job, string name)
+    {
+        File.Delete(CheckpointPath(job, name));
+        File.Delete(LeftPath(job, name));
+    }
+
+    private void Suspend(string job, string name, FileStream video, Checkpoint checkpoint)
+    {
+        lock (_naming)
+        {
+            video.Dispose();
+            var part = video.Name + ".json.part";
+            using (var stream = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None))
+            {
+                JsonSerializer.Serialize(stream, checkpoint, PipelineJson.Default.Checkpoint);
+                stream.Flush(flushToDisk: true);
+            }
+
+            // The checkpoint of other bytes must not stand beside these, not even for a moment.
+            if (video.Name != LeftPath(job, name))
+            {
+                File.Delete(CheckpointPath(job, name));
+                File.Move(video.Name, LeftPath(job, name), overwrite: true);
+            }
+            File.Move(part, CheckpointPath(job, name), overwrite: true);
+            _flush(job);
         }
     }
 
@@ -128,13 +189,39 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
         private readonly string _job;
         private readonly string _name;
         private readonly FileStream _stream;
+        private bool _isSuspended;
 
         public FolderSink(FolderVideoStore store, string job, string name)
-        {
-            (_store, _job, _name) = (store, job, name);
             // No buffer: pieces come large enough.
-            var part = Path.Combine(job, $"{name}.{Guid.NewGuid():n}.part");
-            _stream = new FileStream(part, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+            : this(store, job, name, new(
+                Path.Combine(job, $"{name}.{Guid.NewGuid():n}.part"), FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous))
+        {
+        }
+
+        private FolderSink(FolderVideoStore store, string job, string name, FileStream stream) =>
+            (_store, _job, _name, _stream) = (store, job, name, stream);
+
+        /// <summary>What came after the checkpoint is cut off: it was written by a run that died.</summary>
+        public static FolderSink? Continue(FolderVideoStore store, string job, string name)
+        {
+            FileStream? stream = null;
+            try
+            {
+                var checkpoint = JsonSerializer.Deserialize(File.ReadAllBytes(CheckpointPath(job, name)), PipelineJson.Default.Checkpoint);
+                stream = new(LeftPath(job, name), FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+                if (checkpoint is not null && stream.Length >= checkpoint.Length)
+                {
+                    stream.SetLength(checkpoint.Length);
+                    stream.Seek(0, SeekOrigin.End);
+                    return new(store, job, name, stream) { Checkpoint = checkpoint };
+                }
+            }
+            catch (Exception e) when (e is IOException or JsonException)
+            {
+                // There is none, it can't be read, or another run writes it.
+            }
+            stream?.Dispose();
+            return null;
         }
 
         public override Stream Stream => _stream;
@@ -148,10 +235,20 @@ public sealed partial class FolderVideoStore(string folder, TimeProvider time) :
             return _store.Commit(_job, _stream, file);
         }
 
+        public override async Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct)
+        {
+            ct.ThrowIfCancellationRequested();
+            await Task.Run(() => _stream.Flush(flushToDisk: true), ct);
+            _store.Suspend(_job, _name, _stream, checkpoint);
+            _isSuspended = true;
+        }
+
         public override async ValueTask DisposeAsync()
         {
             await _stream.DisposeAsync();
+            if (_isSuspended) return;
             File.Delete(_stream.Name); // gone already after a commit that won
+            if (Checkpoint is not null) File.Delete(CheckpointPath(_job, _name));
         }
     }
 

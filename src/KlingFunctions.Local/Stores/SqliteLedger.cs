@@ -34,6 +34,6 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
         // Documents that lie beside the submissions go with them.
         + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
 
-    public Task WithdrawAsync(string key, CancellationToken cancel) =>
-        database.WriteAsync(db => db.Execute("DELETE FROM submissions WHERE key = $1 AND request_id IS NULL", key));
+    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+        "DELETE FROM submissions WHERE key = $1 AND intended_at = $2 AND request_id IS NULL", key, intendedAt.UtcTicks));
 }

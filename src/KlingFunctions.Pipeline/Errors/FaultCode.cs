@@ -72,6 +72,9 @@ public static class FaultCode
     /// <summary>Warning: more files are stored than are listed.</summary>
     public const string OutputsNotListed = "outputs_not_listed";
 
+    /// <summary>Warning: a file beside the video could not be stored.</summary>
+    public const string OutputNotStored = "output_not_stored";
+
     /// <summary>Warning: RunComfy can't be reached at present, and is asked again.</summary>
     public const string ProviderUnavailable = "provider_unavailable";
 

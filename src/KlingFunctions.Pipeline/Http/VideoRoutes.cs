@@ -24,7 +24,7 @@ public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings,
 
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, IVideoStore videos, IOptions<PublicOptions> address)
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, RequestFiles videos, IOptions<PublicOptions> address)
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
@@ -134,10 +134,11 @@ public sealed class VideoRoutes(
                 $"There is no video: the job is {JsonWord.Of(snapshot.State.Status)}. Ask for its content when it has succeeded.", id: id);
         }
         var name = http.Request.Query["output"].ToString() is { Length: > 0 } wanted ? wanted : snapshot.State.Outputs[0].Name;
-        var isListed = snapshot.State.Outputs.Any(o => o.Name == name);
+        var listed = snapshot.State.Outputs.FirstOrDefault(o => o.Name == name);
         // Names of files have the characters of request ids.
-        var mayBeStored = isListed || (snapshot.State.Unlisted is not null && ProviderReply.IsRequestId(name));
-        if (!mayBeStored || await videos.LocateAsync(id, name, http.RequestAborted) is not { } location)
+        var mayBeStored = listed is not null || (snapshot.State.Unlisted is not null && ProviderReply.IsRequestId(name));
+        if (!mayBeStored || await videos.LocateAsync(id, snapshot.State.Provider?.RequestId, name, http.RequestAborted) is not { } location
+            || (listed is not null && location.File.Sha256 != listed.Sha256))
         {
             return Problem.Result(
                 StatusCodes.Status404NotFound, ProblemCode.NotFound,

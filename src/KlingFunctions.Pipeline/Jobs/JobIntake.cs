@@ -67,6 +67,7 @@ public sealed class JobIntake(IJobs jobs, StalePlaces places, IOptions<PipelineO
             AwaitsDay = cap > 0 && isUpload,
             Capped = options.Value.MaxInFlight > 0,
             SubmissionKey = id,
+            HasBoundIds = true,
         };
         if (!await jobs.StartAsync(job, cancel))
             return Same(await jobs.GetAsync(id, cancel) ?? throw new InvalidOperationException($"{id} is there and is not."), request);

@@ -88,6 +88,9 @@ public sealed record JobState
     /// <summary>What is wrong just now and is being waited out: an expired token, an empty balance, an unreachable provider.</summary>
     public Fault? Attention { get; init; }
 
+    /// <summary>When the intent of a refused submission was written that could not be taken back yet (UTC); null if there is none.</summary>
+    public DateTimeOffset? RefusedIntent { get; init; }
+
     /// <summary>Who was told, or is being told, that the job ended.</summary>
     public IReadOnlyList<Receiver> Receivers { get; init; } = [];
 

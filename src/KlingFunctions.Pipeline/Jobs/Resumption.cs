@@ -14,7 +14,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
 {
     /// <summary>Whether a job that failed so can go on at all.</summary>
     public static bool IsPossible(string code) => code
-        is not (ErrorCodes.InvalidRequest or ErrorCodes.ProviderRejected or ErrorCodes.ProviderFailed or ErrorCodes.ProviderExpired);
+        is not (ErrorCodes.InvalidRequest or ErrorCodes.ProviderRejected or ErrorCodes.ProviderFailed);
 
     /// <summary>Decides by the code with which the job failed.</summary>
     /// <param name="snapshot">The job as it stands.</param>
@@ -40,7 +40,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 Go(Station.Queue, JobStatus.Accepted, s => s, key: $"{job.Id}.{job.Run + 1}"),
             ErrorCodes.SubmissionInDoubt => Refuse(
                 "Whether RunComfy accepted it is not known, so say how to go on: {\"request_id\": \"…\"} with the id found on RunComfy's site, or {\"resubmit\": true} to submit anew."),
-            ErrorCodes.ProviderTimeout or ErrorCodes.InternalError when state.Provider is not null =>
+            ErrorCodes.ProviderTimeout or ErrorCodes.ProviderExpired or ErrorCodes.InternalError when state.Provider is not null =>
                 Go(Station.Watch, JobStatus.InQueue, s => s),
             _ when state.Provider is not null => Go(Station.Store, JobStatus.Storing, s => s),
             // Nothing is paid yet, so the images are checked again before anything is.
@@ -62,6 +62,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 job with
                 {
                     Run = job.Run + 1,
+                    HasBoundIds = true,
                     From = from,
                     State = resumed,
                     SubmissionKey = key ?? job.SubmissionKey,

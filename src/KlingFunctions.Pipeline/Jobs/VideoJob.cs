@@ -61,6 +61,12 @@ public sealed record VideoJob
     /// <summary>How often it was resumed; 0 for the first run.</summary>
     public int Run { get; init; }
 
+    /// <summary>
+    /// True if the ids of its webhooks are bound to this very job and what was paid for it, as all are since version 2: an id may come again when
+    /// its job is forgotten. A job that an older version started keeps its ids until it is resumed.
+    /// </summary>
+    public bool HasBoundIds { get; init; }
+
     /// <summary>Under which key the ledger keeps its submission. A resubmission on purpose takes a new one.</summary>
     public required string SubmissionKey { get; init; }
 
@@ -85,6 +91,7 @@ public sealed record VideoJob
 /// <param name="Unsettled">True while a submission may be under way, or in doubt, elsewhere.</param>
 /// <param name="CancelWished">True if its owner wishes to cancel, and RunComfy could not be told yet.</param>
 /// <param name="HasDay">True if it has taken one of a day's jobs: it takes no other, though the day be over before it has a place.</param>
+/// <param name="StoreTries">How many tries to store failed since the last that got on.</param>
 public sealed record Carried(
     int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false,
-    bool HasDay = false);
+    bool HasDay = false, int StoreTries = 0);

@@ -7,7 +7,8 @@ namespace KlingFunctions.Pipeline.Network;
 /// <summary>
 /// The one way out to addresses that callers give. A name is resolved once for a connection, refused if any of its
 /// addresses is not public, and the connection goes to one of the addresses that were checked, so that a second answer of
-/// the name server cannot change where it leads. No proxy, no cookies, no credentials, no decompression.
+/// the name server cannot change where it leads. No cookies, no credentials, no decompression; no proxy but that of <c>Network:Proxy</c>, for
+/// which see <see cref="OutboundProxy"/>.
 /// </summary>
 /// <remarks>
 /// There is no time limit but that of connecting (<see cref="ConnectTimeout"/>), and no limit to a body: the caller passes
@@ -22,7 +23,11 @@ public sealed class GuardedClient : IDisposable
     private static readonly HashSet<string> ResentToAnotherHost =
         new(StringComparer.OrdinalIgnoreCase) { "Accept", "Accept-Encoding", "If-Range", "Range", "User-Agent" };
 
+    /// <summary>Marks a request to a host that the owner of this deployment listed himself.</summary>
+    internal static readonly HttpRequestOptionsKey<bool> IsOwnersHost = new("KlingFunctions.IsOwnersHost");
+
     private readonly bool _allowLoopback;
+    private readonly OutboundProxy? _proxy;
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
     private readonly HttpMessageInvoker _http;
 
@@ -37,6 +42,7 @@ public sealed class GuardedClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _allowLoopback = options.Value.AllowLoopback;
+        _proxy = OutboundProxy.Of(options.Value);
         _resolve = resolve ?? Dns.GetHostAddressesAsync;
         _http = new HttpMessageInvoker(new SocketsHttpHandler
         {
@@ -48,7 +54,8 @@ public sealed class GuardedClient : IDisposable
             MaxResponseHeadersLength = 32,
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
             UseCookies = false,
-            UseProxy = false,
+            Proxy = _proxy,
+            UseProxy = _proxy is not null,
         });
     }
 
@@ -89,8 +96,9 @@ public sealed class GuardedClient : IDisposable
 
     private void Check(string? url, bool redirected = false)
     {
-        if (UrlRule.Fault(url, _allowLoopback) is { } fault)
+        if (UrlRule.Fault(url, _allowLoopback, UrlRule.MaxFetchedLength) is { } fault)
             throw new UrlRefusedException(redirected ? $"The URL redirects to an address that is refused. {fault}" : fault);
+        if (_proxy?.Fault(new Uri(url!)) is { } hidden) throw new UrlRefusedException(hidden);
     }
 
     private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)
@@ -133,6 +141,7 @@ public sealed class GuardedClient : IDisposable
             if (name.Equals("Host", StringComparison.OrdinalIgnoreCase)) continue;
             if (sameOrigin || ResentToAnotherHost.Contains(name)) next.Headers.TryAddWithoutValidation(name, values);
         }
+        if (request.Options.TryGetValue(IsOwnersHost, out var isOwners)) next.Options.Set(IsOwnersHost, isOwners);
         return next;
     }
 
@@ -141,8 +150,18 @@ public sealed class GuardedClient : IDisposable
         var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
         var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, ct);
         if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
-        if (!addresses.All(MayDial))
-            throw new UrlRefusedException($"{host} leads to an address that is not public: it must be reachable from the internet.");
+        if (_proxy?.IsAt(context.DnsEndPoint) is not true && !addresses.All(MayDial))
+        {
+            if (!addresses.Any(PublicAddress.IsInvented))
+                throw new UrlRefusedException($"{host} leads to an address that is not public: it must be reachable from the internet.");
+            // Whoever answers for all names so leads them through a proxy. What the owner listed himself may go that way.
+            if (!context.InitialRequestMessage.Options.TryGetValue(IsOwnersHost, out var isOwners) || !isOwners)
+            {
+                throw new UrlRefusedException(
+                    $"The name server of this machine gives {host} an address of 198.18.0.0/15, as those of proxies do: where it leads can't be checked, so set Network:Proxy to that proxy.");
+            }
+            addresses = [.. addresses.Where(PublicAddress.IsInvented)];
+        }
 
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Options;
+
 namespace KlingFunctions.Pipeline.Network;
 
-/// <summary>How the pipeline may go out to addresses that callers give. Bound from the section <c>Network</c>.</summary>
+/// <summary>How the pipeline goes out. Bound from the section <c>Network</c>.</summary>
 public sealed record NetworkOptions
 {
     /// <summary>The configuration section these settings come from.</summary>
@@ -11,4 +13,26 @@ public sealed record NetworkOptions
     /// that is not public is ever let through. Default <see langword="false"/>.
     /// </summary>
     public bool AllowLoopback { get; init; }
+
+    /// <summary>
+    /// An HTTP proxy for every call that leaves: RunComfy, images, results and webhooks. Null: they go out directly, whatever the environment
+    /// says. A user name and a password may stand before the host; they are never logged.
+    /// </summary>
+    public string? Proxy { get; init; }
+}
+
+/// <summary>Stops the start with one sentence for a wrong setting, naming its key.</summary>
+internal sealed class NetworkOptionsValidator : IValidateOptions<NetworkOptions>
+{
+    public ValidateOptionsResult Validate(string? name, NetworkOptions options)
+    {
+        if (string.IsNullOrEmpty(options.Proxy)) return ValidateOptionsResult.Success;
+        var isProxy = Uri.TryCreate(options.Proxy, UriKind.Absolute, out var proxy) && proxy.Scheme is "http" or "https" && proxy.Host.Length > 0
+            && proxy.AbsolutePath == "/" && proxy.Query.Length == 0 && proxy.Fragment.Length == 0;
+        // The value may hold a password, so it is not shown.
+        return isProxy
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail(
+                "Network:Proxy is not the address of an HTTP proxy: it should look like http://proxy.example.com:3128, or http://user:password@proxy.example.com:3128.");
+    }
 }

@@ -50,6 +50,12 @@ public static class PublicAddress
     // A host that only speaks IPv4 looks like this behind DNS64, so this one is judged by the address inside, RFC 6052.
     private static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
 
+    // RFC 2544 keeps it for benchmarks; name servers of transparent proxies take the addresses that they invent from it.
+    private static readonly IPNetwork Invented = IPNetwork.Parse("198.18.0.0/15");
+
+    /// <summary>Whether an address is one that the name server of a transparent proxy invents in place of the real one.</summary>
+    internal static bool IsInvented(IPAddress address) => Invented.Contains(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+
     /// <summary>
     /// Whether <paramref name="address"/> is a unicast address of the public internet. An IPv4-mapped address
     /// (<c>::ffff:a.b.c.d</c>) and one behind NAT64 (<c>64:ff9b::a.b.c.d</c>) are judged by the IPv4 address inside;

@@ -8,6 +8,9 @@ public static class UrlRule
     /// <summary>The longest address taken, in characters.</summary>
     public const int MaxLength = 4_096;
 
+    /// <summary>The longest address that is fetched. Signatures of stores and the targets of redirects may be longer than what people give.</summary>
+    public const int MaxFetchedLength = 16_384;
+
     /// <summary>
     /// One sentence that says why <paramref name="url"/> is refused and how to put it right, or <see langword="null"/> when it
     /// is taken: absolute, https, with a host and without user info, of at most <see cref="MaxLength"/> characters, and not a
@@ -15,12 +18,13 @@ public static class UrlRule
     /// </summary>
     /// <param name="url">The address as the caller wrote it.</param>
     /// <param name="allowLoopback">Takes loopback hosts too, over http as well: <see cref="NetworkOptions.AllowLoopback"/>.</param>
-    public static string? Fault(string? url, bool allowLoopback)
+    /// <param name="maxLength">The longest address taken.</param>
+    public static string? Fault(string? url, bool allowLoopback, int maxLength = MaxLength)
     {
         if (string.IsNullOrWhiteSpace(url)) return "The URL is empty: give an absolute https URL.";
         if (url.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
             return "A data: URI is not taken: store the file where it can be fetched over https, and give that URL.";
-        if (url.Length > MaxLength) return $"The URL has {url.Length:N0} characters: at most {MaxLength:N0} are taken.";
+        if (url.Length > maxLength) return $"The URL has {url.Length:N0} characters: at most {maxLength:N0} are taken.";
 
         // Uri would quietly repair all of these; whoever fetches the URL after us may repair them differently.
         if (url.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c == '\\'))
@@ -55,7 +59,7 @@ public static class UrlRule
     }
 
     // RFC 6761 keeps every name under localhost for loopback.
-    private static bool IsLoopback(Uri uri) =>
+    internal static bool IsLoopback(Uri uri) =>
         uri.IsLoopback || uri.IdnHost.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
     // Uri.UserInfo is empty for "https://@host" and "https://:@host" alike, so the text itself is asked.

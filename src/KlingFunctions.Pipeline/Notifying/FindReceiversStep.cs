@@ -11,12 +11,14 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <param name="OwnHost">The host of the request's own webhook; null if it has none.</param>
 /// <param name="Type">The event's type.</param>
 /// <param name="IsRepeat">True if the end was counted before, and only receivers are looked for; null otherwise.</param>
-public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type, bool? IsRepeat = null)
+/// <param name="End">How its end is named in ids; null from an older version: job and run then do.</param>
+public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type, bool? IsRepeat = null, string? End = null)
 {
     /// <summary>The input for a job that ended in this state.</summary>
     public static ReceiversInput Of(VideoJob job, JobState ended) => new(
         job.Id, job.Run, job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null, EventTypes.Of(ended.Status),
-        job.From is Station.Notify ? true : null);
+        job.From is Station.Notify ? true : null,
+        Notify.EndOf(job, ended.Provider?.RequestId));
 }
 
 /// <summary>Finds the receivers of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
@@ -62,7 +64,7 @@ public sealed partial class FindReceiversStep(
     /// <summary>The request's own webhook; null if it has none.</summary>
     internal static Receiver? OwnOf(ReceiversInput input) => input.OwnHost is { } host ? To(input, OwnWebhook, host) : null;
 
-    private static Receiver To(ReceiversInput input, string id, string host) => new(id, host, $"{Notify.IdsBeginWith(input.JobId)}{input.Run}_{id}");
+    private static Receiver To(ReceiversInput input, string id, string host) => new(id, host, $"ntf_{input.End ?? $"{input.JobId}_{input.Run}"}_{id}");
 
     /// <summary>An alert counts failures, so a step that runs twice writes down that it has counted one. Success is not worth a write.</summary>
     private async Task<bool> IsNewEndAsync(ReceiversInput input, CancellationToken cancellationToken)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Workflow;
 
@@ -25,6 +27,17 @@ public static class Notify
 
     /// <summary>How the ids of all notifications of a job begin, whichever of its runs they tell of.</summary>
     public static string IdsBeginWith(string jobId) => $"ntf_{jobId}_";
+
+    /// <summary>
+    /// How a job's end is named in ids: by its job, by a mark of when that was accepted and what was paid for it, and by its run. A receiver
+    /// that has seen an id before takes the message for a repeat, so no other job's end may have it, though it has the same job id.
+    /// </summary>
+    public static string EndOf(VideoJob job, string? requestId)
+    {
+        if (!job.HasBoundIds) return $"{job.Id}_{job.Run}";
+        var mark = SHA256.HashData(Encoding.UTF8.GetBytes($"{job.CreatedAt.UtcTicks}|{requestId}"));
+        return $"{job.Id}_{Convert.ToHexStringLower(mark)[..12]}_{job.Run}";
+    }
 
     /// <summary>Makes one try. A repeat after a crash sends the same body under the same <c>webhook-id</c>.</summary>
     public static readonly Step<Delivery, DeliveryOutcome> Deliver = new("Deliver");

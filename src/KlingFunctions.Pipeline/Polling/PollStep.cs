@@ -36,13 +36,27 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
             case StatusAnswer.Known over:
                 return await AskForResultAsync(input, over, cancel);
             case StatusAnswer.UnknownWord { Word: var word }:
-                return Unknown(input, word, $"RunComfy reports a state that this version does not know ('{word}'): the job goes on being watched.");
+                return await AskWhetherOverAsync(input, word, cancel)
+                    ?? Unknown(input, word, $"RunComfy reports a state that this version does not know ('{word}'): the job goes on being watched.");
+            // An answer that tells no state, or does not know the request: the result may be there all the same.
+            case StatusAnswer.Faulted { Fault: { HttpStatus: (>= 200 and <= 299) or 404 or 405 or 410, Class: FaultClass.Transient or FaultClass.NotFound } fault }:
+                return await AskWhetherOverAsync(input, word: null, cancel) ?? Faulted(input, fault);
             case StatusAnswer.Faulted { Fault: var fault }:
                 return Faulted(input, fault);
             default:
                 throw new InvalidOperationException("An answer of RunComfy is not handled.");
         }
     }
+
+    /// <summary>Where the status can't be read, the result decides (a client may poll it alone); null where it does not say that all is over.</summary>
+    private async Task<PollOutcome?> AskWhetherOverAsync(PollInput input, string? word, CancellationToken cancel) =>
+        await client.GetResultAsync(input.RequestId, cancel) switch
+        {
+            ResultAnswer.Succeeded { Files.Count: > 0 } => new(PollResult.Succeeded, TimeSpan.Zero, word ?? "completed"),
+            ResultAnswer.Failed { Message: var message } => Failed(word ?? "failed", message),
+            ResultAnswer.Cancelled => new(PollResult.Cancelled, TimeSpan.Zero, "cancelled"),
+            _ => null,
+        };
 
     /// <summary>A status that says "over" only means that there is a result: the result tells success.</summary>
     private async Task<PollOutcome> AskForResultAsync(PollInput input, StatusAnswer.Known status, CancellationToken cancel)
@@ -78,7 +92,7 @@ public sealed class PollStep(RunComfyClient client, IOptions<PipelineOptions> op
         if (missing == MostMissing)
         {
             return new(PollResult.Failed, TimeSpan.Zero, Error: new(
-                ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}: it was deleted or has expired. {fault.Message}"));
+                ErrorCodes.ProviderExpired, $"RunComfy no longer knows request {input.RequestId}: it was deleted or has expired. {fault.Message} If it comes back, resume the job."));
         }
         var (code, message) = fault.Class switch
         {

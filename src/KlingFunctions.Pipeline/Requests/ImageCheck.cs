@@ -104,7 +104,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         {
             return await Fetch(url, maxBytes, ct);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (IsBreak(e))
         {
             LogRetry(logger, UrlRule.Redact(url), e.GetType().Name);
         }
@@ -112,12 +112,13 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         {
             return await Fetch(url, maxBytes, ct);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (IsBreak(e))
         {
             return Finding.Unreachable((e as HttpRequestException)?.HttpRequestError switch
             {
                 HttpRequestError.NameResolutionError => "has a host whose name is not known: check its spelling.",
                 HttpRequestError.SecureConnectionError => "has a host whose TLS certificate is not accepted: put that right, or use another host.",
+                HttpRequestError.ProxyTunnelError => "is not connected to by the proxy that Network:Proxy names: check the proxy, and that the host is open to the internet.",
                 HttpRequestError.ConnectionError => "has a host that cannot be connected to: check that it is up and open to the internet.",
                 _ => "has a host that broke the connection off: check that it serves the image.",
             });
@@ -127,23 +128,42 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
     private async Task<Finding> Fetch(string url, long maxBytes, CancellationToken ct)
     {
         // First the start, then as much as may lie before the size, then, from servers that answer neither, the file as it comes.
+        var refusesRanges = false;
         foreach (var range in (int?[])[FirstBytes, ImageHeader.MostBytes, null])
         {
+            if (refusesRanges && range is not null) continue;
             using var request = new HttpRequestMessage(HttpMethod.Get, url);
             request.Headers.UserAgent.Add(new ProductInfoHeaderValue(new ProductHeaderValue("KlingFunctions")));
             if (range is { } bytes) request.Headers.Range = new RangeHeaderValue(0, bytes - 1);
             using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, ct);
 
-            // An empty file has no first byte, so that its server cannot answer with one.
-            if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && range is not null) continue;
+            // Hosts refuse ranges in many ways, and an empty file has no first byte: asked without one, each says what it means.
+            if (range is not null && IsRefusal(response.StatusCode))
+            {
+                refusesRanges = true;
+                continue;
+            }
             var partial = response.StatusCode == HttpStatusCode.PartialContent;
             var contentRange = response.Content.Headers.ContentRange;
             if (partial && contentRange is not { From: 0, HasLength: true }) continue;
+            // A part of a packed file can't be unpacked, and its length is not the image's.
+            if (partial && response.Content.Headers.ContentEncoding.Count > 0)
+            {
+                refusesRanges = true;
+                continue;
+            }
             if (response.StatusCode != HttpStatusCode.OK && !partial) return Finding.Unreachable(Reason(response.StatusCode));
 
-            await using var body = await response.Content.ReadAsStreamAsync(ct);
+            var (body, isPacked) = await PackedBody.OpenAsync(
+                await response.Content.ReadAsStreamAsync(ct), response.Content.Headers.ContentEncoding, IsImage, ct);
+            await using var whole = body;
+            if (isPacked && partial)
+            {
+                refusesRanges = true;
+                continue;
+            }
             var (header, read, notAnImage) = await ReadHeader(body, ct);
-            var size = partial ? contentRange?.Length : response.Content.Headers.ContentLength;
+            var size = partial ? contentRange?.Length : isPacked ? null : response.Content.Headers.ContentLength;
             if (header is not null)
             {
                 return Finding.Of(header, size ?? await Count(body, read, maxBytes, ct), exact: size is not null);
@@ -155,6 +175,14 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         }
         return Finding.Unreachable("is answered with a part of the file that was not asked for: check the server.");
     }
+
+    // The last two are what .NET's decompressors throw at bytes that are none of theirs.
+    private static bool IsBreak(Exception e) => e is HttpRequestException or IOException or InvalidDataException or InvalidOperationException;
+
+    private static bool IsRefusal(HttpStatusCode status) => (int)status >= 400
+        && status is not (HttpStatusCode.Unauthorized or HttpStatusCode.ProxyAuthenticationRequired or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests);
+
+    private static bool IsImage(byte[] head) => ImageHeader.Read(head, out var notAnImage) is not null || notAnImage is null;
 
     private static async Task<(ImageHeader? Header, int Read, string? NotAnImage)> ReadHeader(Stream body, CancellationToken ct)
     {

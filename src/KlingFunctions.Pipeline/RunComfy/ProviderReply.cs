@@ -13,6 +13,8 @@ internal sealed class ProviderReply
     private static readonly string[] SentenceKeys =
         ["error_message", "message", "msg", "error", "detail", "details", "errors", "failure_reason", "reason", "title", "debugInfo"];
 
+    private static readonly string[] WordKeys = ["status", "state", "task_status"];
+    private static readonly string[] Envelopes = ["data", "result", "response"];
     private static readonly string[] CodeKeys = ["error_code", "errorCode", "code"];
     private static readonly string[] NestingKeys = ["error", "detail", "errors"];
 
@@ -47,8 +49,20 @@ internal sealed class ProviderReply
     /// <summary>The provider's numeric error code, also where it stands within an error object or inside an HTTP 200.</summary>
     public int? Code => FindCode(_json, depth: 0);
 
-    /// <summary>The provider's word for the state, whether known or not.</summary>
-    public string? Word => Text(_json, "status");
+    /// <summary>
+    /// The provider's word for the state, whether known or not: <c>status</c>, as documented, else one of the places in which other services
+    /// have it. Beside a status that may be the call's own, a nested one that says that the job goes on is believed.
+    /// </summary>
+    public string? Word
+    {
+        get
+        {
+            var words = Envelopes.Select(key => Property(_json, key)).OfType<JsonElement>().Prepend(_json)
+                .SelectMany(json => WordKeys.Select(key => Text(json, key))).OfType<string>().ToList();
+            return words.Find(word => StateWords.Read(word) is RequestState.Queued or RequestState.Running)
+                ?? words.Find(word => StateWords.Read(word) is not null) ?? words.FirstOrDefault();
+        }
+    }
 
     public string? Outcome => Text(_json, "outcome");
 
@@ -74,24 +88,11 @@ internal sealed class ProviderReply
     public string? Sentence =>
         ProviderText.Clean(_json.ValueKind == JsonValueKind.Undefined ? ProviderText.Decode(_body) : FindSentence(_json, depth: 0), _token);
 
-    /// <summary>Every file that the output names, videos first, the same URL once.</summary>
-    public IReadOnlyList<OutputFile> Files
-    {
-        get
-        {
-            if (Property(_json, "output") is not { ValueKind: JsonValueKind.Object } output)
-                return [];
-            HashSet<string> seen = [];
-            return
-            [
-                .. Urls(output, "video", OutputKind.Video)
-                    .Concat(Urls(output, "videos", OutputKind.Video))
-                    .Concat(Urls(output, "image", OutputKind.Image))
-                    .Concat(Urls(output, "images", OutputKind.Image))
-                    .Where(file => seen.Add(file.Url)),
-            ];
-        }
-    }
+    /// <summary>Every file that the result names, videos first, the same URL once.</summary>
+    public IReadOnlyList<OutputFile> Files => OutputReading.Files(_json);
+
+    /// <summary>Whether files are named where only a success names them.</summary>
+    public bool NamesOutput => OutputReading.TellsSuccess(_json);
 
     /// <summary>
     /// RunComfy's own nodes accept 1 to 128 of A-Z, a-z, 0-9, _ and - (comfyui-runcomfy-partner-nodes, client.py); the format is not
@@ -99,30 +100,6 @@ internal sealed class ProviderReply
     /// </summary>
     public static bool IsRequestId(string id) =>
         id.Length is >= 1 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
-
-    private static IEnumerable<OutputFile> Urls(JsonElement output, string key, OutputKind kind)
-    {
-        if (Property(output, key) is not { } value)
-            yield break;
-        if (value.ValueKind != JsonValueKind.Array)
-        {
-            if (Url(value) is { } single)
-                yield return new OutputFile(key.EndsWith('s') ? key + "-1" : key, kind, single);
-            yield break;
-        }
-
-        var place = 0;
-        foreach (var item in value.EnumerateArray())
-        {
-            place++;
-            if (Url(item) is { } url)
-                yield return new OutputFile($"{key}-{place}", kind, url);
-        }
-    }
-
-    /// <summary>A string, as documented, or an object with a <c>url</c>, as fal's schema, which RunComfy's is drawn from, has it.</summary>
-    private static string? Url(JsonElement value) =>
-        (value.ValueKind == JsonValueKind.Object ? Text(value, "url") : Text(value))?.Trim() is { Length: > 0 } url ? url : null;
 
     private static int? FindCode(JsonElement json, int depth)
     {

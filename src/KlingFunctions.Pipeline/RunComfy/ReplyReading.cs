@@ -66,8 +66,8 @@ internal static class ReplyReading
             return new ResultAnswer.Faulted(Fault(reply, WatchFault(reply)));
 
         // No word, or an unknown one. The output is there only after success (docs.runcomfy.com/model-apis/async-queue-endpoints).
-        if (reply.Files is { Count: > 0 } files)
-            return new ResultAnswer.Succeeded(files);
+        if (reply.NamesOutput)
+            return new ResultAnswer.Succeeded(reply.Files);
         return reply.Word is not null
             ? new ResultAnswer.NotReady(State: null)
             : new ResultAnswer.Faulted(Fault(reply, FaultClass.Transient));

@@ -18,6 +18,7 @@ public sealed partial class RunComfyClient
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
 
     private const int LongestBody = 256 * 1024;
+    private const long LongestRead = 128L * 1024 * 1024;
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
@@ -46,11 +47,15 @@ public sealed partial class RunComfyClient
 
     /// <summary>
     /// The handler to put under this client. No redirects: .NET would repeat a POST at another address (307, 308), and take the token's
-    /// owner there. No cookies: calls share nothing.
+    /// owner there. No cookies: calls share nothing. No proxy but the owner's own setting: with one of the environment, the paid POST would get out
+    /// and its result would not get in.
     /// </summary>
-    public static SocketsHttpHandler CreateHandler() => new()
+    /// <param name="proxy">The proxy of <c>Network:Proxy</c>; null for none.</param>
+    public static SocketsHttpHandler CreateHandler(IWebProxy? proxy = null) => new()
     {
         AllowAutoRedirect = false,
+        Proxy = proxy,
+        UseProxy = proxy is not null,
         UseCookies = false,
         ConnectTimeout = TimeSpan.FromSeconds(10),
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
@@ -150,8 +155,9 @@ public sealed partial class RunComfyClient
             var trouble = (e as HttpRequestException)?.HttpRequestError switch
             {
                 _ when limit.IsCancellationRequested => $"RunComfy did not answer within {TimeLimit.TotalSeconds:0} seconds.",
-                HttpRequestError.NameResolutionError => "RunComfy's host name could not be resolved.",
-                HttpRequestError.ConnectionError => "RunComfy could not be connected to.",
+                HttpRequestError.NameResolutionError => $"RunComfy's host name could not be resolved.{HintAtProxy(request.RequestUri!)}",
+                HttpRequestError.ConnectionError => $"RunComfy could not be connected to.{HintAtProxy(request.RequestUri!)}",
+                HttpRequestError.ProxyTunnelError => "The proxy that Network:Proxy names did not connect to RunComfy: check its address, user name and password.",
                 HttpRequestError.SecureConnectionError => "A secure connection to RunComfy could not be made.",
                 _ => "The connection to RunComfy failed before an answer came.",
             };
@@ -159,7 +165,11 @@ public sealed partial class RunComfyClient
         }
     }
 
-    /// <summary>As much of the body as came, up to 256 KiB. What a broken one still tells is for the reading to find out.</summary>
+    private static string HintAtProxy(Uri url) => HttpClient.DefaultProxy.IsBypassed(url) || HttpClient.DefaultProxy.GetProxy(url) is null
+        ? ""
+        : " The environment names a proxy, which is not used: set Network:Proxy, if this network can only be left through it.";
+
+    /// <summary>As much of the body as came, up to 256 KiB without what is cut from long strings. What a broken one still tells is for the reading to find out.</summary>
     private async Task<byte[]> ReadBodyAsync(
         HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken ct)
     {
@@ -168,9 +178,10 @@ public sealed partial class RunComfyClient
         {
             await using var stream = await response.Content.ReadAsStreamAsync(either);
             var buffer = new byte[8192];
+            var strings = new LongStrings();
             int read;
-            while (body.Length < LongestBody && (read = await stream.ReadAsync(buffer, either)) > 0)
-                body.Write(buffer, 0, (int)Math.Min(read, LongestBody - body.Length));
+            for (var total = 0L; body.Length < LongestBody && total < LongestRead && (read = await stream.ReadAsync(buffer, either)) > 0; total += read)
+                strings.Append(buffer.AsSpan(0, read), body);
         }
         catch (Exception e)
         {

@@ -6,7 +6,9 @@ namespace KlingFunctions.Pipeline.Storing;
 /// <param name="ContentType">The media type that its own first bytes tell, such as <c>video/mp4</c>.</param>
 /// <param name="SizeBytes">Its length in bytes, at least 1.</param>
 /// <param name="Sha256">Its SHA-256 in lower-case hexadecimal, 64 characters.</param>
-public sealed record StoredFile(string Name, string Kind, string ContentType, long SizeBytes, string Sha256);
+/// <param name="RequestId">RunComfy's id of the paid request that made it, as stores keep it: see <see cref="RequestFiles"/>. Null for a file
+/// that an older version stored, and wherever the job says which request is meant.</param>
+public sealed record StoredFile(string Name, string Kind, string ContentType, long SizeBytes, string Sha256, string? RequestId = null);
 
 /// <summary>Where a stored file can be had. Exactly one of <paramref name="Link"/> and <paramref name="Path"/> is set.</summary>
 /// <param name="File">The file.</param>
@@ -31,16 +33,31 @@ public interface IVideoStore
     /// <inheritdoc cref="FindAsync"/>
     Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct);
 
+    /// <summary>Goes on with a file that <see cref="VideoSink.SuspendAsync"/> left; null if there is none that can be gone on with.</summary>
+    /// <inheritdoc cref="FindAsync"/>
+    Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct);
+
     /// <summary>Where the file can be had; null if it has not been committed.</summary>
     /// <inheritdoc cref="FindAsync"/>
     Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct);
 }
 
-/// <summary>A file being written. Disposing it without having committed leaves nothing behind.</summary>
+/// <summary>A file being written. Disposing it without having committed or suspended it leaves nothing behind.</summary>
 public abstract class VideoSink : IAsyncDisposable
 {
     /// <summary>Takes the bytes in order. Written to in large pieces, by one writer; not disposed by it.</summary>
     public abstract Stream Stream { get; }
+
+    /// <summary>Where the run before left it; null for a file that is begun.</summary>
+    public Checkpoint? Checkpoint { get; protected init; }
+
+    /// <summary>
+    /// Leaves what was written to a later run, durably and unseen: the sink is then only to be disposed. What one process left, another goes on
+    /// with.
+    /// </summary>
+    /// <param name="checkpoint">Where it stands.</param>
+    /// <param name="ct">Gives up.</param>
+    public abstract Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct);
 
     /// <summary>Makes what was written durable and visible, whole, under its name.</summary>
     /// <param name="file">What was written.</param>

@@ -7,14 +7,16 @@ public abstract record KeepOutcome
     {
     }
 
-    /// <summary>Every file is in the store.</summary>
+    /// <summary>A video is in the store, and with it all else that could be kept.</summary>
     /// <param name="Files">In the order that they were asked for: the primary video first.</param>
-    public sealed record Kept(IReadOnlyList<StoredFile> Files) : KeepOutcome;
+    /// <param name="Missing">What could not be kept beside them, one sentence each.</param>
+    public sealed record Kept(IReadOnlyList<StoredFile> Files, IReadOnlyList<string> Missing) : KeepOutcome;
 
-    /// <summary>A file could not be kept. Those before it stay in the store, and are not fetched again next time.</summary>
+    /// <summary>No video could be kept. What is stored stays in the store, and is not fetched again next time.</summary>
     /// <param name="Code">One of <c>video_missing</c>, <c>video_unreachable</c>, <c>video_invalid</c>, <c>video_too_large</c>,
     /// <c>video_host_refused</c>, <c>storage_failed</c>.</param>
     /// <param name="Message">One sentence saying what is wrong, without query strings.</param>
     /// <param name="MayRetry">Whether the same may succeed later without anyone changing anything.</param>
-    public sealed record NotKept(string Code, string Message, bool MayRetry) : KeepOutcome;
+    /// <param name="HasProgressed">Whether more of the video is there than before, which the next time goes on from.</param>
+    public sealed record NotKept(string Code, string Message, bool MayRetry, bool HasProgressed = false) : KeepOutcome;
 }

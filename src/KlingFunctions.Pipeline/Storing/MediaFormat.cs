@@ -35,12 +35,18 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
         },
         // EBML (RFC 8794), whose document type stands within the first few dozen bytes.
         [0x1A, 0x45, 0xDF, 0xA3, .. var rest] when rest.IndexOf("webm"u8) >= 0 => WebM,
+        // Files of older QuickTime, and streams cut into segments, begin with another box than "ftyp".
+        [< 0x10, _, _, _, .. var box] when box.Length >= 4 && IsFirstBox(box[..4]) => box.StartsWith("styp"u8) ? Mp4 : QuickTime,
         [0xFF, 0xD8, 0xFF, ..] => Jpeg,
         [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png,
         [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => WebP,
         [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => Gif,
         _ => null,
     };
+
+    private static bool IsFirstBox(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual("moov"u8) || type.SequenceEqual("mdat"u8) || type.SequenceEqual("wide"u8) || type.SequenceEqual("styp"u8)
+        || type.SequenceEqual("free"u8) || type.SequenceEqual("skip"u8) || type.SequenceEqual("pnot"u8);
 
     /// <summary>The file extension for a media type, with the dot; <c>.bin</c> for one that is not kept.</summary>
     /// <param name="contentType">Such as <c>video/mp4</c>.</param>

@@ -7,13 +7,17 @@ namespace KlingFunctions.Pipeline.Storing;
 /// <summary>What is to be stored.</summary>
 /// <param name="JobId">Whose.</param>
 /// <param name="RequestId">RunComfy's id: the step fetches the result itself, so that result links never enter the history.</param>
-public sealed record StoreInput(string JobId, string RequestId);
+/// <param name="IsLastTry">True if the workflow will not try again.</param>
+public sealed record StoreInput(string JobId, string RequestId, bool IsLastTry = false);
 
 /// <summary>What came of storing.</summary>
 /// <param name="Files">The stored files, the video first; null if it failed.</param>
 /// <param name="Error">Why it failed.</param>
 /// <param name="MayRetry">Whether trying again soon may help.</param>
-public sealed record StoreOutcome(IReadOnlyList<StoredFile>? Files, JobError? Error = null, bool MayRetry = false);
+/// <param name="HasProgressed">Whether more of the video is there than before: then this was no failed try.</param>
+/// <param name="Warnings">What could not be kept beside the video.</param>
+public sealed record StoreOutcome(
+    IReadOnlyList<StoredFile>? Files, JobError? Error = null, bool MayRetry = false, bool HasProgressed = false, IReadOnlyList<Fault>? Warnings = null);
 
 /// <summary>
 /// Fetches the result and keeps every file that it names. Run again, it finds what is kept already; the result is fetched anew each time,
@@ -27,7 +31,7 @@ public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
         switch (await client.GetResultAsync(input.RequestId, cancel))
         {
             case ResultAnswer.Succeeded { Files: var files }:
-                return Outcome(await keeper.KeepAsync(input.JobId, files, cancel));
+                return Outcome(await keeper.KeepAsync(input.JobId, input.RequestId, files, cancel, input.IsLastTry));
             case ResultAnswer.Failed { Message: var message }:
                 return new(null, new(ErrorCodes.ProviderFailed, $"RunComfy says that the generation failed: {message}"));
             case ResultAnswer.Cancelled:
@@ -45,11 +49,11 @@ public sealed class StoreStep(RunComfyClient client, ResultKeeper keeper)
     {
         switch (outcome)
         {
-            case KeepOutcome.Kept { Files: var files }:
+            case KeepOutcome.Kept { Files: var files, Missing: var missing }:
                 KlingTelemetry.StoredBytes.Add(files.Sum(f => f.SizeBytes));
-                return new(files);
+                return new(files, Warnings: missing.Count > 0 ? [.. missing.Select(message => new Fault("/outputs", FaultCode.OutputNotStored, message))] : null);
             case KeepOutcome.NotKept failure:
-                return new(null, new(failure.Code, failure.Message), failure.MayRetry);
+                return new(null, new(failure.Code, failure.Message), failure.MayRetry, failure.HasProgressed);
             default:
                 throw new InvalidOperationException("An outcome of the keeper is not handled.");
         }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.RunComfy;
@@ -14,8 +13,8 @@ namespace KlingFunctions.Pipeline.Storing;
 /// pace. Memory is the two buffers, whatever the file's size.
 /// </summary>
 internal sealed class Transfer(
-    GuardedClient client, IVideoStore store, string jobId, OutputFile file, Uri url, long mostBytes, Func<Uri, bool> mayFollow,
-    TimeProvider time)
+    GuardedClient client, IVideoStore store, string jobId, string requestId, OutputFile file, string storedName, Uri url, long mostBytes,
+    Func<Uri, bool> mayFollow, TimeProvider time)
     : IAsyncDisposable
 {
     /// <summary>Less than this is no progress, neither in a try nor in a minute: a server that trickles would otherwise hold a job for years.</summary>
@@ -25,39 +24,58 @@ internal sealed class Transfer(
     private const int MostRedirects = 5;
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
 
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly byte[] _head = new byte[MediaFormat.HeadLength];
+    private ResumableSha256 _hash = new();
     private VideoSink? _sink;
     private MediaFormat? _format;
     private Mp4Boxes _boxes = new();
     private long _length;
     private long? _total;
     private string? _validator;
+    private string _declaredEncoding = "";
+    private bool _isPacked;
+    private int _rangeFailures;
 
     /// <summary>A try that broke off, from which the next may go on.</summary>
     /// <param name="Reason">A sentence.</param>
     /// <param name="RetryAfter">How long the server asks to wait.</param>
-    public sealed record Break(string Reason, TimeSpan? RetryAfter = null);
+    public sealed record Interruption(string Reason, TimeSpan? RetryAfter = null);
 
     /// <summary>The furthest byte that any try has reached: what tells progress from running in circles.</summary>
     public long Furthest { get; private set; }
 
+    /// <summary>So many bytes are written.</summary>
+    public long Length => _length;
+
+    /// <summary>What an earlier run left.</summary>
+    public long Continued { get; private set; }
+
+    /// <summary>Whether a later run could go on from here.</summary>
+    public bool CanSuspend => _validator is not null && !_isPacked && _format is not null && _sink is not null;
+
+    /// <summary>Whether the file is whole by its own account, though the server had named another length.</summary>
+    public bool IsWhole => _boxes.AreWhole && _format?.Kind == file.Kind;
+
     /// <summary>Fetches what is missing.</summary>
+    /// <param name="limits">When this run is to end.</param>
+    /// <param name="ct">Gives up.</param>
     /// <returns>Null when the file is complete, otherwise why it is not.</returns>
     /// <exception cref="KeepingFailedException">Going on makes no sense.</exception>
-    public async Task<Break?> TryAsync(CancellationToken ct)
+    public async Task<Interruption?> TryAsync(RunLimits limits, CancellationToken ct)
     {
+        if (_sink is null)
+            await ContinueOrStartAsync(ct);
         // Without a validator nobody can tell whether the rest still belongs to the beginning.
-        if (_sink is null || (_length > 0 && _validator is null))
+        else if (_length > 0 && _validator is null)
             await StartOverAsync(ct);
 
         using var silence = new CancellationTokenSource(LongestSilence, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token);
         using var request = Request();
         HttpResponseMessage response;
         try
         {
-            response = await client.SendAsync(request, MostRedirects, mayFollow, either.Token);
+            response = await client.SendAsync(request, MostRedirects, mayFollow, waiting.Token);
         }
         catch (UrlRefusedException e)
         {
@@ -66,17 +84,49 @@ internal sealed class Transfer(
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             ct.ThrowIfCancellationRequested();
-            return new Break(silence.IsCancellationRequested ? "did not answer within 60 seconds" : "could not be reached");
+            return new Interruption(silence.IsCancellationRequested ? "did not answer within 60 seconds"
+                : e is HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } ? "is not connected to by the proxy that Network:Proxy names"
+                : "could not be reached");
         }
 
         using (response)
         {
             if (await ReadHeadersAsync(response, ct) is { } broken)
-                return broken;
-            silence.CancelAfter(Timeout.InfiniteTimeSpan);
-            await using var source = await response.Content.ReadAsStreamAsync(ct);
-            return await PumpAsync(source, silence, either.Token, ct);
+                return IsWhole && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable ? null : broken;
+            silence.CancelAfter(LongestSilence);
+            var source = await response.Content.ReadAsStreamAsync(ct);
+            if (_length == 0)
+            {
+                try
+                {
+                    (source, _isPacked) = await PackedBody.OpenAsync(
+                        source, response.Content.Headers.ContentEncoding, head => MediaFormat.Recognise(head) is not null, waiting.Token);
+                }
+                catch (Exception e) when (IsBreak(e))
+                {
+                    ct.ThrowIfCancellationRequested();
+                    return new Interruption("broke the connection off");
+                }
+                if (_isPacked)
+                    (_total, _validator) = (null, null); // they are those of the packed bytes
+            }
+            var canGoOnLater = _validator is not null && !_isPacked;
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token, canGoOnLater ? limits.Soft : limits.Hard);
+            await using (source)
+                return await PumpAsync(source, silence, either.Token, ct);
         }
+    }
+
+    /// <summary>Leaves what came so far to a later run.</summary>
+    public async Task SuspendAsync(CancellationToken ct)
+    {
+        var head = Convert.ToBase64String(_head, 0, (int)Math.Min(_length, _head.Length));
+        var checkpoint = new Checkpoint(requestId, _length, _hash.State, head, _validator!, _total, _boxes.Read);
+        await StoreFault.WrapAsync(async () =>
+        {
+            await _sink!.SuspendAsync(checkpoint, ct);
+            return true;
+        }, ct);
     }
 
     /// <summary>Makes the complete file visible.</summary>
@@ -84,15 +134,42 @@ internal sealed class Transfer(
     {
         var format = _format!;
         var kind = format.Kind == OutputKind.Video ? "video" : "image";
-        var stored = new StoredFile(file.Name, kind, format.ContentType, _length, Convert.ToHexStringLower(_hash.GetHashAndReset()));
-        return await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
+        var stored = new StoredFile(storedName, kind, format.ContentType, _length, _hash.Finish(), requestId);
+        var there = await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
+        return there.RequestId == requestId
+            ? RequestFiles.Plain(there, file.Name)
+            : throw new KeepingFailedException(ErrorCodes.StorageFailed, "Another request's file was stored under this name meanwhile.", mayRetry: true);
     }
 
     public async ValueTask DisposeAsync()
     {
-        _hash.Dispose();
         if (_sink is not null)
             await _sink.DisposeAsync();
+    }
+
+    private async Task ContinueOrStartAsync(CancellationToken ct)
+    {
+        _sink = await StoreFault.WrapAsync(() => store.ContinueAsync(jobId, storedName, ct), ct);
+        if (_sink?.Checkpoint is not { } left || left.RequestId != requestId || !TryRestore(left))
+            await StartOverAsync(ct);
+    }
+
+    private bool TryRestore(Checkpoint left)
+    {
+        try
+        {
+            var head = Convert.FromBase64String(left.Head);
+            (_hash, _boxes) = (ResumableSha256.Restore(left.Hash), Mp4Boxes.Restore(left.Boxes));
+            head.AsSpan(0, Math.Min(head.Length, _head.Length)).CopyTo(_head);
+            _format = MediaFormat.Recognise(_head.AsSpan(0, Math.Min(head.Length, _head.Length)));
+            (_length, _total, _validator) = (left.Length, left.Total, left.Validator);
+            Continued = Furthest = left.Length;
+            return _format?.Kind == file.Kind;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
     }
 
     private async Task StartOverAsync(CancellationToken ct)
@@ -101,14 +178,14 @@ internal sealed class Transfer(
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
-        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, file.Name, ct), ct);
-        _hash.GetHashAndReset();
-        (_length, _format, _boxes) = (0, null, new());
+        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, storedName, ct), ct);
+        (_length, _format, _boxes, _hash, _isPacked) = (0, null, new(), new(), false);
     }
 
     private HttpRequestMessage Request()
     {
         var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Options.Set(GuardedClient.IsOwnersHost, true);
         request.Headers.AcceptEncoding.ParseAdd("identity"); // the bytes of the file are wanted, not a packing of them
         if (_length > 0)
         {
@@ -119,41 +196,53 @@ internal sealed class Transfer(
         return request;
     }
 
-    private async Task<Break?> ReadHeadersAsync(HttpResponseMessage response, CancellationToken ct)
+    private async Task<Interruption?> ReadHeadersAsync(HttpResponseMessage response, CancellationToken ct)
     {
         var status = (int)response.StatusCode;
+        var headers = response.Content.Headers;
+        var encoding = string.Join(',', headers.ContentEncoding);
         switch (response.StatusCode)
         {
-            case HttpStatusCode.PartialContent when _length > 0 && response.Content.Headers.ContentRange is { } range && range.From == _length
+            case HttpStatusCode.PartialContent when _length > 0 && headers.ContentRange is { } range && range.From == _length
                 && (_total is null || range.Length is null || range.Length == _total)
                 // Not every server that knows ranges knows If-Range.
-                && (ValidatorOf(response) ?? _validator) == _validator:
+                && (ValidatorOf(response) ?? _validator) == _validator
+                && (encoding.Length == 0 || encoding == _declaredEncoding):
                 _total ??= range.Length;
                 return null;
+            case HttpStatusCode.RequestedRangeNotSatisfiable when IsWhole && headers.ContentRange?.Length == _length:
+                return new Interruption("has no more than this");
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
                 await StartOverAsync(ct);
-                return new Break("answered with another part than the one that was asked for");
+                return new Interruption("answered with another part than the one that was asked for");
             case HttpStatusCode.OK:
                 if (_length > 0)
                     await StartOverAsync(ct); // the server knows no ranges, or the file has changed
                 break;
             case HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or (HttpStatusCode)425:
+                return new Interruption($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             case >= HttpStatusCode.InternalServerError:
-                return new Break($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
+                // It may be the range that it can't answer: then it is asked without.
+                if (_length > 0 && ++_rangeFailures > 1)
+                    await StartOverAsync(ct);
+                return new Interruption($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             default:
+                if (_length > 0)
+                {
+                    await StartOverAsync(ct);
+                    return new Interruption($"answered HTTP {status} to a request for the rest");
+                }
                 throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
         }
 
-        var headers = response.Content.Headers;
         _total = headers.ContentLength;
         _validator = ValidatorOf(response);
+        _declaredEncoding = encoding;
         CheckSize(_total ?? 0);
-        // Object stores call what nobody has labelled application/octet-stream or binary/octet-stream. The file's own first bytes decide in
-        // the end.
-        var told = headers.ContentType?.MediaType ?? "application/octet-stream";
-        var wanted = file.Kind == OutputKind.Video ? "video/" : "image/";
-        if (!told.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && !told.EndsWith("/octet-stream", StringComparison.OrdinalIgnoreCase))
-            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}, not as {wanted}*.", mayRetry: true);
+        // Servers call a video application/mp4, binary/octet-stream, text/plain or nothing at all: the file's own first bytes decide. Only a
+        // page is refused by its name.
+        if (headers.ContentType?.MediaType is { } told && (told.Equals("text/html", StringComparison.OrdinalIgnoreCase) || told.StartsWith("application/xhtml", StringComparison.OrdinalIgnoreCase)))
+            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}: a page in place of a file.", mayRetry: true);
         return null;
     }
 
@@ -161,7 +250,7 @@ internal sealed class Transfer(
     private static string? ValidatorOf(HttpResponseMessage response) =>
         response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("r");
 
-    private async Task<Break?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
+    private async Task<Interruption?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
     {
         var filling = ArrayPool<byte>.Shared.Rent(BufferLength);
         var draining = ArrayPool<byte>.Shared.Rent(BufferLength);
@@ -196,7 +285,7 @@ internal sealed class Transfer(
     }
 
     /// <summary>Reads until the buffer is full, or the source is at its end or breaks: what came before that still counts.</summary>
-    private static async Task<(int Count, Break? Broken)> FillAsync(
+    private static async Task<(int Count, Interruption? Broken)> FillAsync(
         Stream source, byte[] buffer, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
     {
         var (count, heard) = (0, 0);
@@ -219,12 +308,19 @@ internal sealed class Transfer(
             silence.CancelAfter(Timeout.InfiniteTimeSpan); // waiting for the store is not the network's silence
             return (count, null);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (IsBreak(e))
         {
             ct.ThrowIfCancellationRequested();
-            return (count, new Break(silence.IsCancellationRequested ? "sent nothing, or next to nothing, for 60 seconds" : "broke the connection off"));
+            return (count, new Interruption(silence.IsCancellationRequested ? "sent nothing, or next to nothing, for 60 seconds"
+                : e is OperationCanceledException ? "had more to send than one run of the step takes"
+                : e is HttpRequestException or IOException ? "broke the connection off"
+                : "sent a packed file that can't be unpacked"));
         }
     }
+
+    // The last two are what .NET's decompressors throw at bytes that are none of theirs.
+    private static bool IsBreak(Exception e) =>
+        e is HttpRequestException or IOException or OperationCanceledException or InvalidDataException or InvalidOperationException;
 
     private void Account(ReadOnlySpan<byte> chunk)
     {
@@ -240,7 +336,7 @@ internal sealed class Transfer(
 
     private async Task DrainAsync(ReadOnlyMemory<byte> chunk, CancellationToken ct)
     {
-        var hashed = Task.Run(() => _hash.AppendData(chunk.Span), CancellationToken.None);
+        var hashed = Task.Run(() => _hash.Append(chunk.Span), CancellationToken.None);
         try
         {
             await StoreFault.WrapAsync(async () =>
@@ -255,14 +351,17 @@ internal sealed class Transfer(
         }
     }
 
-    private Break? Complete()
+    private Interruption? Complete()
     {
         if (_total is { } total && _length != total)
-            return new Break($"ended after {_length} of {total} bytes");
+            return new Interruption($"ended after {_length} of {total} bytes");
         if (_length == 0)
             throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is empty.", mayRetry: true);
         CheckFormat();
-        return _boxes.EndTooEarly ? new Break($"ended after {_length} bytes, in the middle of what the file says that it holds") : null;
+        if (!_boxes.EndTooEarly)
+            return null;
+        _total = null; // it was that of what the server had, not of the file
+        return new Interruption($"ended after {_length} bytes, in the middle of what the file says that it holds");
     }
 
     private void CheckSize(long bytes)
@@ -277,11 +376,14 @@ internal sealed class Transfer(
     private void CheckFormat()
     {
         _format ??= MediaFormat.Recognise(_head.AsSpan(0, (int)Math.Min(_length, _head.Length)));
-        if (_format?.Kind != file.Kind)
-        {
-            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is not {(file.Kind == OutputKind.Video
-                ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
-                : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.", mayRetry: false);
-        }
+        if (_format?.Kind == file.Kind)
+            return;
+        var head = _head.AsSpan(0, (int)Math.Min(_length, _head.Length));
+        throw new KeepingFailedException(
+            ErrorCodes.VideoInvalid,
+            $"The {file.Name} is not {(file.Kind == OutputKind.Video ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
+                : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.",
+            // A page or a message in place of the file is passing trouble; another kind of file is not.
+            mayRetry: !head.ContainsAnyInRange((byte)0x00, (byte)0x08));
     }
 }

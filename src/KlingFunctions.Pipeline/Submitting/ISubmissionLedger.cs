@@ -26,8 +26,10 @@ public interface ISubmissionLedger
     /// <summary>Writes the request id of an accepted submission, durably. A repeat with the same id is harmless.</summary>
     Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Takes the intent back: the provider provably accepted nothing. A submission with a request id stays.</summary>
-    Task WithdrawAsync(string key, CancellationToken cancel);
+    /// <summary>
+    /// Takes an intent back: the provider provably accepted nothing. A submission with a request id stays, and so does an intent of another time.
+    /// </summary>
+    Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel);
 
     /// <summary>Forgets every submission of a job: all keys that begin with its id. A repeat is harmless.</summary>
     Task ForgetAsync(string jobId, CancellationToken cancel);

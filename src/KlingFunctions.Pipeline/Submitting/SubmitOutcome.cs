@@ -10,7 +10,8 @@ namespace KlingFunctions.Pipeline.Submitting;
 /// <param name="OnlyAsk">
 /// True once the job is to be cancelled: nothing is sent any more, and all that is wanted is what came of an earlier run of the step.
 /// </param>
-public sealed record SubmitInput(string JobId, string Key, JsonElement Input, bool OnlyAsk = false);
+/// <param name="RefusedIntent">When an intent was written whose submission was refused, and that could not be taken back then (UTC).</param>
+public sealed record SubmitInput(string JobId, string Key, JsonElement Input, bool OnlyAsk = false, DateTimeOffset? RefusedIntent = null);
 
 /// <summary>What came of submitting.</summary>
 public enum SubmitResult
@@ -35,6 +36,7 @@ public enum SubmitResult
 /// <param name="Until">When to stop waiting: for the video when accepted, for the provider when not yet or unsettled (UTC).</param>
 /// <param name="Delay">How long to wait before the next try, when not yet or unsettled.</param>
 /// <param name="Error">Why it failed, or what it waits for.</param>
+/// <param name="RefusedIntent">When the intent was written (UTC), if nothing was accepted and it could not be taken back.</param>
 public sealed record SubmitOutcome(
     SubmitResult Result, string? RequestId = null, DateTimeOffset? SubmittedAt = null, DateTimeOffset? Until = null, TimeSpan? Delay = null,
-    JobError? Error = null);
+    JobError? Error = null, DateTimeOffset? RefusedIntent = null);

@@ -26,6 +26,8 @@ public sealed partial class SubmitStep(
     /// <summary>Submits, unless the ledger says that this was done or may have been done.</summary>
     public async Task<SubmitOutcome> RunAsync(SubmitInput input, CancellationToken cancel)
     {
+        // A refusal is no doubt, though its intent could not be taken back at once.
+        if (input.RefusedIntent is { } refused) await ledger.WithdrawAsync(input.Key, refused, cancel);
         for (var n = 1; ; n++)
         {
             var key = n == 1 ? input.Key : $"{input.Key}~{n}";
@@ -46,12 +48,10 @@ public sealed partial class SubmitStep(
         var (waiting, day) = (isFirst ? SubmitResult.NotYet : SubmitResult.Unsettled, turns.Today);
         // It has no deadline: the wait is the owner's own wish, and ends with the day.
         if (await turns.FindHindranceAsync(input.JobId, key, cancel) is { } hindrance) return new(waiting, Delay: hindrance.Delay, Error: hindrance.Cause);
-        if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return UnderWay();
+        var intendedAt = time.GetUtcNow();
+        if (!await ledger.TryIntendAsync(key, intendedAt, cancel)) return UnderWay();
         if (turns.Today != day)
-        {
-            await ledger.WithdrawAsync(key, CancellationToken.None);
-            return Later(waiting, TryAgainAfter, "Midnight (UTC) passed before it was sent: it counts for the new day.");
-        }
+            return await WithdrawAsync(Later(waiting, TryAgainAfter, "Midnight (UTC) passed before it was sent: it counts for the new day."));
 
         // From here to the ledger's next entry nothing may be broken off: a POST whose answer nobody awaits is a submission in doubt.
         switch (await client.SubmitAsync(body, CancellationToken.None))
@@ -59,8 +59,7 @@ public sealed partial class SubmitStep(
             case SubmitAnswer.Accepted accepted:
                 return await RecordAsync(input.JobId, key, accepted.RequestId);
             case SubmitAnswer.Refused { Fault: var fault }:
-                await ledger.WithdrawAsync(key, CancellationToken.None);
-                return fault.Class switch
+                return await WithdrawAsync(fault.Class switch
                 {
                     // Another submission of this job is in doubt: whatever came of this one, that may have been paid for.
                     FaultClass.Transient when !isFirst => Later(SubmitResult.Unsettled, Wait(fault), fault.Message),
@@ -71,10 +70,9 @@ public sealed partial class SubmitStep(
                         ErrorCodes.ProviderBalance, $"The RunComfy account has too little balance, and nothing was paid. {fault.Message} Top it up, then resume the job."),
                     FaultClass.Transient => NotYet(Wait(fault), $"RunComfy takes no more requests just now. {fault.Message}"),
                     _ => Failed(ErrorCodes.ProviderRejected, $"RunComfy refused the request, and nothing was paid. {fault.Message}"),
-                };
+                });
             case SubmitAnswer.NotSent { Message: var message }:
-                await ledger.WithdrawAsync(key, CancellationToken.None);
-                return Later(waiting, TryAgainAfter, message);
+                return await WithdrawAsync(Later(waiting, TryAgainAfter, message));
             case SubmitAnswer.InDoubt { Message: var message }:
                 KlingTelemetry.InDoubt.Add(1);
                 LogInDoubt(logger, input.JobId, message);
@@ -83,6 +81,21 @@ public sealed partial class SubmitStep(
                     : InDoubt(message);
             default:
                 throw new InvalidOperationException("An answer of RunComfy is not handled.");
+        }
+
+        // What came of it is known, whether or not the ledger can be written: the next run takes this very intent back.
+        async Task<SubmitOutcome> WithdrawAsync(SubmitOutcome outcome)
+        {
+            try
+            {
+                await ledger.WithdrawAsync(key, intendedAt, CancellationToken.None);
+                return outcome;
+            }
+            catch (Exception e)
+            {
+                LogNotWithdrawn(logger, e, input.JobId);
+                return isFirst ? outcome with { RefusedIntent = intendedAt } : outcome;
+            }
         }
     }
 
@@ -128,6 +141,9 @@ public sealed partial class SubmitStep(
 
     [LoggerMessage(LogLevel.Error, "The submission of job {JobId} is in doubt: {Message}")]
     private static partial void LogInDoubt(ILogger logger, string jobId, string message);
+
+    [LoggerMessage(LogLevel.Warning, "The submission of job {JobId} was refused, and its intent could not be taken back from the ledger: the next run does so.")]
+    private static partial void LogNotWithdrawn(ILogger logger, Exception e, string jobId);
 
     [LoggerMessage(LogLevel.Critical, "Job {JobId} is paid for as {RequestId}, and the ledger could not be written.")]
     private static partial void LogNotRecorded(ILogger logger, Exception e, string jobId, string requestId);

@@ -44,6 +44,7 @@ public interface IWorkflowContext
     /// Starts a workflow of its own that outlives this one. Completes when the start is written down, not when the child has finished.
     /// Starting an id that is there already does nothing, so a repeat is harmless.
     /// </summary>
+    /// <exception cref="StepFailedException">It could not be started, though it was tried again and again.</exception>
     Task StartChildAsync<TIn>(string workflow, string id, TIn input);
 
     /// <summary>

@@ -48,7 +48,7 @@ internal sealed class DurableContext(TaskOrchestrationContext context, JsonSeria
     {
         // Not a sub-orchestration: that would fail under an id that is there already, and be part of this one.
         var start = new ChildStart(workflow, id, JsonSerializer.SerializeToElement(input, json));
-        return context.CallActivityAsync<bool>(ChildStart.Step.Name, start, Options(ChildStart.Step.Retry));
+        return CallAsync(ChildStart.Step, start);
     }
 
     /// <inheritdoc/>

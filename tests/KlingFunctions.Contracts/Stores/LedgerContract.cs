@@ -76,6 +76,7 @@ public abstract class LedgerContract
         // The model: nothing, an intent, or an id with the time at which it was written first.
         var (intended, id, at) = (false, (string?)null, (DateTimeOffset?)null);
         var now = Now;
+        var intendedAt = Now;
         foreach (var entry in entries)
         {
             now = now.AddSeconds(1);
@@ -83,6 +84,7 @@ public abstract class LedgerContract
             {
                 case Entry.Intend:
                     Assert.Equal(!intended, Done(Ledger.TryIntendAsync(key, now, default)));
+                    if (!intended) intendedAt = now;
                     intended = true;
                     break;
                 case Entry.Record:
@@ -90,7 +92,10 @@ public abstract class LedgerContract
                     (intended, id, at) = (true, "id", at ?? now);
                     break;
                 default:
-                    Done(Ledger.WithdrawAsync(key, default));
+                    // Of another time than it was written at, it stays.
+                    Done(Ledger.WithdrawAsync(key, now, default));
+                    Assert.Equal(intended, Done(Ledger.FindAsync(key, default)) is not null);
+                    Done(Ledger.WithdrawAsync(key, intendedAt, default));
                     intended = id is not null;
                     break;
             }

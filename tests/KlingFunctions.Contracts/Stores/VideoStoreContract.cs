@@ -28,6 +28,14 @@ public abstract class VideoStoreContract
     }
 
     [Fact]
+    public async Task A_committed_file_keeps_the_id_of_the_paid_request()
+    {
+        var committed = await KeepAsync(Described("video", [1, 2, 3]) with { RequestId = "req_1-A" }, [1, 2, 3]);
+        Assert.Equal("req_1-A", (await Reopen().FindAsync("job_1", "video", Ct))!.RequestId);
+        Assert.Equal(committed, (await Reopen().LocateAsync("job_1", "video", Ct))!.File);
+    }
+
+    [Fact]
     public async Task What_is_not_committed_does_not_exist()
     {
         await using (var sink = await Store.CreateAsync("job_1", "video", Ct))
@@ -88,6 +96,55 @@ public abstract class VideoStoreContract
         Assert.Single(results.Distinct());
         Assert.Equal(results[0].SizeBytes, (await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!)).Length);
     }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(20 * 1024 * 1024 + 3)]
+    public async Task What_one_process_suspended_another_goes_on_with(int length)
+    {
+        var bytes = Mp4(length);
+        var half = length / 2;
+        await using (var begun = await Store.CreateAsync("job_1", "video", Ct))
+        {
+            await begun.Stream.WriteAsync(bytes.AsMemory(0, half), Ct);
+            await begun.SuspendAsync(At(half), Ct);
+        }
+        Assert.Null(await Store.FindAsync("job_1", "video", Ct));
+
+        // One that suspends twice, as a slow transfer does, and one that finishes.
+        await using (var second = (await Reopen().ContinueAsync("job_1", "video", Ct))!)
+        {
+            Assert.Equal(At(half), second.Checkpoint);
+            await second.Stream.WriteAsync(bytes.AsMemory(half, 10), Ct);
+            await second.SuspendAsync(At(half + 10), Ct);
+        }
+        await using (var third = (await Reopen().ContinueAsync("job_1", "video", Ct))!)
+        {
+            Assert.Equal(At(half + 10), third.Checkpoint);
+            await third.Stream.WriteAsync(bytes.AsMemory(half + 10), Ct);
+            await third.CommitAsync(Described("video", bytes), Ct);
+        }
+        Assert.Equal(bytes, await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!));
+        Assert.Null(await Store.ContinueAsync("job_1", "video", Ct));
+    }
+
+    [Fact]
+    public async Task Suspended_file_that_is_given_up_is_gone_and_another_goes_on_with_nothing()
+    {
+        Assert.Null(await Store.ContinueAsync("job_1", "video", Ct));
+        await using (var begun = await Store.CreateAsync("job_1", "video", Ct))
+        {
+            await begun.Stream.WriteAsync(Mp4(100), Ct);
+            await begun.SuspendAsync(At(100), Ct);
+        }
+        Assert.Null(await Store.ContinueAsync("job_1", "video-2", Ct));
+        await (await Store.ContinueAsync("job_1", "video", Ct))!.DisposeAsync();
+        Assert.Null(await Store.ContinueAsync("job_1", "video", Ct));
+        await KeepAsync("video", [1, 2]);
+        Assert.Equal([1, 2], await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!));
+    }
+
+    private static Checkpoint At(long length) => new("req-1", length, "hash", "head", "\"tag\"", 1000, new("", 7, IsLost: false, HasMovie: true, HasData: false));
 
     [Fact]
     public async Task What_was_not_written_so_is_not_committed()

@@ -24,7 +24,7 @@ public sealed partial class DemoTests
             var video = Assert.Single(Directory.GetFiles(folder.FullName, "*.mp4", SearchOption.AllDirectories));
             Assert.Matches($@"Video +{Regex.Escape(video)}\n", called.Out);
             Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(video))), called.Out, StringComparison.Ordinal);
-            Assert.Matches("Webhook +video.succeeded received, webhook-id msg_vid_[0-9a-f]+_0, signature verifies", called.Out);
+            Assert.Matches("Webhook +video.succeeded received, webhook-id msg_vid_[0-9a-f]+_[0-9a-f]{12}_0, signature verifies", called.Out);
             Assert.Matches("Paid +1 submission", called.Out);
         }
         finally

@@ -87,6 +87,43 @@ public sealed class FolderVideoStoreTests : VideoStoreContract, IDisposable
         Assert.NotNull(await _store.FindAsync("job_1", "video", Ct));
     }
 
+    [Fact]
+    public async Task Names_of_a_stored_video_are_on_the_disk_before_the_commit_answers()
+    {
+        var flushed = new List<(string Folder, string[] Files)>();
+        var store = new FolderVideoStore(_folder, TimeProvider.System, folder => flushed.Add((folder, [.. Directory.GetFiles(folder).Select(Path.GetFileName).Order().Cast<string>()])));
+        await using var sink = await store.CreateAsync("job_1", "video", Ct);
+        await sink.Stream.WriteAsync(new byte[] { 1 }, Ct);
+        Assert.Empty(flushed);
+        await sink.CommitAsync(Described("video", [1]), Ct);
+        Assert.Equal([Path.Combine(_folder, "job_1"), _folder], flushed.Select(f => f.Folder));
+        Assert.Equal(["video.json", "video.mp4"], flushed[0].Files);
+    }
+
+    [Fact]
+    public void Folder_that_is_not_there_can_not_be_flushed()
+    {
+        FolderFlush.ToDisk(_folder);
+        if (!OperatingSystem.IsWindows()) Assert.Throws<IOException>(() => FolderFlush.ToDisk(Path.Combine(_folder, "none")));
+    }
+
+    [Fact]
+    public async Task What_a_process_wrote_behind_its_last_checkpoint_before_it_died_is_written_again()
+    {
+        await using (var begun = await _store.CreateAsync("job_1", "video", Ct))
+        {
+            await begun.Stream.WriteAsync(new byte[] { 1, 2 }, Ct);
+            await begun.SuspendAsync(new("req-1", 2, "", "", "", null, new("", 0, false, false, false)), Ct);
+        }
+        await File.AppendAllBytesAsync(Path.Combine(_folder, "job_1", "video.left"), [9, 9, 9], Ct);
+        await using var sink = (await _store.ContinueAsync("job_1", "video", Ct))!;
+        Assert.Null(await _store.ContinueAsync("job_1", "video", Ct)); // one at a time
+        await sink.Stream.WriteAsync(new byte[] { 3 }, Ct);
+        await sink.CommitAsync(Described("video", [1, 2, 3]), Ct);
+        Assert.Equal([1, 2, 3], await File.ReadAllBytesAsync(Path.Combine(_folder, "job_1", "video.mp4"), Ct));
+        Assert.Equal(["video.json", "video.mp4"], FilesOf("job_1"));
+    }
+
     protected override Task<byte[]> ReadAsync(VideoLocation location) => File.ReadAllBytesAsync(location.Path!, Ct);
 
     protected override IVideoStore Reopen() => new FolderVideoStore(_folder, TimeProvider.System);

@@ -12,6 +12,8 @@ internal sealed class InMemoryLedger : ISubmissionLedger
 
     public bool FailsToRecord { get; set; }
 
+    public bool FailsToWithdraw { get; set; }
+
     public IReadOnlyDictionary<string, Submission> Entries => _entries;
 
     public Task<Submission?> FindAsync(string key, CancellationToken cancel) => Task.FromResult(
@@ -28,9 +30,10 @@ internal sealed class InMemoryLedger : ISubmissionLedger
         return Task.CompletedTask;
     }
 
-    public Task WithdrawAsync(string key, CancellationToken cancel)
+    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel)
     {
-        if (_entries.TryGetValue(key, out var entry) && entry.RequestId is null) _entries.TryRemove(key, out _);
+        if (FailsToWithdraw) throw new IOException("The ledger could not be written.");
+        if (_entries.TryGetValue(key, out var entry) && entry.RequestId is null && entry.IntendedAt == intendedAt) _entries.TryRemove(key, out _);
         return Task.CompletedTask;
     }
 

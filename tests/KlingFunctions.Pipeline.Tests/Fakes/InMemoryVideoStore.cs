@@ -16,6 +16,8 @@ internal sealed class InMemoryVideoStore : IVideoStore
     public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
         Task.FromResult(_files.GetValueOrDefault((jobId, name)));
 
+    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct) => Task.FromResult<VideoSink?>(null);
+
     public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct) =>
         throw new NotSupportedException("Nothing is stored here.");
 }

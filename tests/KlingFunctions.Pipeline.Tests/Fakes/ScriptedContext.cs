@@ -60,6 +60,8 @@ internal sealed class ScriptedContext : IWorkflowContext
 
     public List<Deed> Deeds { get; } = [];
 
+    public Func<string, bool> FailsToStart { get; init; } = _ => false;
+
     public IReadOnlyList<Pending> Pending => _pending;
 
     public IReadOnlyList<string> Unseen => _unseen;
@@ -127,6 +129,7 @@ internal sealed class ScriptedContext : IWorkflowContext
 
     public Task StartChildAsync<TIn>(string workflow, string id, TIn input)
     {
+        if (FailsToStart(id)) return Task.FromException(new StepFailedException("StartChild", "no disk"));
         Deeds.Add(new Deed.Started(workflow, id, JsonSerializer.Serialize(input, Json)));
         return Task.CompletedTask;
     }

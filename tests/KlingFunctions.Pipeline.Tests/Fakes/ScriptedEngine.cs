@@ -32,6 +32,9 @@ internal sealed class ScriptedEngine
     /// <summary>Whether the owner wishes to cancel just before this happens: its number, counted from 0, and what it is.</summary>
     public Func<int, string, bool> CancelsBefore { get; init; } = (_, _) => false;
 
+    /// <summary>Which children can't be started, by their ids.</summary>
+    public Func<string, bool> FailsToStart { get; set; } = _ => false;
+
     /// <summary>Before which deed, by its place among all, each wish to cancel came.</summary>
     public List<int> CancelledAt { get; } = [];
 
@@ -57,7 +60,7 @@ internal sealed class ScriptedEngine
         while (true)
         {
             var (started, history) = (Now, new List<Happening>());
-            var context = new ScriptedContext(id, started, events);
+            var context = new ScriptedContext(id, started, events) { FailsToStart = FailsToStart };
             Runs.Add(context.Deeds);
             var run = context.Start(workflow, json);
             while (!run.IsCompleted)
@@ -67,7 +70,7 @@ internal sealed class ScriptedEngine
                 context.Feed(happening);
             }
             var output = run.GetAwaiter().GetResult();
-            Replay(workflow, new(id, started, events), json, history, context);
+            Replay(workflow, new(id, started, events) { FailsToStart = FailsToStart }, json, history, context);
             if (context.NextInput is not { } next) return output;
             (json, events) = (next, context.Unseen);
         }

@@ -24,7 +24,7 @@ public class ResumptionTests
         { ErrorCodes.ProviderBalance, false, Station.Queue },
         { ErrorCodes.SubmissionInDoubt, false, null },
         { ErrorCodes.ProviderFailed, true, null },
-        { ErrorCodes.ProviderExpired, true, null },
+        { ErrorCodes.ProviderExpired, true, Station.Watch },
         { ErrorCodes.ProviderTimeout, true, Station.Watch },
         { ErrorCodes.ProviderTimeout, false, Station.Queue },
         { ErrorCodes.VideoMissing, true, Station.Store },

@@ -59,6 +59,21 @@ public class PollStepTests
         Assert.Equal(expected is PollResult.Unknown, outcome.Attention is not null);
     }
 
+    [Theory]
+    [InlineData(200, """{"status":"pondering"}""")]
+    [InlineData(200, """{"message":"hello"}""")]
+    [InlineData(200, "")]
+    [InlineData(404, "<html>no such route</html>")]
+    [InlineData(404, Lost)]
+    public async Task Where_the_status_tells_nothing_the_result_decides(int http, string status)
+    {
+        var outcome = await PollAsync((http, status), (200, """{"status":"succeeded","output":{"video":"https://f.runcomfy.net/v.mp4"}}"""));
+        Assert.Equal(PollResult.Succeeded, outcome.Result);
+        Assert.Equal(PollResult.Failed, (await PollAsync((http, status), (200, """{"status":"failed"}"""))).Result);
+        Assert.Equal(PollResult.Unknown, (await PollAsync((http, status), (200, """{"status":"in_progress"}"""))).Result);
+        Assert.Equal(PollResult.Unknown, (await PollAsync((http, status), (502, ""))).Result);
+    }
+
     [Fact]
     public async Task A_failure_keeps_the_providers_own_words()
     {

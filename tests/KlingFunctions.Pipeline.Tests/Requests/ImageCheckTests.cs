@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using KlingFunctions.Pipeline.Errors;
@@ -222,6 +223,68 @@ public sealed class ImageCheckTests : IDisposable
         });
         Assert.Empty(await Check(server.Url("/image")));
         Assert.Equal(2, requests);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(405)]
+    [InlineData(416)]
+    [InlineData(500)]
+    [InlineData(501)]
+    [InlineData(503)]
+    public async Task Host_that_refuses_ranges_is_asked_once_more_without(int status)
+    {
+        var requests = 0;
+        await using var server = await LoopbackServer.Start(c =>
+        {
+            Interlocked.Increment(ref requests);
+            if (c.Request.Headers.Range.Count == 0) return c.Response.Body.WriteAsync(Picture.File("picture.png")).AsTask();
+            c.Response.StatusCode = status;
+            return Task.CompletedTask;
+        });
+        Assert.Empty(await Check(server.Url("/image")));
+        Assert.Equal(2, requests);
+    }
+
+    [Theory]
+    [InlineData("gzip", true)]
+    [InlineData("br", true)]
+    [InlineData("deflate", true)]
+    [InlineData("gzip", false)]
+    public async Task Packed_image_is_unpacked_and_one_that_only_says_so_is_not(string encoding, bool isPacked)
+    {
+        var bytes = Picture.File("picture.png");
+        using var packed = new MemoryStream();
+        using (Stream packer = encoding switch
+        {
+            "gzip" => new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+            "br" => new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+            _ => new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+        })
+            packer.Write(bytes);
+        var body = isPacked ? packed.ToArray() : bytes;
+        await using var server = await LoopbackServer.Start(c =>
+        {
+            c.Response.Headers.ContentEncoding = encoding;
+            return Answer(c, body);
+        });
+        Assert.Empty(await Check(server.Url("/image")));
+    }
+
+    [Fact]
+    public async Task Packed_image_counts_as_what_it_unpacks_to()
+    {
+        using var packed = new MemoryStream();
+        using (var packer = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)) packer.Write([.. Picture.Png(400, 400), .. new byte[20_000_000]]);
+        Assert.InRange(packed.Length, 1, 200_000);
+        await using var server = await LoopbackServer.Start(c =>
+        {
+            c.Response.Headers.ContentEncoding = "gzip";
+            return c.Response.Body.WriteAsync(packed.ToArray()).AsTask();
+        });
+        AssertFault(await Check(server.Url("/image")), "image_too_large", "more than 10 MB");
     }
 
     [Fact]

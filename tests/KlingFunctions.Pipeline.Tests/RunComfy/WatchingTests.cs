@@ -125,6 +125,74 @@ public class WatchingTests
         Assert.Equal(files, Assert.IsType<ResultAnswer.Succeeded>(ReplyReading.Result(Reply(200, body))).Files.Count);
 
     [Theory]
+    [InlineData("""{"status":"completed","output":"https://h/v.mp4"}""")]
+    [InlineData("""{"status":"completed","output":"https://h/v"}""")]
+    [InlineData("""{"status":"completed","output":["https://h/v.mp4"]}""")]
+    [InlineData("""{"status":"completed","output":[{"url":"https://h/v.mp4"}]}""")]
+    [InlineData("""{"status":"completed","output":{"url":"https://h/v.mp4"}}""")]
+    [InlineData("""{"status":"completed","output":{"video_url":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"video":{"uri":"https://h/v"}}}""")]
+    [InlineData("""{"status":"completed","output":{"videos":[{"video":{"url":"https://h/v","file_size":1}}]}}""")]
+    [InlineData("""{"status":"completed","output":{"result":{"files":[{"content_type":"video/mp4","href":"https://h/v"}]}}}""")]
+    [InlineData("""{"status":"completed","output":"{\"video\":\"https://h/v\"}"}""")]
+    [InlineData("""{"status":"completed","output":{"video":null,"videos":[],"mp4":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"image":"https://h/v.mp4"}}""")]
+    [InlineData("""{"status":"completed","output":{"thumbnail":"https://h/t.jpg","preview":"https://h/p.mp4","file":"https://h/v.mp4"}}""")]
+    [InlineData("""{"status":"completed","outputs":[{"url":"https://h/v.mp4"}]}""")]
+    [InlineData("""{"status":"completed","result":{"video":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","result":{"output":{"videos":["https://h/v"]}}}""")]
+    [InlineData("""{"status":"completed","data":{"task_result":{"videos":[{"id":"1","url":"https://h/v","duration":"5"}]}}}""")]
+    [InlineData("""{"status":"completed","video":{"url":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","videos":["https://h/v"],"input":{"image_urls":["https://h/i.png"]},"status_url":"https://h/s"}""")]
+    [InlineData("""{"state":"succeed","output":{"video":"https://h/v"}}""")]
+    [InlineData("""{"data":{"status":"completed","video":"https://h/v"}}""")]
+    [InlineData("""{"video_result":"//h/v.mp4","output":{"video":"//h/v"}}""")]
+    public void Video_is_found_wherever_the_answer_names_it(string body)
+    {
+        var files = Assert.IsType<ResultAnswer.Succeeded>(ReplyReading.Result(Reply(200, body))).Files;
+        Assert.Equal(("video", OutputKind.Video), (files[0].Name == "videos-1" ? "video" : files[0].Name, files[0].Kind));
+        Assert.Contains(files[0].Url, (string[])["https://h/v", "https://h/v.mp4", "//h/v"]);
+        Assert.Equal(files.Count, files.Select(file => file.Name).Distinct().Count());
+        Assert.Equal(files.Count, files.Select(file => file.Url).Distinct().Count());
+    }
+
+    [Fact]
+    public void Video_is_found_in_any_nesting_and_what_was_sent_is_none()
+    {
+        var key = Gen.Elements("output", "result", "data", "video", "files", "url", "outputs", "response", "items", "0");
+        var shape = from keys in key.ListOf(5) from inArray in Gen.Elements(true, false).ListOf(5) select (keys, inArray);
+        Prop.ForAll(shape.ToArbitrary(), given =>
+        {
+            var json = given.keys.Zip(given.inArray).Aggregate(
+                "\"https://h/v.mp4\"", (inner, level) => level.Second ? $"{{\"{level.First}\":[{inner}]}}" : $"{{\"{level.First}\":{inner}}}");
+            var body = $"{{\"status\":\"completed\",\"input\":{{\"image_urls\":[\"https://h/i.png\"]}},\"made\":{json}}}";
+            return ReplyReading.Result(Reply(200, body)) is ResultAnswer.Succeeded { Files: [{ Name: "video", Url: "https://h/v.mp4" }] };
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData("x")]
+    [InlineData("\\\"")]
+    [InlineData("\\u00e9")]
+    [InlineData("é")]
+    [InlineData("\\\\")]
+    public async Task Answer_that_repeats_megabytes_of_the_request_is_read_to_its_end(string filling)
+    {
+        // The cut falls into the filling, at another place of it each time.
+        var image = string.Concat(Enumerable.Repeat(filling, 40_000)) + new string('y', 3_000_000);
+        var body = $$$"""{"input":{"image_urls":["{{{image}}}","x{{{image}}}","xy{{{image}}}"]},"status":"completed","output":{"video":"https://h/v.mp4"}}""";
+        var answer = await Clients.On(StubHandler.Answering(200, body)).GetResultAsync("req_1", Ct);
+        Assert.Equal("https://h/v.mp4", Assert.Single(Assert.IsType<ResultAnswer.Succeeded>(answer).Files).Url);
+    }
+
+    [Theory]
+    [InlineData("""{"status":"marinating","request":{"image_urls":["https://h/i.mp4"]}}""")]
+    [InlineData("""{"status":"success","data":{"status":"in_progress"}}""")]
+    [InlineData("""{"status_url":"https://h/s.mp4","status":"marinating"}""")]
+    public void Answer_that_names_no_output_is_no_success(string body) =>
+        Assert.IsType<ResultAnswer.NotReady>(ReplyReading.Result(Reply(200, body)));
+
+    [Theory]
     [InlineData("\"NSFW content\"", "NSFW content")]
     [InlineData("""{"type":"policy","message":"NSFW content"}""", "NSFW content")]
     [InlineData("""[{"errorCode":1,"error":"NSFW content","debugInfo":"stack"}]""", "NSFW content")]

@@ -21,28 +21,57 @@ internal sealed class MemoryVideoStore : IVideoStore
         return Task.FromResult<VideoSink>(new Sink(this, jobId, name));
     }
 
-    public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) => throw new NotSupportedException();
+    /// <summary>What suspended transfers left.</summary>
+    public Dictionary<(string Job, string Name), (Checkpoint Checkpoint, byte[] Bytes)> Left { get; } = [];
 
-    private sealed class Sink(MemoryVideoStore store, string job, string name) : VideoSink
+    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
     {
-        private readonly Buffer _buffer = new(store);
+        if (!Left.TryGetValue((jobId, name), out var left)) return Task.FromResult<VideoSink?>(null);
+        OpenSinks++;
+        return Task.FromResult<VideoSink?>(new Sink(this, jobId, name, left.Checkpoint, left.Bytes));
+    }
+
+    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
+        await FindAsync(jobId, name, ct) is { } file ? new(file, null, $"/{jobId}/{name}", DateTimeOffset.UnixEpoch) : null;
+
+    private sealed class Sink : VideoSink
+    {
+        private readonly MemoryVideoStore _store;
+        private readonly (string Job, string Name) _key;
+        private readonly Buffer _buffer;
         private bool _open = true;
+        private bool _isSuspended;
+
+        public Sink(MemoryVideoStore store, string job, string name, Checkpoint? checkpoint = null, byte[]? bytes = null)
+        {
+            (_store, _key, _buffer) = (store, (job, name), new(store));
+            if (bytes is not null) _buffer.Write(bytes);
+            Checkpoint = checkpoint;
+        }
 
         public override Stream Stream => _buffer;
 
         public override Task<StoredFile> CommitAsync(StoredFile file, CancellationToken ct)
         {
-            if (store.FailCommits is { } failure)
+            if (_store.FailCommits is { } failure)
                 throw failure;
-            store.Files.TryAdd((job, name), (file, _buffer.ToArray()));
-            return Task.FromResult(store.Files[(job, name)].File);
+            _store.Files.TryAdd(_key, (file, _buffer.ToArray()));
+            return Task.FromResult(_store.Files[_key].File);
+        }
+
+        public override Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct)
+        {
+            _store.Left[_key] = (checkpoint, _buffer.ToArray());
+            _isSuspended = true;
+            return Task.CompletedTask;
         }
 
         public override ValueTask DisposeAsync()
         {
             if (_open)
-                store.OpenSinks--;
+                _store.OpenSinks--;
             _open = false;
+            if (!_isSuspended) _store.Left.Remove(_key);
             return ValueTask.CompletedTask;
         }
     }

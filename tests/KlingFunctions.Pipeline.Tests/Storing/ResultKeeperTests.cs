@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using FsCheck;
 using FsCheck.Fluent;
@@ -31,13 +32,47 @@ public class ResultKeeperTests
         });
         OutputFile[] files = [new("video", OutputKind.Video, host.Url + "/v?sig=1"), new("images-1", OutputKind.Image, host.Url + "/i")];
 
-        var kept = Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", files, Ct)).Files;
+        var kept = Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).Files;
         Assert.Equal([new("video", "video", "video/mp4", video.Length, Hash(video)), new StoredFile("images-1", "image", "image/png", Png.Length, Hash(Png))], kept);
         Assert.Equal(video, _store.Files[("job", "video")].Bytes);
 
-        Assert.Equal(kept, Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", files, Ct)).Files);
+        Assert.Equal(kept, Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).Files);
         Assert.Equal(2, host.Asked.Count);
         Assert.Equal(0, _store.OpenSinks);
+    }
+
+    [Fact]
+    public async Task File_of_another_request_of_the_same_job_id_is_never_taken_for_this_ones()
+    {
+        var (first, second) = (Mp4(1000), Mp4(1000, seed: 1));
+        var video = first;
+        await using var host = await Serving(context => context.Response.Body.WriteAsync(video, Ct).AsTask());
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url)];
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        video = second;
+        for (var time = 0; time < 2; time++)
+        {
+            var kept = Assert.Single(Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-2", files, Ct)).Files);
+            Assert.Equal(new("video", "video", "video/mp4", 1000, Hash(second)), kept);
+        }
+        Assert.Equal(2, host.Asked.Count);
+        Assert.Equal(first, _store.Files[("job", "video")].Bytes);
+        var located = new RequestFiles(_store);
+        Assert.Equal(Hash(first), (await located.LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
+        Assert.Equal(Hash(second), (await located.LocateAsync("job", "req-2", "video", Ct))!.File.Sha256);
+        Assert.Null(await located.LocateAsync("job", "req-3", "video", Ct));
+    }
+
+    [Fact]
+    public async Task File_of_an_older_version_is_located_and_not_taken_for_a_new_requests()
+    {
+        var (old, made) = (Mp4(1000), Mp4(1000, seed: 1));
+        _store.Files[("job", "video")] = (new("video", "video", "video/mp4", 1000, Hash(old)), old);
+        Assert.Equal(Hash(old), (await new RequestFiles(_store).LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
+
+        await using var host = await Serving(context => context.Response.Body.WriteAsync(made, Ct).AsTask());
+        Assert.Equal(Hash(made), (await KeepVideo(host)).Sha256);
+        Assert.Equal(Hash(made), (await new RequestFiles(_store).LocateAsync("job", "req-1", "video", Ct))!.File.Sha256);
     }
 
     [Theory]
@@ -173,7 +208,7 @@ public class ResultKeeperTests
         Prop.ForAll(breaks.ToArbitrary(), given =>
         {
             source = new Source(video) { Cuts = [.. given.cuts], KnowsRanges = given.knows, ETag = given.etag };
-            var outcome = keeper.KeepAsync($"job-{++job}", [new("video", OutputKind.Video, host.Url)], Ct).GetAwaiter().GetResult();
+            var outcome = keeper.KeepAsync($"job-{++job}", "req-1", [new("video", OutputKind.Video, host.Url)], Ct).GetAwaiter().GetResult();
             return outcome is KeepOutcome.Kept { Files: [{ Sha256: var hash }] } && hash == Hash(video) && _store.Files.Remove(($"job-{job}", "video"), out var kept) && kept.Bytes.AsSpan().SequenceEqual(video);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(40));
     }
@@ -199,21 +234,22 @@ public class ResultKeeperTests
     [Fact]
     public async Task Success_without_a_video_is_missing_its_video()
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [], Ct));
         Assert.Equal("video_missing", outcome.Code);
     }
 
     [Theory]
     [InlineData("https://evil.example/v.mp4")]
     [InlineData("https://evilruncomfy.net/v.mp4")]
-    [InlineData("http://files.runcomfy.net/v.mp4")]
+    [InlineData("http://files.runcomfy.net:8080/v.mp4")]
     [InlineData("https://user@files.runcomfy.net/v.mp4")]
-    [InlineData("/v.mp4")]
+    [InlineData("v.mp4")]
+    [InlineData("//evil.example/v.mp4")]
     [InlineData("ftp://files.runcomfy.net/v.mp4")]
     [InlineData("https://169.254.169.254/latest")]
     public async Task A_result_is_fetched_from_the_allowed_hosts_over_https_only(string url)
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, url)], Ct));
         Assert.Equal(("video_host_refused", false), (outcome.Code, outcome.MayRetry));
     }
 
@@ -221,7 +257,7 @@ public class ResultKeeperTests
     public async Task Loopback_is_refused_unless_it_is_allowed()
     {
         await using var host = await Serving(context => context.Response.Body.WriteAsync(Mp4(100), Ct).AsTask());
-        var outcome = await Keeper(allowLoopback: false).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper(allowLoopback: false).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal("video_host_refused", Assert.IsType<KeepOutcome.NotKept>(outcome).Code);
         Assert.Empty(host.Asked);
     }
@@ -238,8 +274,8 @@ public class ResultKeeperTests
                 default: await context.Response.Body.WriteAsync(Mp4(100), Ct); break;
             }
         });
-        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url + "/here")], Ct));
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job2", [new("video", OutputKind.Video, host.Url + "/away")], Ct));
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url + "/here")], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job2", "req-1", [new("video", OutputKind.Video, host.Url + "/away")], Ct));
         Assert.Equal("video_host_refused", outcome.Code);
         Assert.DoesNotContain("SECRET", outcome.Message, StringComparison.Ordinal);
     }
@@ -265,7 +301,7 @@ public class ResultKeeperTests
         var host = await Serving(_ => Task.CompletedTask);
         var url = host.Url;
         await host.DisposeAsync();
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", [new("video", OutputKind.Video, url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, url)], Ct));
         Assert.Equal(("video_unreachable", true), (outcome.Code, outcome.MayRetry));
     }
 
@@ -287,14 +323,341 @@ public class ResultKeeperTests
     public async Task A_file_of_exactly_the_largest_size_is_kept()
     {
         await using var host = await Serving(context => context.Response.Body.WriteAsync(Mp4(1_048_576), Ct).AsTask());
-        var outcome = await Keeper(mostBytes: 1_048_576).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper(mostBytes: 1_048_576).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal(1_048_576, Assert.Single(Assert.IsType<KeepOutcome.Kept>(outcome).Files).SizeBytes);
+    }
+
+    [Theory]
+    [InlineData("application/mp4")]
+    [InlineData("application/octet-stream")]
+    [InlineData("binary/octet-stream")]
+    [InlineData("application/json")]
+    [InlineData("video/quicktime")]
+    [InlineData("image/png")]
+    [InlineData("text/plain; charset=utf-8")]
+    [InlineData("nonsense")]
+    [InlineData("")]
+    [InlineData(null)]
+    public async Task Real_video_is_stored_whatever_type_it_is_served_as(string? type)
+    {
+        await using var host = await Serving(async context =>
+        {
+            context.Response.Headers.ContentType = type;
+            await context.Response.Body.WriteAsync(Mp4(100), Ct);
+        });
+        Assert.Equal("video/mp4", (await KeepVideo(host)).ContentType);
+    }
+
+    [Theory]
+    [InlineData("text/html", "<html>expired</html>", true)]
+    [InlineData("video/mp4", "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", true)]
+    [InlineData("application/json", "{\"error\": \"busy\"}", true)]
+    [InlineData("video/mp4", "Not skipped yet", true)]
+    [InlineData("video/mp4", "\u0000\u0001\u0002 another kind of file", false)]
+    public async Task Page_in_place_of_a_video_is_refused_and_tried_again(string type, string body, bool mayRetry)
+    {
+        await using var host = await Serving(async context =>
+        {
+            context.Response.ContentType = type;
+            await context.Response.Body.WriteAsync(System.Text.Encoding.UTF8.GetBytes(body), Ct);
+        });
+        await Refused("video_invalid", host, mayRetry);
+    }
+
+    [Theory]
+    [InlineData("/a file.mp4", "/a%20file.mp4", "")]
+    [InlineData("/a%20file.mp4", "/a%20file.mp4", "")]
+    [InlineData("/100%.mp4?sig=a b&amp;x=1", "/100%25.mp4", "?sig=a%20b&x=1")]
+    [InlineData("/ü\u00A0\"<>.mp4\r\n", "/%C3%BC%C2%A0%22%3C%3E.mp4", "")]
+    [InlineData("\\a\tb.mp4", "/ab.mp4", "")]
+    public async Task Result_url_that_is_not_escaped_is_escaped_and_fetched(string path, string asked, string query)
+    {
+        var seen = "";
+        await using var host = await Serving(context =>
+        {
+            seen = context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget;
+            return context.Response.Body.WriteAsync(Mp4(100), Ct).AsTask();
+        });
+        foreach (var url in new[] { host.Url + path, $"  <{host.Url.ToUpperInvariant()}{path}>\n" })
+        {
+            _store.Files.Clear();
+            Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, url)], Ct));
+            Assert.Equal(asked + query, seen);
+        }
+    }
+
+    [Theory]
+    [InlineData("//files.runcomfy.net/v.mp4", "https://files.runcomfy.net/v.mp4")]
+    [InlineData("HTTPS://Files.RunComfy.net/v.mp4", "HTTPS://Files.RunComfy.net/v.mp4")]
+    [InlineData("http://files.runcomfy.net/v.mp4", "https://files.runcomfy.net/v.mp4")]
+    [InlineData("http://files.runcomfy.net:8080/v.mp4", "http://files.runcomfy.net:8080/v.mp4")]
+    [InlineData("files.runcomfy.net/v.mp4", "https://files.runcomfy.net/v.mp4")]
+    [InlineData("/out/v.mp4", "https://model-api.runcomfy.net/out/v.mp4")]
+    [InlineData("https:\\/\\/files.runcomfy.net\\/v.mp4", "https://files.runcomfy.net/v.mp4")]
+    [InlineData("\uFEFF\"https://files.runcomfy.net/v.mp4\" ", "https://files.runcomfy.net/v.mp4")]
+    [InlineData("evil.example/v.mp4", "evil.example/v.mp4")]
+    [InlineData("https://evil.example\\@files.runcomfy.net/v.mp4", "https://evil.example/@files.runcomfy.net/v.mp4")]
+    public void Result_url_leads_where_a_browser_would_go(string text, string url) => Assert.Equal(
+        url, ResultUrl.Correct(text, new("https://model-api.runcomfy.net/v1"), host => host.EndsWith(".runcomfy.net", StringComparison.OrdinalIgnoreCase)));
+
+    [Fact]
+    public void No_text_of_a_result_leads_to_a_host_that_is_not_allowed()
+    {
+        var part = Gen.Elements("https:", "http:", "//", "/", "\\", "@", "evil.example", "files.runcomfy.net", ":443", "?", "#", " ", "\t", "%", "%2F", "&amp;", "\"", "ü", "[::1]", "127.0.0.1");
+        Prop.ForAll(part.ListOf(8).ToArbitrary(), parts =>
+        {
+            var url = ResultUrl.Correct(string.Concat(parts), new("https://model-api.runcomfy.net"), host => host.EndsWith(".runcomfy.net", StringComparison.OrdinalIgnoreCase));
+            if (UrlRule.Fault(url, allowLoopback: false) is not null) return true;
+            Assert.True(ResultHosts.TryParse("*.runcomfy.net", out var hosts, out _));
+            var uri = new Uri(url);
+            return uri.Scheme == "https" && (!hosts.Include(uri.IdnHost) || uri.Authority.StartsWith(uri.Host, StringComparison.OrdinalIgnoreCase));
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData("gzip", "gzip")]
+    [InlineData("x-gzip", "gzip")]
+    [InlineData("", "gzip")]
+    [InlineData("deflate", "zlib")]
+    [InlineData("deflate", "deflate")]
+    [InlineData("br", "br")]
+    [InlineData("br, gzip", "br,gzip")]
+    [InlineData("gzip", "")]
+    [InlineData("br", "")]
+    [InlineData("utf-8", "")]
+    public async Task Packed_result_is_unpacked_and_one_that_only_says_so_is_not(string says, string packings)
+    {
+        var video = Mp4(2_300_000);
+        var answers = 0;
+        await using var host = await Serving(async context =>
+        {
+            context.Response.Headers.ETag = "\"tag\"";
+            if (says.Length > 0) context.Response.Headers.ContentEncoding = says;
+            var body = packings.Split(',', StringSplitOptions.RemoveEmptyEntries).Aggregate(video, Packed);
+            context.Response.ContentLength = body.Length;
+            // It breaks once on the way: packed bytes are not gone on with in the middle.
+            var end = answers++ == 0 ? body.Length / 2 : body.Length;
+            if (context.Request.Headers.Range.Count > 0 && packings.Length > 0)
+            {
+                context.Response.StatusCode = 206;
+                context.Response.Headers.ContentRange = $"bytes 0-9/{body.Length}";
+            }
+            await context.Response.Body.WriteAsync(body.AsMemory(0, end), Ct);
+        });
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+        Assert.Equal(video, _store.Files[("job", "video")].Bytes);
+    }
+
+    [Fact]
+    public async Task Packed_bytes_count_as_what_they_unpack_to()
+    {
+        var bomb = Packed([.. Mp4(24), .. new byte[5_000_000]], "gzip");
+        Assert.InRange(bomb.Length, 1, 50_000);
+        await using var host = await Serving(context =>
+        {
+            context.Response.Headers.ContentEncoding = "gzip";
+            return context.Response.Body.WriteAsync(bomb, Ct).AsTask();
+        });
+        await Refused("video_too_large", host, mayRetry: false, mostBytes: 4_000_000);
+    }
+
+    [Fact]
+    public async Task Packed_bytes_that_can_not_be_unpacked_are_fetched_again()
+    {
+        var answers = 0;
+        await using var host = await Serving(context =>
+        {
+            var packed = Packed(Mp4(500_000), "gzip");
+            if (answers++ < 2) packed.AsSpan(10).Fill(0xFF);
+            context.Response.Headers.ContentEncoding = "gzip";
+            return context.Response.Body.WriteAsync(packed, Ct).AsTask();
+        });
+        Assert.Equal(500_000, (await KeepVideo(host)).SizeBytes);
+    }
+
+    public static TheoryData<string> Secondaries => ["https://evil.example/i.png", "404", "html", "large", "nonsense", "ftp://files.runcomfy.net/i.png", "silent"];
+
+    [Theory]
+    [MemberData(nameof(Secondaries))]
+    public async Task Secondary_file_that_can_not_be_kept_loses_no_video(string url)
+    {
+        await using var host = await Serving(async context =>
+        {
+            switch (context.Request.Path.Value)
+            {
+                case "/404": context.Response.StatusCode = 404; break;
+                case "/html": context.Response.ContentType = "text/html"; break;
+                case "/large": context.Response.ContentLength = 20_000_000; await context.Response.StartAsync(Ct); break;
+                case "/silent": context.Abort(); break;
+                default: await context.Response.Body.WriteAsync(Mp4(100), Ct); break;
+            }
+        });
+        OutputFile[] files =
+        [
+            new("video", OutputKind.Video, host.Url + "/v"),
+            new("image", OutputKind.Image, url is "nonsense" || url.Contains(':') ? url : $"{host.Url}/{url}"),
+            new("images-2", OutputKind.Image, host.Url + "/v"),
+            new("videos-2", OutputKind.Video, host.Url + "/v2"),
+        ];
+        var kept = Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        Assert.Equal(["video", "videos-2"], kept.Files.Select(file => file.Name));
+        Assert.Equal(2, kept.Missing.Count);
+        Assert.Contains("The image ", kept.Missing[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Primary_video_is_waited_for_while_anyone_tries_again()
+    {
+        await using var host = await Serving(async context =>
+        {
+            if (context.Request.Path == "/gone") context.Response.StatusCode = 404;
+            else await context.Response.Body.WriteAsync(Mp4(100), Ct);
+        });
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url + "/gone"), new("videos-2", OutputKind.Video, host.Url + "/v")];
+        Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        Assert.Equal("videos-2", Assert.Single(Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct, isLastTry: true)).Files).Name);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(416)]
+    [InlineData(500)]
+    [InlineData(503)]
+    public async Task Server_that_refuses_ranges_is_asked_once_more_without(int status)
+    {
+        var video = Mp4(2_000_000);
+        var source = new Source(video) { ETag = "\"tag\"", Cuts = [1_200_000] };
+        await using var host = await Serving(context =>
+        {
+            if (context.Request.Headers.Range.Count == 0) return source.Answer(context);
+            context.Response.StatusCode = status;
+            return Task.CompletedTask;
+        });
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+    }
+
+    [Fact]
+    public async Task Video_that_is_whole_by_its_own_boxes_is_kept_though_the_server_promised_more()
+    {
+        byte[] video = [.. "\0\0\0\u0010ftypisom\0\0\0\0"u8, 0, 0, 0, 8, .. "moov"u8, 0, 0, 0x10, 0, .. "mdat"u8, .. new byte[4088]];
+        await using var host = await Serving(async context =>
+        {
+            context.Response.ContentLength = video.Length + 1000;
+            await context.Response.Body.WriteAsync(video, Ct);
+        });
+        Assert.Equal(video.Length, (await KeepVideo(host)).SizeBytes);
+    }
+
+    [Fact]
+    public async Task Video_of_which_the_server_names_too_small_a_length_is_fetched_to_its_end()
+    {
+        byte[] video = [.. "\0\0\0\u0010ftypisom\0\0\0\0"u8, 0, 0x0F, 0x42, 0x40, .. "mdat"u8, .. Mp4(999_992)];
+        await using var host = await Serving(async context =>
+        {
+            context.Response.Headers.ETag = "\"tag\"";
+            var start = (int?)context.Request.GetTypedHeaders().Range?.Ranges.Single().From ?? 0;
+            if (start > 0)
+            {
+                context.Response.StatusCode = 206;
+                context.Response.Headers.ContentRange = $"bytes {start}-{video.Length - 1}/{video.Length}";
+            }
+            var end = start > 0 ? video.Length : 500_000;
+            context.Response.ContentLength = end - start;
+            await context.Response.Body.WriteAsync(video.AsMemory(start, end - start), Ct);
+        });
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+        Assert.Equal(2, host.Asked.Count);
+    }
+
+    [Fact]
+    public async Task Transfer_longer_than_a_run_goes_on_in_the_next_where_it_stopped()
+    {
+        var video = Mp4(3_000_000);
+        var time = new FakeTimeProvider();
+        var isSlow = true;
+        await using var host = await Serving(async context =>
+        {
+            var start = (int?)context.Request.GetTypedHeaders().Range?.Ranges.Single().From ?? 0;
+            if (start > 0)
+            {
+                context.Response.StatusCode = 206;
+                context.Response.Headers.ContentRange = $"bytes {start}-{video.Length - 1}/{video.Length}";
+            }
+            context.Response.Headers.ETag = "\"tag\"";
+            context.Response.ContentLength = video.Length - start;
+            for (var at = start; at < video.Length; at += 100_000)
+            {
+                await context.Response.Body.WriteAsync(video.AsMemory(at, Math.Min(100_000, video.Length - at)), context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+                if (!isSlow) continue;
+                await Task.Delay(50, context.RequestAborted);
+                time.Advance(TimeSpan.FromSeconds(30));
+            }
+        });
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url)];
+        var reached = 0;
+        for (var run = 1; run <= 2; run++)
+        {
+            var begun = time.GetUtcNow();
+            var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper(time: time).KeepAsync("job", "req-1", files, Ct));
+            Assert.True(outcome.HasProgressed);
+            Assert.InRange(time.GetUtcNow() - begun, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(6));
+            Assert.InRange(_store.Left[("job", "video")].Bytes.Length, reached + 65_536, video.Length - 1);
+            reached = _store.Left[("job", "video")].Bytes.Length;
+        }
+        isSlow = false;
+        Assert.Equal(Hash(video), Assert.Single(Assert.IsType<KeepOutcome.Kept>(await Keeper(time: time).KeepAsync("job", "req-1", files, Ct)).Files).Sha256);
+        Assert.Equal(video, _store.Files[("job", "video")].Bytes);
+        Assert.Equal($"bytes={reached}-", host.Asked[^1].Range);
+        Assert.Empty(_store.Left);
+        Assert.Equal(0, _store.OpenSinks);
+    }
+
+    [Fact]
+    public async Task Transfer_that_breaks_for_a_while_goes_on_later_where_it_stopped()
+    {
+        var video = Mp4(2_000_000);
+        var source = new Source(video) { ETag = "\"tag\"", Cuts = [1_200_000] };
+        var isAway = true;
+        var asked = 0;
+        await using var host = await Serving(context =>
+        {
+            if (asked++ == 0 || !isAway) return source.Answer(context);
+            context.Abort();
+            return Task.CompletedTask;
+        });
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url)];
+        Assert.True(Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).HasProgressed);
+        Assert.False(Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", files, Ct)).HasProgressed);
+        isAway = false;
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        Assert.Equal("bytes=1200000-", host.Asked[^1].Range);
+        Assert.Equal(video, _store.Files[("job", "video")].Bytes);
+    }
+
+    [Fact]
+    public async Task What_another_request_left_is_not_gone_on_with()
+    {
+        var (first, second) = (Mp4(2_000_000), Mp4(2_000_000, seed: 1));
+        var video = first;
+        await using var host = await Serving(async context =>
+        {
+            context.Response.Headers.ETag = "\"tag\"";
+            context.Response.ContentLength = video.Length;
+            await context.Response.Body.WriteAsync(video.AsMemory(0, video == first ? 1_200_000 : video.Length), Ct);
+        });
+        OutputFile[] files = [new("video", OutputKind.Video, host.Url)];
+        Assert.IsType<KeepOutcome.NotKept>(await Keeper().KeepAsync("job", "req-1", files, Ct));
+        video = second;
+        Assert.IsType<KeepOutcome.Kept>(await Keeper().KeepAsync("job", "req-2", files, Ct));
+        Assert.Equal(second, _store.Files[("job", "video")].Bytes);
     }
 
     public static TheoryData<string?, byte[], bool> NotVideos => new()
     {
         { "text/html", "<html>sign in</html>"u8.ToArray(), false },
-        { "image/png", Png, false },
         { "video/mp4", Png, false },
         { "video/mp4", "<html>sign in</html>"u8.ToArray(), false },
         { "video/mp4", [], false },
@@ -341,7 +704,7 @@ public class ResultKeeperTests
             await context.Response.Body.FlushAsync(Ct);
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
-        var keeping = Keeper(time: time).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var keeping = Keeper(time: time).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         while (await Task.WhenAny(keeping, Task.Delay(5, Ct)) != keeping)
             time.Advance(TimeSpan.FromSeconds(60));
         var outcome = Assert.IsType<KeepOutcome.NotKept>(await keeping);
@@ -360,9 +723,23 @@ public class ResultKeeperTests
             await stop.CancelAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url)], stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], stop.Token));
         Assert.Equal(0, _store.OpenSinks);
         Assert.Empty(_store.Files);
+    }
+
+    private static byte[] Packed(byte[] bytes, string packing)
+    {
+        using var packed = new MemoryStream();
+        using (Stream packer = packing switch
+        {
+            "gzip" => new GZipStream(packed, CompressionLevel.Fastest),
+            "zlib" => new ZLibStream(packed, CompressionLevel.Fastest),
+            "deflate" => new DeflateStream(packed, CompressionLevel.Fastest),
+            _ => new BrotliStream(packed, CompressionLevel.Fastest),
+        })
+            packer.Write(bytes);
+        return packed.ToArray();
     }
 
     private static Task<LoopbackHost> Serving(RequestDelegate answer) => LoopbackHost.StartAsync(answer, Ct);
@@ -387,14 +764,14 @@ public class ResultKeeperTests
 
     private async Task<StoredFile> KeepVideo(LoopbackHost host)
     {
-        var outcome = await Keeper().KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct);
+        var outcome = await Keeper().KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
         Assert.Equal(0, _store.OpenSinks);
         return Assert.Single(Assert.IsType<KeepOutcome.Kept>(outcome).Files);
     }
 
     private async Task Refused(string code, LoopbackHost host, bool? mayRetry, long mostBytes = 10_000_000)
     {
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper(mostBytes: mostBytes).KeepAsync("job", [new("video", OutputKind.Video, host.Url)], Ct));
+        var outcome = Assert.IsType<KeepOutcome.NotKept>(await Keeper(mostBytes: mostBytes).KeepAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct));
         Assert.Equal((code, mayRetry ?? outcome.MayRetry), (outcome.Code, outcome.MayRetry));
         Assert.DoesNotContain("secret", outcome.Message, StringComparison.Ordinal);
         Assert.Equal(0, _store.OpenSinks);

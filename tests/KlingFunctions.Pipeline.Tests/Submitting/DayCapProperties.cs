@@ -190,7 +190,7 @@ public class DayCapProperties
 
         public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => ledger.RecordAsync(key, requestId, now, cancel);
 
-        public Task WithdrawAsync(string key, CancellationToken cancel) => ledger.WithdrawAsync(key, cancel);
+        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => ledger.WithdrawAsync(key, intendedAt, cancel);
 
         public Task ForgetAsync(string jobId, CancellationToken cancel) => ledger.ForgetAsync(jobId, cancel);
 

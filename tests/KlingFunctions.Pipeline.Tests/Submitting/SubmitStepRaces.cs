@@ -140,10 +140,10 @@ public class SubmitStepRaces
             await ledger.RecordAsync(key, requestId, now, cancel);
         }
 
-        public async Task WithdrawAsync(string key, CancellationToken cancel)
+        public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel)
         {
             await run.Gate.PassAsync();
-            await ledger.WithdrawAsync(key, cancel);
+            await ledger.WithdrawAsync(key, intendedAt, cancel);
         }
 
         public Task ForgetAsync(string jobId, CancellationToken cancel) => ledger.ForgetAsync(jobId, cancel);

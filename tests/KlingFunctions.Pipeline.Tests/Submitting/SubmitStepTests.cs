@@ -114,6 +114,41 @@ public class SubmitStepTests
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
     }
 
+    [Theory]
+    [InlineData(429, "{}", SubmitResult.NotYet)]
+    [InlineData(400, """{"error_code":400002}""", SubmitResult.Failed)]
+    [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed)]
+    public async Task Refusal_whose_intent_can_not_be_withdrawn_is_no_doubt(int status, string body, SubmitResult result)
+    {
+        _ledger.FailsToWithdraw = true;
+        var outcome = await Step(StubHandler.Answering(status, body)).RunAsync(Input, Ct);
+        Assert.Equal(result, outcome.Result);
+        Assert.NotEqual(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var provider = Accepting();
+        var next = Input with { RefusedIntent = outcome.RefusedIntent };
+        await Assert.ThrowsAsync<IOException>(() => Step(provider).RunAsync(next, Ct));
+        Assert.Empty(provider.Seen);
+
+        _ledger.FailsToWithdraw = false;
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(next, Ct)).Result);
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(next, Ct)).Result);
+        Assert.Single(provider.Seen);
+    }
+
+    [Fact]
+    public async Task Only_the_refused_intent_is_withdrawn_and_a_lost_answer_stays_in_doubt()
+    {
+        var refused = _time.GetUtcNow();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { RefusedIntent = refused }, Ct);
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+        Assert.Empty(provider.Seen);
+    }
+
     [Fact]
     public async Task A_limit_is_waited_out_for_as_long_as_the_provider_asks()
     {

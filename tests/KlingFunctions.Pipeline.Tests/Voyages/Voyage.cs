@@ -194,12 +194,15 @@ internal sealed class Voyage : IAsyncDisposable
         }
         for (var run = 0; run <= job.Job.Run; run++)
         {
-            var told = _receiver.Received.Where(w => w.Id == $"msg_{id}_{run}").Select(w => Convert.ToHexString(w.Body)).ToList();
+            var told = _receiver.Received.Where(w => IsEndOf(w.Id, id, run)).Select(w => Convert.ToHexString(w.Body)).ToList();
             if (told.Count == 0) Fault($"told nobody of its run {run}");
             if (told.Distinct().Count() > 1) Fault($"told different things of its run {run}");
         }
 
         void Fault(string what) => _faults.Add($"{id} {what}; {state.Status} {state.Error?.Code} {state.Error?.Message}");
+
+        static bool IsEndOf(string messageId, string id, int run) =>
+            messageId.StartsWith($"msg_{id}_", StringComparison.Ordinal) && messageId.EndsWith($"_{run}", StringComparison.Ordinal);
     }
 
     private async Task AuditFilesAsync(JobSnapshot job, CancellationToken cancel)

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace KlingFunctions.Local.Stores;
+
+/// <summary>Makes the names in a folder durable: a rename alone may be lost when the power goes. .NET opens no folders, so the C library does.</summary>
+internal static partial class FolderFlush
+{
+    private const int ReadOnly = 0;
+    private const int InvalidArgument = 22;
+    private const int NotSupported = 95;
+
+    /// <summary>Returns when the names are on the disk. Windows writes them through its journal, and has no such call.</summary>
+    /// <exception cref="IOException">The folder is not there, or the disk failed.</exception>
+    public static void ToDisk(string folder)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var file = Open(folder, ReadOnly);
+        if (file < 0) throw Failure("opened");
+        try
+        {
+            // Some network file systems know no such call for folders.
+            if (Flush(file) != 0 && Marshal.GetLastPInvokeError() is not (InvalidArgument or NotSupported)) throw Failure("written to the disk");
+        }
+        finally
+        {
+            _ = Close(file);
+        }
+
+        IOException Failure(string what) => new($"The folder {folder} could not be {what}: {Marshal.GetLastPInvokeErrorMessage()}.");
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Flush(int file);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int file);
+}

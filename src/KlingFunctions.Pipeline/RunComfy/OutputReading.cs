@@ -1,0 +1,233 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace KlingFunctions.Pipeline.RunComfy;
+
+/// <summary>
+/// Finds the files that a result names. RunComfy documents <c>output</c> with <c>video</c>, <c>videos</c>, <c>image</c> and <c>images</c>. Where
+/// no video stands there, one is looked for in all of the answer: it is paid for, whatever shape the answer has.
+/// </summary>
+internal static class OutputReading
+{
+    private const int Deepest = 16;
+    private const int MostFound = 32;
+
+    // Where results stand, the documented place first.
+    private static readonly string[] Places = ["output", "outputs", "result", "results", "data", "response"];
+
+    // What was sent, not made; and addresses of calls.
+    private static readonly HashSet<string> Passed = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "input", "inputs", "request", "parameters", "params", "payload", "arguments", "elements", "image_urls", "image_list", "frontal_image_url",
+        "reference_image_urls", "start_image_url", "end_image_url", "webhook", "webhook_url", "callback_url", "status_url", "result_url", "cancel_url",
+        "model_url", "response_url", "logs", "error", "errors", "metadata",
+    };
+
+    private static readonly string[] TypeKeys = ["content_type", "mime_type", "mimeType", "contentType", "type", "kind"];
+    private static readonly string[] VideoWords = ["video", "mp4", "movie", "clip"];
+    private static readonly string[] ImageWords = ["image", "picture", "thumb", "poster", "cover", "frame", "still", "gif", "png", "jpg"];
+    private static readonly string[] OtherWords = ["audio", "sound", "caption", "subtitle"];
+    private static readonly string[] LesserWords = ["thumb", "preview", "poster", "cover", "watermark", "sample", "low"];
+    private static readonly string[] VideoExtensions = [".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".qt"];
+    private static readonly string[] ImageExtensions = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp"];
+    private static readonly string[] OtherExtensions = [".mp3", ".wav", ".m4a", ".aac", ".ogg", ".json", ".txt", ".srt", ".vtt", ".zip"];
+
+    /// <summary>Every file, videos first and the primary video first of all; the same URL once.</summary>
+    public static IReadOnlyList<OutputFile> Files(JsonElement reply)
+    {
+        var documented = Documented(reply);
+        return documented.Any(IsVideo) ? documented : Merge(Found(reply, Places.Select(place => Property(reply, place)).Append(reply)), documented);
+    }
+
+    /// <summary>Whether a video or an image is named where only a success names one.</summary>
+    public static bool TellsSuccess(JsonElement reply) =>
+        Documented(reply).Count > 0 || Found(reply, Places.Select(place => Property(reply, place))).Any(found => found.Rank == 0);
+
+    private static bool IsVideo(OutputFile file) => file.Kind is OutputKind.Video && KindByExtension(file.Url) is not OutputKind.Image;
+
+    private static IReadOnlyList<OutputFile> Documented(JsonElement reply)
+    {
+        if (Property(reply, "output") is not { ValueKind: JsonValueKind.Object } output) return [];
+        return
+        [
+            .. Urls(output, "video", OutputKind.Video)
+                .Concat(Urls(output, "videos", OutputKind.Video))
+                .OrderBy(file => !IsVideo(file))
+                .Concat(Urls(output, "image", OutputKind.Image))
+                .Concat(Urls(output, "images", OutputKind.Image))
+                .DistinctBy(file => file.Url),
+        ];
+    }
+
+    private static IEnumerable<OutputFile> Urls(JsonElement output, string key, OutputKind kind)
+    {
+        if (Property(output, key) is not { } value) yield break;
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            if (Url(value) is { } single) yield return new(key.EndsWith('s') ? key + "-1" : key, kind, single);
+            yield break;
+        }
+
+        var place = 0;
+        foreach (var item in value.EnumerateArray())
+        {
+            place++;
+            if (Url(item) is { } url) yield return new($"{key}-{place}", kind, url);
+        }
+    }
+
+    /// <summary>A string, as documented, or an object with a <c>url</c>, as fal's schema, which RunComfy's is drawn from, has it.</summary>
+    private static string? Url(JsonElement value) =>
+        (value.ValueKind == JsonValueKind.Object ? Property(value, "url") is { } url ? Text(url) : null : Text(value))?.Trim() is { Length: > 0 } text
+            && !text.StartsWith('{') && !text.StartsWith('[')
+            ? text
+            : null;
+
+    /// <summary>What the first place that names a video names.</summary>
+    private static List<Candidate> Found(JsonElement reply, IEnumerable<JsonElement?> places)
+    {
+        List<Candidate> found = [];
+        foreach (var place in places.OfType<JsonElement>())
+        {
+            found.Clear();
+            Search(place, [], siblingType: null, depth: 0, found);
+            if (found.Any(c => c.Kind is OutputKind.Video)) break;
+        }
+        return [.. found.OrderBy(c => c.Kind).ThenBy(c => c.Rank).DistinctBy(c => c.Url)];
+    }
+
+    private static List<OutputFile> Merge(List<Candidate> found, IReadOnlyList<OutputFile> documented)
+    {
+        var files = new List<OutputFile>();
+        var videos = found.Where(c => c.Kind is OutputKind.Video).Select(c => c.Url).ToHashSet(StringComparer.Ordinal);
+        var kept = documented.Where(file => !videos.Contains(file.Url)).ToList();
+        foreach (var candidate in found)
+        {
+            if (kept.Any(file => file.Url == candidate.Url)) continue;
+            var word = candidate.Kind is OutputKind.Video ? "video" : "image";
+            var name = word;
+            for (var n = 2; files.Concat(kept).Any(file => file.Name == name); n++) name = string.Create(CultureInfo.InvariantCulture, $"{word}s-{n}");
+            files.Add(new(name, candidate.Kind, candidate.Url));
+        }
+        return [.. files.Concat(kept).OrderBy(file => file.Kind)];
+    }
+
+    private static void Search(JsonElement json, IReadOnlyList<string> keys, string? siblingType, int depth, List<Candidate> found)
+    {
+        if (depth > Deepest || found.Count >= MostFound) return;
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var type = TypeKeys.Select(key => Property(json, key) is { } value ? Text(value) : null).FirstOrDefault(text => text is not null);
+                foreach (var (name, value) in Members(json))
+                {
+                    if (!Passed.Contains(name)) Search(value, [.. keys, name], type ?? siblingType, depth + 1, found);
+                }
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in json.EnumerateArray()) Search(item, keys, siblingType, depth + 1, found);
+                break;
+            case JsonValueKind.String when Text(json)?.Trim() is { Length: > 0 } text:
+                if (text[0] is '{' or '[' && Parse(text) is { } inner) Search(inner, keys, siblingType, depth + 1, found);
+                else if (Judge(text, keys, siblingType) is { } candidate) found.Add(candidate);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static Candidate? Judge(string text, IReadOnlyList<string> keys, string? siblingType)
+    {
+        var byExtension = KindByExtension(text);
+        var isUrl = text.StartsWith("//", StringComparison.Ordinal) || text.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("http:\\", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("https:\\", StringComparison.OrdinalIgnoreCase);
+        if (!isUrl && (byExtension is null || !text.Contains('/'))) return null;
+        if (EndsWith(text, OtherExtensions)) return null;
+        var lesser = keys.Any(key => Has(key, LesserWords)) ? 2 : 0;
+        if ((byExtension ?? KindByType(siblingType)) is { } sure) return new(text, sure, lesser);
+        foreach (var key in keys.Reverse())
+        {
+            if (Has(key, OtherWords)) return null;
+            if (Has(key, ImageWords)) return new(text, OutputKind.Image, lesser);
+            if (Has(key, VideoWords)) return new(text, OutputKind.Video, lesser);
+        }
+        return new(text, OutputKind.Video, Math.Max(lesser, 1));
+    }
+
+    private static OutputKind? KindByType(string? type) =>
+        type is null ? null
+        : type.StartsWith("video", StringComparison.OrdinalIgnoreCase) ? OutputKind.Video
+        : type.StartsWith("image", StringComparison.OrdinalIgnoreCase) ? OutputKind.Image
+        : null;
+
+    private static OutputKind? KindByExtension(string url) =>
+        EndsWith(url, VideoExtensions) ? OutputKind.Video : EndsWith(url, ImageExtensions) ? OutputKind.Image : null;
+
+    private static bool EndsWith(string url, string[] extensions)
+    {
+        var end = url.IndexOfAny(['?', '#']);
+        var path = (end < 0 ? url : url[..end]).TrimEnd();
+        return Array.Exists(extensions, extension => path.EndsWith(extension, StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static bool Has(string key, string[] words) => Array.Exists(words, word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    private static IEnumerable<(string Name, JsonElement Value)> Members(JsonElement json)
+    {
+        foreach (var member in json.EnumerateObject())
+        {
+            string name;
+            try
+            {
+                name = member.Name;
+            }
+            catch (InvalidOperationException)
+            {
+                continue; // the name is not valid Unicode
+            }
+            yield return (name, member.Value);
+        }
+    }
+
+    private static JsonElement? Property(JsonElement json, string name)
+    {
+        try
+        {
+            return json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // a name somewhere in the object is not valid Unicode
+        }
+    }
+
+    private static string? Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // a lone surrogate or broken UTF-8
+        }
+    }
+
+    private static JsonElement? Parse(string text)
+    {
+        try
+        {
+            return JsonElement.Parse(text);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <param name="Url">As the answer has it.</param>
+    /// <param name="Kind">By its extension, a media type beside it, or the key it stands under; a video where nothing tells.</param>
+    /// <param name="Rank">0 where something tells, 1 where nothing does, 2 for a preview.</param>
+    private sealed record Candidate(string Url, OutputKind Kind, int Rank);
+}
