@@ -62,6 +62,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 job with
                 {
                     Run = job.Run + 1,
+                    HasReport = job.Upload is not null,
                     From = from,
                     State = resumed,
                     SubmissionKey = key ?? job.SubmissionKey,
