@@ -7,11 +7,7 @@ using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -31,7 +27,7 @@ public sealed class InboxWatcherTests : IDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-inbox-");
     private readonly DirectoryInfo _outside = Directory.CreateTempSubdirectory("kling-outside-");
-    private readonly Jobs _jobs = new();
+    private readonly RecordedJobs _jobs = new();
     private readonly Lines<InboxWatcher> _log = new(LogLevel.Warning);
     private readonly Lines<UploadIntake> _strays = new(LogLevel.Information);
     private readonly InboxFolder _inbox;
@@ -365,7 +361,7 @@ public sealed class InboxWatcherTests : IDisposable
         var intake = new UploadIntake(
             _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
             new JobIntake(_jobs, _jobs, options, _time), _jobs, options, _time, _strays);
-        return new(_inbox, intake, new HostAddress(new Server(), null!, Options.Create(new PublicOptions())), _time, _log);
+        return new(_inbox, intake, new HostAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, _log);
     }
 
     private async Task LookAsync(int times = 1)
@@ -383,53 +379,6 @@ public sealed class InboxWatcherTests : IDisposable
         File.WriteAllBytes(PathOf(path), bytes);
     }
 
-    /// <summary>Counts what is handed in.</summary>
-    private sealed class Jobs : IJobs, IQuota
-    {
-        private readonly ConcurrentDictionary<string, VideoJob> _jobs = [];
-
-        public ConcurrentQueue<string> Uploads { get; } = [];
-
-        public Action<VideoJob>? Starting { get; set; }
-
-        public Action? Getting { get; set; }
-
-        /// <summary>The journal is lost.</summary>
-        public void Lose() => _jobs.Clear();
-
-        public Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
-        {
-            Starting?.Invoke(job);
-            if (!_jobs.TryAdd(job.Id, job)) return Task.FromResult(false);
-            Uploads.Enqueue(job.Upload!);
-            return Task.FromResult(true);
-        }
-
-        public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel)
-        {
-            Getting?.Invoke();
-            return Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), true, []) : null);
-        }
-
-        public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> CancelAsync(string id, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> TryEnterAsync(string jobId, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
-        public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task LeaveAsync(string jobId, CancellationToken cancel) => throw new NotSupportedException();
-    }
-
     private sealed class Lines<T>(LogLevel least) : ILogger<T>
     {
         public ConcurrentQueue<string> Said { get; } = [];
@@ -442,30 +391,6 @@ public sealed class InboxWatcherTests : IDisposable
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (logLevel >= least) Said.Enqueue(formatter(state, exception));
-        }
-    }
-
-    /// <summary>Listens at one address.</summary>
-    private sealed class Server : IServer
-    {
-        public Server() => Features.Set<IServerAddressesFeature>(new Addresses());
-
-        public IFeatureCollection Features { get; } = new FeatureCollection();
-
-        public void Dispose()
-        {
-        }
-
-        public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
-            where TContext : notnull => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        private sealed class Addresses : IServerAddressesFeature
-        {
-            ICollection<string> IServerAddressesFeature.Addresses { get; } = ["http://127.0.0.1:1"];
-
-            public bool PreferHostingUrls { get; set; }
         }
     }
 }
