@@ -1,4 +1,4 @@
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -17,11 +17,10 @@ public static class AzureStorageServices
     public static IServiceCollection AddAzureStores(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddAccount(configuration, Containers.All);
-        services.AddSingleton<ISubmissionLedger, BlobLedger>().AddSingleton<IQuota, BlobQuota>();
-        services.AddSingleton<ISubscriptions, BlobSubscriptions>().AddSingleton<IDeadLetters, BlobDeadLetters>();
+        services.AddSingleton<IDocuments, BlobDocuments>().AddSingleton<ISubmissionLedger, BlobLedger>();
         services.AddSingleton<IVideoStore, BlobVideoStore>();
         services.AddSingleton<IAssetLinks>(s => LinksTo(Containers.Uploads, s)).AddSingleton<IUploads, BlobUploads>();
-        return services.AddSingleton<BlobJobIndex>().AddSingleton<BlobResumeClaims>();
+        return services.AddSingleton<BlobJobIndex>();
     }
 
     /// <summary>

@@ -1,11 +1,11 @@
-using Azure.Storage.Blobs;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage;
 
 /// <summary>The ledger as one blob for each submission. What a method has written when it completes is durable.</summary>
-internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) : ISubmissionLedger
+internal sealed class BlobLedger(IDocuments documents, TimeProvider time) : ISubmissionLedger
 {
     /// <summary>
     /// How long after an intent another run may still be in the paid POST: the time to write the intent, the longest call to RunComfy, and
@@ -15,14 +15,12 @@ internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) :
 
     private const int MostTries = 10;
 
-    private readonly BlobContainerClient _container = account.GetBlobContainerClient(Containers.Ledger);
-
     /// <summary>An intent that took longer to write gives no right to POST: other runs may consider its writer dead.</summary>
     private static TimeSpan IntendLimit => TimeSpan.FromSeconds(30);
 
     private static TimeSpan ClockDifference => TimeSpan.FromSeconds(30);
 
-    public async Task<Submission?> FindAsync(string key, CancellationToken cancel) => await Entry(key).ReadAsync(cancel) is { Value: var entry }
+    public async Task<Submission?> FindAsync(string key, CancellationToken cancel) => await ReadAsync(key, cancel) is { Value: var entry }
         ? new(key, entry.IntendedAt, entry.RequestId, entry.SubmittedAt, entry.RequestId is null && time.GetUtcNow() - entry.IntendedAt < UnderWay)
         : null;
 
@@ -34,9 +32,7 @@ internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) :
         try
         {
             var entry = new LedgerEntry(Guid.NewGuid(), now);
-            return await Entry(key).TryWriteAsync(entry, null, limit.Token)
-                // Or it was written, the answer was lost, and the repeat met it.
-                || (await Entry(key).ReadAsync(limit.Token))?.Value.Nonce == entry.Nonce;
+            return await documents.TryWriteOwnAsync(NameOf(key), entry, StoredJson.Default.LedgerEntry, version: null, limit.Token);
         }
         catch (OperationCanceledException e)
         {
@@ -48,10 +44,11 @@ internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) :
     {
         for (var tries = 1; ; tries++)
         {
-            var there = await Entry(key).ReadAsync(cancel);
+            var there = await ReadAsync(key, cancel);
             if (there?.Value.RequestId == requestId) return;
             var entry = there?.Value ?? new LedgerEntry(Guid.NewGuid(), now);
-            if (await Entry(key).TryWriteAsync(entry with { RequestId = requestId, SubmittedAt = now }, there?.ETag, cancel)) return;
+            entry = entry with { RequestId = requestId, SubmittedAt = now };
+            if (await documents.TryWriteAsync(NameOf(key), entry, StoredJson.Default.LedgerEntry, there?.Version, cancel) is not null) return;
             if (tries == MostTries) throw new IOException($"The ledger's entry {key} changes all the time, and could not be written.");
         }
     }
@@ -59,14 +56,16 @@ internal sealed class BlobLedger(BlobServiceClient account, TimeProvider time) :
     public async Task WithdrawAsync(string key, CancellationToken cancel)
     {
         // Only the version that was read: were it another by then, it would have an id, or be the intent of someone who is about to POST.
-        if (await Entry(key).ReadAsync(cancel) is { Value.RequestId: null } intent) await Entry(key).DeleteAsync(intent.ETag, cancel);
+        if (await ReadAsync(key, cancel) is { Value.RequestId: null } intent) await documents.DeleteAsync(NameOf(key), intent.Version, cancel);
     }
 
     public async Task ForgetAsync(string jobId, CancellationToken cancel)
     {
-        await foreach (var blob in _container.GetBlobsAsync(new() { Prefix = jobId }, cancel))
-            await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: cancel);
+        await foreach (var name in documents.ListAsync(NameOf(jobId), cancel)) await documents.DeleteAsync(name, version: null, cancel);
     }
 
-    private JsonBlob<LedgerEntry> Entry(string key) => new(_container.GetBlobClient(key), StoredJson.Default.LedgerEntry);
+    private static string NameOf(string key) => $"{Containers.Ledger}/{key}";
+
+    private Task<Versioned<LedgerEntry>?> ReadAsync(string key, CancellationToken cancel) =>
+        documents.ReadAsync(NameOf(key), StoredJson.Default.LedgerEntry, cancel);
 }

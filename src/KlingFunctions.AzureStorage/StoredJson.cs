@@ -2,14 +2,12 @@ using System.Text.Json.Serialization;
 
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>How the ledger and the guards are written.</summary>
+/// <summary>How the ledger is written.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(LedgerEntry))]
-[JsonSerializable(typeof(Places))]
-[JsonSerializable(typeof(ResumeClaim))]
 internal sealed partial class StoredJson : JsonSerializerContext;
 
 /// <summary>A submission as the ledger keeps it.</summary>
@@ -18,7 +16,3 @@ internal sealed partial class StoredJson : JsonSerializerContext;
 /// <param name="RequestId">RunComfy's id.</param>
 /// <param name="SubmittedAt">When the id was written (UTC).</param>
 internal sealed record LedgerEntry(Guid Nonce, DateTimeOffset IntendedAt, string? RequestId = null, DateTimeOffset? SubmittedAt = null);
-
-/// <summary>The jobs that have a place.</summary>
-/// <param name="Jobs">Their ids.</param>
-internal sealed record Places(IReadOnlyList<string> Jobs);

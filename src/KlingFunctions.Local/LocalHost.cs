@@ -3,11 +3,11 @@ using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
-using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Settings;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
@@ -23,10 +23,12 @@ internal static class LocalHost
 
     /// <summary>Builds the host. Its settings come from appsettings.json, the environment, and <paramref name="settings"/> over both.</summary>
     /// <exception cref="SettingException">A setting is wrong or missing: one sentence names it.</exception>
+    /// <exception cref="OptionsValidationException">Settings are unknown, or have the wrong form: one sentence for each.</exception>
     public static WebApplication Build(IReadOnlyDictionary<string, string?> settings, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
+        SettingsCheck.Run(builder.Configuration, new Dictionary<string, Type>(PipelineServices.Sections) { [LocalOptions.Section] = typeof(LocalOptions) });
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DefaultUrl);
         // Kestrel's own lines would name each URL whole, with what it carries in its query.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
@@ -38,16 +40,10 @@ internal static class LocalHost
         CheckAddresses(app);
         app.UseExceptionHandler(errors => errors.Run(http =>
             Problem.Unexpected(http.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(http)));
-        // What routing refuses, another method above all, it refuses without a word.
-        app.UseStatusCodePages(refused => Problem.Result(
-            refused.HttpContext.Response.StatusCode, ProblemCode.MethodNotAllowed,
-            $"{refused.HttpContext.Request.Method} {refused.HttpContext.Request.Path} is not taken here. GET /api/openapi.json lists what there is.")
-            .ExecuteAsync(refused.HttpContext));
+        app.UseRefusals();
         app.UseMiddleware<ApiKeyGate>();
         app.MapPipeline();
-        app.MapGet($"{SignedAssetLinks.Route}/{{**path}}", (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
-        app.MapFallback((HttpContext http) => Problem.Result(
-            404, ProblemCode.NotFound, $"There is nothing at {http.Request.Method} {http.Request.Path}. GET /api/openapi.json lists what there is."));
+        app.MapMethods($"{SignedAssetLinks.Route}/{{**path}}", [HttpMethods.Get, HttpMethods.Head], (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
         return app;
     }
 
@@ -64,8 +60,7 @@ internal static class LocalHost
         services.AddSingleton(s => new JournalDatabase(s.GetRequiredService<IOptions<LocalOptions>>().Value.DataDirectory));
         services.AddSingleton<InstanceStore>().AddSingleton<IJobs, JournalJobs>();
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
-        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IQuota, SqliteQuota>();
-        services.AddSingleton<ISubscriptions, SqliteSubscriptions>().AddSingleton<IDeadLetters, SqliteDeadLetters>();
+        services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IDocuments, SqliteDocuments>();
 
         services.AddSingleton<HostAddress>();
         services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());

@@ -25,7 +25,7 @@ public sealed class GenerateVideo
     private const int WaitsPerRun = 40;
 
     private static readonly Fault DayIsFull = new(
-        "", ProblemCode.DailyCapReached, "As many jobs as Pipeline:MaxJobsPerDay allows were accepted today: this one waits for a day with room (UTC), or for a higher cap.");
+        "", ProblemCode.DailyCapReached, "As many submissions as Pipeline:MaxJobsPerDay allows were made today: this one waits for a day with room (UTC), or for a higher cap.");
 
     private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
 
@@ -112,17 +112,17 @@ public sealed class GenerateVideo
         MoveTo(JobStatus.Accepted);
         if (_job.AwaitsDay && !_carried.HasDay)
         {
-            if (await WaitForAsync(Steps.TakeDay, DayIsFull) is not Next.GoOn and var ended) return ended;
+            if (await WaitForAsync(Steps.TakeDay, _job.SubmissionKey, DayIsFull) is not Next.GoOn and var ended) return ended;
             _carried = _carried with { HasDay = true };
         }
-        return _job.Capped ? await WaitForAsync(Steps.Enter, null) : Next.GoOn;
+        return _job.Capped ? await WaitForAsync(Steps.Enter, _job.Id, null) : Next.GoOn;
     }
 
-    private async Task<Next> WaitForAsync(Step<string, Turn> place, Fault? whatItWaitsFor)
+    private async Task<Next> WaitForAsync(Step<string, Turn> place, string id, Fault? whatItWaitsFor)
     {
         while (true)
         {
-            var turn = await _context.CallAsync(place, _job.Id);
+            var turn = await _context.CallAsync(place, id);
             if (turn.Granted)
             {
                 Change(s => s with { Attention = null });
@@ -184,7 +184,8 @@ public sealed class GenerateVideo
                 case SubmitResult.NotYet or SubmitResult.Unsettled:
                     _carried = _carried with
                     {
-                        SubmitUntil = _carried.SubmitUntil ?? outcome.Until,
+                        // A wait for one of the owner's own caps has no end, and begins the provider's time anew.
+                        SubmitUntil = outcome.Until is { } until ? _carried.SubmitUntil ?? until : null,
                         Unsettled = outcome.Result is SubmitResult.Unsettled,
                     };
                     if (_cancelRequested.IsCompleted && !_carried.Unsettled) return CancelUnpaid();
@@ -273,9 +274,10 @@ public sealed class GenerateVideo
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
         if (_job.Upload is { } upload && (_state.Error is not null || _job.HasReport))
             await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error));
-        var ownHost = _job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null;
-        var receivers = await AfterTheEndAsync(
-            Steps.FindReceivers, new ReceiversInput(_job.Id, _job.Run, ownHost, EventTypes.Of(_state.Status))) ?? [];
+        var input = ReceiversInput.Of(_job, _state);
+        IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);
+        // Known receivers stay listed, though their subscription may be gone by now.
+        IReadOnlyList<Receiver> receivers = [.. found, .. _state.Receivers.ExceptBy(found.Select(r => r.NotificationId), r => r.NotificationId)];
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
         {

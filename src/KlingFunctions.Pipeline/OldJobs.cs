@@ -1,4 +1,5 @@
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Logging;
@@ -6,11 +7,11 @@ using Microsoft.Extensions.Logging;
 namespace KlingFunctions.Pipeline;
 
 /// <summary>
-/// Forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications, their ledger entries and a place
-/// in flight that was never given back. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
+/// Frees stale places, and forgets jobs that ended longer than <c>Pipeline:KeepFor</c> ago: their history, their notifications, their dead letters
+/// and their ledger entries. The stored videos stay. An <c>Idempotency-Key</c> may then be used anew.
 /// </summary>
 public sealed partial class OldJobs(
-    IJobs jobs, ISubmissionLedger ledger, IQuota quota, IUploads uploads, Retention retention, TimeProvider time, ILogger<OldJobs> logger)
+    IJobs jobs, ISubmissionLedger ledger, StalePlaces places, DeadLetters deadLetters, IUploads uploads, Retention retention, TimeProvider time, ILogger<OldJobs> logger)
 {
     // Asked every hour; Azure would end a function after half of one, and with it whatever else its process does.
     private static readonly TimeSpan AtMost = TimeSpan.FromMinutes(20);
@@ -21,6 +22,7 @@ public sealed partial class OldJobs(
     /// </summary>
     public async Task<int> ForgetAsync(CancellationToken cancel)
     {
+        await places.SweepAsync(cancel);
         if (retention.Limit is not { } before) return 0;
         var forgotten = 0;
         var begun = time.GetTimestamp();
@@ -28,8 +30,7 @@ public sealed partial class OldJobs(
         {
             if (time.GetElapsedTime(begun) > AtMost) break;
             if (!retention.IsOver(job) || !IsDone(job) || !await UploadIsOnRecordAsync(job.Job, cancel)) continue;
-            // One whose workflow broke has kept its place.
-            if (job.Job.Capped) await quota.LeaveAsync(job.Job.Id, cancel);
+            await deadLetters.RemoveOfJobAsync(job.Job.Id, cancel);
             // The job itself comes last: if this breaks off in between, the next time finds it again.
             await ledger.ForgetAsync(job.Job.Id, cancel);
             await jobs.ForgetAsync(job, cancel);

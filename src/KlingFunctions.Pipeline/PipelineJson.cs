@@ -49,6 +49,7 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(ResumeWish))]
 [JsonSerializable(typeof(SubscriptionRequest))]
 [JsonSerializable(typeof(SubscriptionResource))]
+[JsonSerializable(typeof(SubscriptionList))]
 [JsonSerializable(typeof(Health))]
 [JsonSerializable(typeof(WebhookBody))]
 [JsonSerializable(typeof(JsonNode))]
@@ -56,6 +57,12 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(bool))]
 public sealed partial class PipelineJson : JsonSerializerContext;
+
+/// <summary>How documents are written that no client sees. A missing property is an error, not an empty list.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(Places))]
+[JsonSerializable(typeof(ResumeClaim))]
+internal sealed partial class StoredJson : JsonSerializerContext;
 
 /// <summary>Writes an enum's members in snake_case.</summary>
 internal sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)

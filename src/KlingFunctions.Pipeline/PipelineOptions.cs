@@ -8,38 +8,52 @@ public sealed class PipelineOptions
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Pipeline";
 
-    /// <summary>How long RunComfy has for a job, from its submission; positive.</summary>
+    /// <summary>How long RunComfy has for a job, from its submission: a second to 30 days.</summary>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromHours(2);
 
-    /// <summary>The shortest wait between two polls; positive.</summary>
+    /// <summary>The shortest wait between two polls: a millisecond to an hour.</summary>
     public TimeSpan PollMin { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The longest wait between two polls; at least <see cref="PollMin"/>.</summary>
+    /// <summary>The longest wait between two polls: <see cref="PollMin"/> to an hour.</summary>
     public TimeSpan PollMax { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>At most so many jobs are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap.</summary>
+    /// <summary>At most so many jobs are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap. At most a million.</summary>
     public int MaxInFlight { get; set; }
 
-    /// <summary>At most so many jobs are accepted in a day (UTC). 0: no cap.</summary>
+    /// <summary>At most so many submissions are paid in a day (UTC), resumed jobs included. 0: no cap. At most a million.</summary>
     public int MaxJobsPerDay { get; set; }
 
-    /// <summary>How long a job is remembered after it ended; its videos stay. 0: for ever.</summary>
+    /// <summary>How long a job is remembered after it ended; its videos stay. 0: for ever. At most ten years.</summary>
     public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
 }
 
 /// <summary>Stops the start with one sentence for a wrong setting, naming its key.</summary>
 internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOptions>
 {
+    private const int MostJobs = 1_000_000;
+
     public ValidateOptionsResult Validate(string? name, PipelineOptions options)
     {
-        if (options.Deadline <= TimeSpan.Zero) return Fail("Pipeline:Deadline must be longer than nothing, for example 02:00:00.");
-        if (options.PollMin <= TimeSpan.Zero) return Fail("Pipeline:PollMin must be longer than nothing, for example 00:00:02.");
-        if (options.PollMax < options.PollMin) return Fail("Pipeline:PollMax must not be shorter than Pipeline:PollMin.");
-        if (options.MaxInFlight < 0) return Fail("Pipeline:MaxInFlight must be 0 (no cap) or more.");
-        if (options.MaxJobsPerDay < 0) return Fail("Pipeline:MaxJobsPerDay must be 0 (no cap) or more.");
-        if (options.KeepFor < TimeSpan.Zero) return Fail("Pipeline:KeepFor must be 0 (for ever) or a time such as 30.00:00:00 for 30 days.");
-        return ValidateOptionsResult.Success;
+        List<string> faults =
+        [
+            .. Between(nameof(options.Deadline), options.Deadline, TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
+            .. Between(nameof(options.PollMin), options.PollMin, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            .. Between(nameof(options.PollMax), options.PollMax, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            .. Between(nameof(options.KeepFor), options.KeepFor, TimeSpan.Zero, TimeSpan.FromDays(3650)),
+            .. Cap(nameof(options.MaxInFlight), options.MaxInFlight),
+            .. Cap(nameof(options.MaxJobsPerDay), options.MaxJobsPerDay),
+        ];
+        if (options.PollMax < options.PollMin) faults.Add("Pipeline:PollMax must not be shorter than Pipeline:PollMin.");
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }
 
-    private static ValidateOptionsResult Fail(string sentence) => ValidateOptionsResult.Fail(sentence);
+    private static IEnumerable<string> Between(string key, TimeSpan value, TimeSpan least, TimeSpan most)
+    {
+        if (value < least || value > most) yield return $"Pipeline:{key} is {value:c}: it should be between {least:c} and {most:c}.";
+    }
+
+    private static IEnumerable<string> Cap(string key, int value)
+    {
+        if (value is < 0 or > MostJobs) yield return $"Pipeline:{key} is {value}: it should be between 0 (no cap) and {MostJobs}.";
+    }
 }

@@ -20,6 +20,18 @@ namespace KlingFunctions.Pipeline;
 /// <summary>Registers the pipeline. A host adds the ports, and an engine that runs the workflows.</summary>
 public static class PipelineServices
 {
+    /// <summary>The sections of settings that both hosts know, with the options type of each: what <see cref="Settings.SettingsCheck"/> needs.</summary>
+    public static IReadOnlyDictionary<string, Type> Sections { get; } = new Dictionary<string, Type>
+    {
+        [RunComfyOptions.Section] = typeof(RunComfyOptions),
+        [PipelineOptions.Section] = typeof(PipelineOptions),
+        [PublicOptions.Section] = typeof(PublicOptions),
+        [SubmissionOptions.Section] = typeof(SubmissionOptions),
+        [WebhookOptions.Section] = typeof(WebhookOptions),
+        [StorageOptions.Section] = typeof(StorageOptions),
+        [NetworkOptions.Section] = typeof(NetworkOptions),
+    };
+
     /// <summary>Adds everything but the ports.</summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, IConfiguration configuration)
     {
@@ -37,7 +49,8 @@ public static class PipelineServices
         // The options' validator has found it known.
         services.AddSingleton(s => ModelContract.Find(s.GetRequiredService<IOptions<RunComfyOptions>>().Value.Model)!);
         services.AddSingleton<RequestReader>().AddSingleton<UploadReader>().AddSingleton<ImageCheck>().AddSingleton<ResultKeeper>();
-        services.AddSingleton<WebhookSender>();
+        services.AddSingleton<WebhookSender>().AddSingleton<Subscriptions>().AddSingleton<DeadLetters>().AddSingleton<Redelivery>();
+        services.AddSingleton<Quota>().AddSingleton<StalePlaces>().AddSingleton<ResumeClaims>();
         services.AddSingleton(s => new DeliverySchedule(s.GetRequiredService<IOptions<WebhookOptions>>().Value.Schedule));
         services.AddSingleton<JobIntake>().AddSingleton<UploadIntake>().AddSingleton<Retention>().AddSingleton<JobActions>().AddSingleton<OldJobs>();
         services.AddSingleton<TurnSteps>().AddSingleton<ValidateStep>().AddSingleton<SubmitStep>().AddSingleton<PollStep>().AddSingleton<CancelStep>();

@@ -4,6 +4,7 @@ using KlingFunctions.Durable;
 using KlingFunctions.Http;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Settings;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,11 +20,12 @@ internal static class FunctionsApp
     public static IHost Build(string[] args)
     {
         var builder = FunctionsApplication.CreateBuilder(args);
+        SettingsCheck.Run(builder.Configuration, PipelineServices.Sections);
         DurableBackend.Check(builder.Configuration);
         builder.ConfigureFunctionsWebApplication();
         builder.UseMiddleware<JobScope>().UseMiddleware<UnexpectedErrors>().UseMiddleware<DurableClientSource>();
         builder.Services.AddPipeline(builder.Configuration).AddAzureStores(builder.Configuration);
-        builder.Services.AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
+        builder.Services.AddSingleton<ApiRoutes>().AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
         builder.Services.PostConfigure<PublicOptions>(o => o.Url ??= PlatformUrl(builder.Configuration["WEBSITE_HOSTNAME"]));
         // One way of writing JSON for inputs, outputs and statuses in the history: the pipeline's own.
         builder.Services.Configure<WorkerOptions>(o => o.Serializer = new JsonObjectSerializer(DurableJson.ForHistory));

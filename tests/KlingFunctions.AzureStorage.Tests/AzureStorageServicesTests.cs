@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
 using Azure.Core.Diagnostics;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -26,7 +26,7 @@ public sealed class AzureStorageServicesTests(TestStorage storage)
         using var host = Build(account.ConnectionString, (services, configuration) => services.AddAzureStores(configuration));
         await host.StartAsync(Cancel);
         Assert.All(
-            [typeof(IVideoStore), typeof(ISubmissionLedger), typeof(IQuota), typeof(ISubscriptions), typeof(IDeadLetters), typeof(IAssetLinks), typeof(IUploads), typeof(BlobJobIndex)],
+            [typeof(IVideoStore), typeof(ISubmissionLedger), typeof(IDocuments), typeof(IAssetLinks), typeof(IUploads), typeof(BlobJobIndex)],
             port => Assert.NotNull(host.Services.GetService(port)));
         Assert.Equal(Containers.All.Order(), account.Client.GetBlobContainers(cancellationToken: Cancel).Select(c => c.Name).Order());
         await host.StopAsync(Cancel);

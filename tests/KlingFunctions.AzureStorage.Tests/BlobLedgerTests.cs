@@ -127,9 +127,9 @@ public sealed class BlobLedgerTests : LedgerContract
 
     private static bool Puts(Request request) => request.Method == RequestMethod.Put;
 
-    private BlobLedger Open() => new(_account.Client, _time);
+    private BlobLedger Open() => new(new BlobDocuments(_account.Client), _time);
 
-    private BlobLedger Over(Network network) => new(_account.Over(network), _time);
+    private BlobLedger Over(Network network) => new(new BlobDocuments(_account.Over(network)), _time);
 
     private async Task<(string?, DateTimeOffset?)> IdAsync() =>
         await Ledger.FindAsync(Key, Cancel) is { } found ? (found.RequestId, found.SubmittedAt) : default;

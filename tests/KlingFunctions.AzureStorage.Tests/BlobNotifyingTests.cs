@@ -1,15 +1,15 @@
 using KlingFunctions.AzureStorage.Tests.Storage;
 using KlingFunctions.Contracts.Stores;
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Documents;
 
 namespace KlingFunctions.AzureStorage.Tests;
 
 public sealed class BlobSubscriptionsTests(TestStorage storage) : SubscriptionsContract
 {
-    protected override ISubscriptions Subscriptions { get; } = new BlobSubscriptions(storage.NewAccount().Client);
+    protected override IDocuments Documents { get; } = new BlobDocuments(storage.NewAccount().Client);
 }
 
 public sealed class BlobDeadLettersTests(TestStorage storage) : DeadLettersContract
 {
-    protected override IDeadLetters Letters { get; } = new BlobDeadLetters(storage.NewAccount().Client);
+    protected override IDocuments Documents { get; } = new BlobDocuments(storage.NewAccount().Client);
 }

@@ -1,30 +1,28 @@
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
 using KlingFunctions.Contracts.Stores;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.AzureStorage.Tests;
 
-public sealed class BlobQuotaTests : QuotaContract, IDisposable
+public sealed class BlobQuotaTests : QuotaContract
 {
     private readonly TestAccount _account;
-    private readonly BlobQuota[] _hosts;
 
     public BlobQuotaTests(TestStorage storage)
     {
         _account = storage.NewAccount();
-        _hosts = [.. Enumerable.Range(0, 3).Select(_ => new BlobQuota(_account.Client, TimeProvider.System))];
+        Documents = new BlobDocuments(_account.Client);
     }
 
-    protected override IReadOnlyList<IQuota> Hosts => _hosts;
-
-    public void Dispose() => Array.ForEach(_hosts, host => host.Dispose());
+    protected override IDocuments Documents { get; }
 
     [Fact]
     public async Task A_place_is_taken_once_also_if_the_answer_was_lost()
     {
         var network = new Network();
-        using var host = new BlobQuota(_account.Over(network), TimeProvider.System);
+        using var host = new Quota(new BlobDocuments(_account.Over(network)), TimeProvider.System);
         foreach (var job in new[] { "job-1", "job-2" })
         {
             network.LoseAnswer(r => r.Method == RequestMethod.Put);
@@ -34,9 +32,14 @@ public sealed class BlobQuotaTests : QuotaContract, IDisposable
     }
 
     [Fact]
-    public async Task Of_the_days_only_yesterday_and_today_are_kept()
+    public async Task Blobs_of_an_earlier_version_are_found_and_continued()
     {
-        for (var n = 0; n < 4; n++) await Hosts[0].TryTakeDayAsync("job", Today.AddDays(n), 1, Cancel);
-        Assert.Equal(["days/2026-01-03", "days/2026-01-04"], await _account.NamesAsync(Containers.Quota));
+        foreach (var name in new[] { "days/2026-01-01", "in-flight" })
+            await _account[Containers.Quota].UploadBlobAsync(name, BinaryData.FromString("""{"jobs":["vid_1","vid_2"]}"""), Cancel);
+        Assert.True(await Hosts[0].TryTakeDayAsync("vid_2", Today, 2, Cancel));
+        Assert.False(await Hosts[0].TryTakeDayAsync("vid_3", Today, 2, Cancel));
+        await Hosts[0].LeaveAsync("vid_1", Cancel);
+        Assert.True(await Hosts[0].TryEnterAsync("vid_3", 2, Cancel));
+        Assert.False(await Hosts[0].TryEnterAsync("vid_4", 2, Cancel));
     }
 }

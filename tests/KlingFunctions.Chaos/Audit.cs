@@ -141,7 +141,7 @@ internal sealed class Audit
         None("was neither delivered nor kept as a dead letter", Rows(
             """
             SELECT id || ' ' || status FROM instances WHERE workflow = 'Notify' AND status ->> 'state' <> 'delivered'
-            AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.id = instances.id)
+            AND NOT EXISTS (SELECT 1 FROM documents WHERE name = 'dead-letters/' || instances.id || '.json')
             """));
     }
 

@@ -197,7 +197,7 @@ public abstract class HostileClientContract
         var made = (await Task.WhenAll(Enumerable.Range(0, 60).Select(AddAsync))).Count(s => s is HttpStatusCode.Created);
         Assert.InRange(made, 0, 20);
         // Those who came at once may have been in each other's way; one after the other they are not.
-        for (; made < 20; made++) Assert.Equal(HttpStatusCode.Created, await AddAsync(made));
+        for (; made < 20; made++) Assert.Equal(HttpStatusCode.Created, await AddAsync(100 + made));
         Assert.Equal(HttpStatusCode.Conflict, await AddAsync(21));
     }
 
@@ -224,7 +224,7 @@ public abstract class HostileClientContract
     }
 
     /// <summary>The answer, which is one that the contract knows.</summary>
-    private async Task<JsonElement> AnsweredAsync(HttpResponseMessage answer)
+    private static async Task<JsonElement> AnsweredAsync(HttpResponseMessage answer)
     {
         if (answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Redirect || answer.Content.Headers.ContentType?.MediaType is "video/mp4") return default;
         // What is no HTTP, or of headers too many, is the web server's to refuse, and has no body.
@@ -232,7 +232,6 @@ public abstract class HostileClientContract
         var text = await answer.Content.ReadAsStringAsync(Ct);
         Assert.True((int)answer.StatusCode is >= 200 and < 500, $"{(int)answer.StatusCode} {answer.RequestMessage}: {text}");
         Assert.True(text.Length < 600_000, $"The answer has {text.Length:N0} characters.");
-        if (!FacesTheNetwork && text.Length == 0 && answer.StatusCode is (HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed)) return default;
         var json = text.Length > 0 ? JsonElement.Parse(text) : default;
         if ((int)answer.StatusCode < 400) return json;
         Assert.True(answer.Content.Headers.ContentType?.MediaType is "application/problem+json", $"{answer}: {text}");

@@ -731,6 +731,81 @@ public abstract partial class PipelineContract
         Assert.Single(scene.Receiver.Received);
     }
 
+    [Fact]
+    public async Task Same_URL_and_events_again_is_the_same_subscription()
+    {
+        await using var scene = await StartAsync();
+        async Task<(HttpStatusCode Status, string Id)> SubscribeAsync(params string[] events)
+        {
+            using var made = await scene.PostAsync(
+                "/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url, ["events"] = new JsonArray([.. events.Select(e => JsonValue.Create(e))]) });
+            return (made.StatusCode, (await Scene.JsonOf(made)).GetProperty("id").GetString()!);
+        }
+        var first = await SubscribeAsync("video.succeeded", "video.failed");
+        Assert.Equal(HttpStatusCode.Created, first.Status);
+        Assert.Equal((HttpStatusCode.OK, first.Id), await SubscribeAsync("video.failed", "video.succeeded"));
+        var other = await SubscribeAsync("video.failed");
+        Assert.Equal(HttpStatusCode.Created, other.Status);
+
+        using var answer = await scene.Http.GetAsync(new Uri("/api/subscriptions", UriKind.Relative));
+        var list = await Scene.JsonOf(answer);
+        Assert.DoesNotContain("s3cr3t", list.GetRawText(), StringComparison.Ordinal);
+        Assert.Equal(new[] { first.Id, other.Id }.Order(), list.GetProperty("subscriptions").EnumerateArray().Select(s => s.GetProperty("id").GetString()));
+        Assert.All(list.GetProperty("subscriptions").EnumerateArray(), s =>
+        {
+            Assert.Equal(new Uri(scene.Receiver.Url).GetLeftPart(UriPartial.Authority), s.GetProperty("url").GetString());
+            Assert.Equal(JsonValueKind.String, s.GetProperty("created_at").ValueKind);
+        });
+    }
+
+    [Fact]
+    public async Task Subscription_past_the_most_is_refused_with_the_ids_to_delete()
+    {
+        await using var scene = await StartAsync();
+        var ids = new List<string>();
+        for (var n = 0; n < 20; n++)
+        {
+            using var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = $"https://example.com/{n}" });
+            ids.Add((await Scene.JsonOf(made)).GetProperty("id").GetString()!);
+        }
+        using var refused = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = "https://example.com/20" });
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        var detail = (await Scene.JsonOf(refused)).GetProperty("detail").GetString()!;
+        Assert.All(ids, id => Assert.Contains(id, detail, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Status_410_ends_a_subscription()
+    {
+        await using var scene = await StartAsync();
+        scene.Receiver.Status = 410;
+        using (var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url })) Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        await NotifiedAsync(scene, await scene.SubmitAsync(), "gone");
+        using var answer = await scene.Http.GetAsync(new Uri("/api/subscriptions", UriKind.Relative));
+        Assert.Empty((await Scene.JsonOf(answer)).GetProperty("subscriptions").EnumerateArray());
+        await scene.EndAsync(await scene.SubmitAsync());
+        await scene.Host.RunToRestAsync();
+        Assert.Single(scene.Receiver.Received);
+    }
+
+    [Fact]
+    public async Task Redelivery_finds_receivers_that_came_after_the_end()
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.EndAsync(id);
+        using (var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url })) Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        using (var again = await scene.PostAsync($"/api/videos/{id}/redeliver"))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+            Assert.Equal("succeeded", Scene.StatusOf(await Scene.JsonOf(again)));
+        }
+        await NotifiedAsync(scene, id, "delivered");
+        Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
+        using var content = await scene.Http.GetAsync(new Uri($"/api/videos/{id}/content", UriKind.Relative));
+        Assert.NotEqual(HttpStatusCode.Conflict, content.StatusCode);
+    }
+
     [Theory]
     [InlineData("""{"url": "http://example.com/hook"}""", "/url")]
     [InlineData("""{"url": "https://example.com/hook", "events": ["video.exploded"]}""", "/events/0")]
@@ -860,6 +935,51 @@ public abstract partial class PipelineContract
         using var ready = await scene.Http.GetAsync(new Uri("/api/health/ready", UriKind.Relative));
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         Assert.Equal("ready", (await Scene.JsonOf(ready)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task HEAD_answers_as_GET_does_without_a_body()
+    {
+        await using var scene = await StartAsync();
+        var id = await scene.SubmitAsync();
+        await scene.EndAsync(id);
+        string[] routes = ["/api/videos", $"/api/videos/{id}", $"/api/videos/{id}/operation", "/api/videos/no-such-job", "/api/health", "/api/health/ready", "/api/openapi.json"];
+        foreach (var route in routes)
+        {
+            using var get = await scene.Http.GetAsync(new Uri(route, UriKind.Relative));
+            using var request = new HttpRequestMessage(HttpMethod.Head, route);
+            using var head = await scene.Http.SendAsync(request);
+            Assert.Equal((route, get.StatusCode, get.Content.Headers.ContentType), (route, head.StatusCode, head.Content.Headers.ContentType));
+            Assert.Empty(await head.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Theory]
+    [InlineData("PUT", "/api/videos", "GET, HEAD, POST")]
+    [InlineData("DELETE", "/api/videos/a-job", "GET, HEAD")]
+    [InlineData("GET", "/api/videos/a-job/cancel", "POST")]
+    [InlineData("POST", "/api/health", "GET, HEAD")]
+    public async Task Wrong_method_is_answered_with_the_right_ones(string method, string route, string allowed)
+    {
+        await using var scene = await StartAsync();
+        using var request = new HttpRequestMessage(new HttpMethod(method), route);
+        using var answer = await scene.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow.Order(StringComparer.Ordinal)));
+        Assert.Equal("method_not_allowed", (await Scene.JsonOf(answer)).GetProperty("code").GetString());
+    }
+
+    [Theory]
+    [InlineData("/api")]
+    [InlineData("/api/video")]
+    [InlineData("/api/videos/a-job/contents")]
+    [InlineData("/api/health/live.json")]
+    public async Task Unknown_route_is_answered_with_a_problem(string route)
+    {
+        await using var scene = await StartAsync();
+        using var answer = await scene.Http.GetAsync(new Uri(route, UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("not_found", (await Scene.JsonOf(answer)).GetProperty("code").GetString());
     }
 
     [Fact]

@@ -9,9 +9,17 @@ namespace KlingFunctions.Contracts;
 /// </summary>
 public abstract class WorkflowContextContract
 {
-    private static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
+    /// <summary>How all workflows and steps here write their inputs and outputs.</summary>
+    public static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
+
     private static readonly Step<string, string> Echo = new("Echo");
     private static readonly Step<int, int> Count = new("Count");
+
+    /// <summary>All names of workflows here, for an engine that must know them when it starts.</summary>
+    public static IReadOnlyList<string> WorkflowNames => ["W", "Child"];
+
+    /// <summary>All names of steps here.</summary>
+    public static IReadOnlyList<string> StepNames => [Echo.Name, Count.Name];
 
     protected abstract Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog);
 

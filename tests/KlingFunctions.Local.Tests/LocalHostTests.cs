@@ -45,13 +45,17 @@ public sealed class LocalHostTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_nowhere_is_answered_with_a_problem()
+    public async Task Links_of_a_call_without_a_Host_header_begin_with_the_address_it_came_to()
     {
         await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
-        await using var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time);
-        using var answer = await host.Http.GetAsync(new Uri("/api/video", UriKind.Relative), TestContext.Current.CancellationToken);
-        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
-        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
+        await using var host = await LocalHostUnderTest.StartAsync(new Dictionary<string, string?>(Scene.SettingsFor(runComfy)) { ["Local:ApiKey"] = Key }, _time);
+        var address = host.Http.BaseAddress!;
+        using var tcp = new System.Net.Sockets.TcpClient();
+        await tcp.ConnectAsync(address.Host, address.Port, TestContext.Current.CancellationToken);
+        await using var stream = tcp.GetStream();
+        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"GET /api/openapi.json HTTP/1.0\r\nx-functions-key: {Key}\r\n\r\n"), TestContext.Current.CancellationToken);
+        using var reader = new StreamReader(stream);
+        Assert.Contains($"\"url\":\"http://127.0.0.1:{address.Port}\"", await reader.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     [Theory]

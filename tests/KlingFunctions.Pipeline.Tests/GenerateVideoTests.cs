@@ -39,6 +39,44 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void Own_webhook_is_notified_though_no_receiver_could_be_looked_for()
+    {
+        var engine = Engine().On(Steps.Poll, _ => Done);
+        engine.On<ReceiversInput, IReadOnlyList<Receiver>>(Steps.FindReceivers, _ => throw new IOException("The store is away."));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"));
+        Assert.Equal((JobStatus.Succeeded, "own.example.com"), (end.Status, Assert.Single(end.Receivers).Host));
+        Assert.Equal("ntf_vid_1_0_webhook", Assert.Single(engine.Deeds.OfType<Deed.Started>()).Id);
+    }
+
+    [Fact]
+    public void Run_that_only_looks_for_receivers_changes_nothing_else()
+    {
+        var known = new Receiver("sub_old", "old.example.com", "ntf_vid_1_0_sub_old");
+        var ended = new JobState { Status = JobStatus.Succeeded, UpdatedAt = SampleJobs.CreatedAt, Outputs = [Video], Receivers = [known] };
+        var engine = Engine().On(Steps.FindReceivers, _ => (IReadOnlyList<Receiver>)[new("webhook", "own.example.com", "ntf_vid_1_0_webhook")]);
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { From = Station.Notify, State = ended });
+        Assert.Equal(["FindReceivers"], Called(engine));
+        Assert.Equal([Video], end.Outputs);
+        Assert.Equal(["ntf_vid_1_0_webhook", "ntf_vid_1_0_sub_old"], end.Receivers.Select(r => r.NotificationId));
+        Assert.All(Reported(engine), s => Assert.Equal(JobStatus.Succeeded, s.Status));
+    }
+
+    [Fact]
+    public void Job_past_the_days_cap_waits_at_the_POST_without_a_deadline()
+    {
+        var asked = 0;
+        var engine = Engine().On(Steps.Poll, _ => Done);
+        engine.On(Steps.Submit, _ => ++asked switch
+        {
+            1 => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromMinutes(1), Error: new("provider_unavailable", "Later.")),
+            < 60 => new(SubmitResult.NotYet, Delay: TimeSpan.FromHours(1), Error: new("daily_cap_reached", "Tomorrow.")),
+            _ => new SubmitOutcome(SubmitResult.Accepted, RequestId, engine.Now, engine.Now.AddHours(2)),
+        });
+        Assert.Equal(JobStatus.Succeeded, Run(engine).Status);
+        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Submitting, Attention.Code: "daily_cap_reached" });
+    }
+
+    [Fact]
     public void A_run_shows_where_the_job_is_as_soon_as_it_begins_though_nothing_changes()
     {
         var engine = Engine();
@@ -125,7 +163,7 @@ public class GenerateVideoTests
         var engine = Engine().On(Steps.Validate, _ => new ImagesChecked([NotThere], MayCome: true));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Upload = upload });
         Assert.Equal((JobStatus.Failed, FaultCode.ImageUnreachable), (end.Status, end.Error!.Code));
-        Assert.Equal(ScriptedEngine.Start.AddSeconds(afterSeconds), engine.Now);
+        Assert.InRange(engine.Now, ScriptedEngine.Start.AddSeconds(afterSeconds), ScriptedEngine.Start.AddSeconds(afterSeconds + 1));
         Assert.DoesNotContain("Submit", Called(engine));
     }
 

@@ -1,4 +1,7 @@
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Uploads;
 using KlingFunctions.Pipeline.Workflow;
@@ -8,7 +11,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests;
 
-public class OldJobsTests
+public sealed class OldJobsTests : IDisposable
 {
     private static readonly NotificationState Pending = new("ntf_1", "hooks.example.com", DeliveryState.Pending, 3);
 
@@ -16,10 +19,17 @@ public class OldJobsTests
 
     private readonly FakeJobs _jobs = new();
     private readonly InMemoryLedger _ledger = new();
-    private readonly InMemoryQuota _quota = new();
+    private readonly InMemoryDocuments _documents = new();
+    private readonly Quota _quota;
     private readonly InMemoryUploads _uploads = new();
     private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt);
+
+    public OldJobsTests() => _quota = new(_documents, TimeProvider.System);
+
+    private DeadLetters Letters => new(_documents, NullLogger<DeadLetters>.Instance);
+
+    public void Dispose() => _quota.Dispose();
 
     [Fact]
     public async Task A_job_is_forgotten_with_its_submissions_when_it_ended_long_enough_ago()
@@ -58,15 +68,28 @@ public class OldJobsTests
         Assert.True(await _uploads.IsTakenAsync(job.Id, Cancel));
     }
 
-    [Fact]
-    public async Task The_place_of_a_job_that_broke_is_free_once_it_is_forgotten()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(30)]
+    public async Task The_place_of_a_job_that_broke_is_free_though_it_is_not_forgotten(int keepForDays)
     {
+        _options.KeepFor = TimeSpan.FromDays(keepForDays);
         var job = SampleJobs.New("vid_a") with { Capped = true };
         Assert.True(await _quota.TryEnterAsync(job.Id, 1, Cancel));
         _jobs.Put(JobSnapshot.Of(job, null, RunState.Broken, []));
+        Assert.Equal(0, await ForgetAsync());
+        Assert.True(await _quota.TryEnterAsync("vid_b", 1, Cancel));
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_forgotten_with_their_job_and_no_other()
+    {
+        await PutAsync("vid_a");
+        foreach (var (job, run) in new[] { ("vid_a", 0), ("vid_a", 1), ("vid_ab", 0) })
+            await Letters.AddAsync(new($"ntf_{job}_{run}_webhook", job, "example.com", "HTTP 500", "{}", _time.GetUtcNow()), Cancel);
         _time.Advance(TimeSpan.FromDays(400));
         Assert.Equal(1, await ForgetAsync());
-        Assert.True(await _quota.TryEnterAsync("vid_b", 1, Cancel));
+        Assert.Equal("vid_ab", Assert.Single(await Letters.ListAsync(Cancel)).JobId);
     }
 
     [Fact]
@@ -102,6 +125,10 @@ public class OldJobsTests
         foreach (var key in new[] { id, $"{id}~2", $"{id}.1" }) await _ledger.TryIntendAsync(key, _time.GetUtcNow(), Cancel);
     }
 
-    private Task<int> ForgetAsync() =>
-        new OldJobs(_jobs, _ledger, _quota, _uploads, new(Options.Create(_options), _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+    private Task<int> ForgetAsync()
+    {
+        var options = Options.Create(_options);
+        var places = new StalePlaces(_quota, _jobs, _ledger, new(options, _time), options, _time);
+        return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+    }
 }

@@ -8,7 +8,10 @@ public sealed partial class RoomTests
 {
     // From bottom to top.
     private static readonly string[] Rooms =
-        ["Telemetry", "Network", "Workflow", "Errors", "Requests", "RunComfy", "Submitting", "Polling", "Storing", "Jobs", "Notifying", "Uploads", "Http"];
+        [
+            "Telemetry", "Network", "Documents", "Workflow", "Errors", "Requests", "Settings", "RunComfy", "Submitting", "Polling", "Storing", "Jobs", "Notifying",
+            "Uploads", "Http",
+        ];
 
     // The settings and the JSON of all rooms. All else beside the rooms is the story, which knows them all.
     private static readonly string[] UsedEverywhere = ["PipelineOptions", "PublicOptions", "PipelineJson"];

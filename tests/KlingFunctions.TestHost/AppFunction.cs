@@ -8,7 +8,6 @@ internal sealed record FunctionBinding(
     string Name,
     string Type,
     string? AuthLevel = null,
-    string[]? Methods = null,
     string? Route = null,
     string? Path = null,
     string? Connection = null,

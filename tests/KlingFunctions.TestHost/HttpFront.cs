@@ -35,18 +35,12 @@ internal sealed class HttpFront(WorkerLine worker, JobMethods methods, JobHost j
         builder.Services.AddRouting(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex")).AddHttpForwarder();
         var app = builder.Build();
         foreach (var function in worker.Functions.Where(f => f.Trigger.Is("httpTrigger")))
-            app.MapMethods($"/api/{function.Trigger.Route ?? function.Name}", function.Trigger.Methods ?? [], http => ServeAsync(function, http));
+            app.Map($"/api/{function.Trigger.Route ?? function.Name}", http => ServeAsync(function, http));
         app.Map("/runtime/webhooks/{extension}/{**rest}", (string extension, HttpContext http) => webhooks.ServeAsync(extension, http));
         app.MapGet("/admin/functions", () => worker.Functions);
         app.MapGet("/admin/invocations", () => Invocations.All);
         app.MapPost("/admin/functions/{name}", CallByNameAsync);
         app.MapPost("/admin/kill/{point}/{times:int}", (string point, int times) => control.KillAt(point, times));
-        // The Functions host answers so what has no route: no body, and 404 also where only the method is wrong.
-        app.UseStatusCodePages(context =>
-        {
-            if (context.HttpContext.Response.StatusCode is StatusCodes.Status405MethodNotAllowed) context.HttpContext.Response.StatusCode = StatusCodes.Status404NotFound;
-            return Task.CompletedTask;
-        });
         await app.StartAsync();
         return app;
     }

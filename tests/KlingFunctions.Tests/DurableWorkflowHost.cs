@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using KlingFunctions.Contracts;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
@@ -17,23 +16,15 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(500);
 
-    private readonly WorkflowCatalog _catalog;
-    private readonly JsonSerializerOptions _json;
+    private readonly SharedAzurite _azurite;
+    private WorkflowCatalog _catalog = null!;
     private AppProcess _app = null!;
     private EngineWorker _worker = null!;
 
     // Timers that earlier lives made, and that are in the queue still.
     private int _timers;
 
-    private DurableWorkflowHost(WorkflowCatalog catalog)
-    {
-        _catalog = catalog;
-        // The types of the catalogue, and those that the adapter adds.
-        _json = new(catalog.Json)
-        {
-            TypeInfoResolver = JsonTypeInfoResolver.Combine(catalog.Json.TypeInfoResolver, DurableJson.Default, new DefaultJsonTypeInfoResolver()),
-        };
-    }
+    private DurableWorkflowHost(SharedAzurite azurite) => _azurite = azurite;
 
     // Long enough for what a test does before the wait is over, on a busy machine too.
     public TimeSpan ShortWait => TimeSpan.FromSeconds(6);
@@ -42,10 +33,16 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
 
     private DurableTaskClient Client => _worker.Client;
 
-    public static async Task<DurableWorkflowHost> StartAsync(WorkflowCatalog catalog, string account)
+    /// <summary>A host that another test has left empty, or a new one.</summary>
+    public static async Task<DurableWorkflowHost> RentAsync(WorkflowCatalog catalog, SharedAzurite azurite)
     {
-        var host = new DurableWorkflowHost(catalog);
-        host._app = await AppProcess.StartAsync(new Dictionary<string, string?> { ["AzureWebJobsStorage"] = account }, host.ConnectAsync);
+        if (azurite.Engines.TryTake(out var host))
+        {
+            host._worker.Catalog = host._catalog = catalog;
+            return host;
+        }
+        host = new(azurite) { _catalog = catalog };
+        host._app = await AppProcess.StartAsync(new Dictionary<string, string?> { ["AzureWebJobsStorage"] = azurite.NextAccount() }, host.ConnectAsync);
         await host._app.CallAsync(EngineWorker.ClientFunction, "{}");
         return host;
     }
@@ -101,7 +98,21 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
         await _app.CallAsync(EngineWorker.ClientFunction, "{}");
     }
 
+    /// <summary>Gives it back. One with messages left is ended: they are timers of this test, which the next one would have to tell from its own.</summary>
     public async ValueTask DisposeAsync()
+    {
+        if (await _app.CountMessagesAsync() == 0 && await _app.TryEmptyAsync())
+        {
+            _timers = -_worker.Timers;
+            _azurite.Engines.Add(this);
+        }
+        else
+        {
+            await EndAsync();
+        }
+    }
+
+    public async ValueTask EndAsync()
     {
         await _app.DisposeAsync();
         await _worker.DisposeAsync();
@@ -117,12 +128,12 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
 
     private Task ConnectAsync(Uri host)
     {
-        _worker = EngineWorker.Connect(_catalog, _json, host);
+        _worker = EngineWorker.Connect(_catalog, host);
         return Task.CompletedTask;
     }
 }
 
 public sealed class DurableWorkflowContract(SharedAzurite azurite) : WorkflowContextContract
 {
-    protected override async Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog) => await DurableWorkflowHost.StartAsync(catalog, azurite.NextAccount());
+    protected override async Task<IWorkflowHost> StartHostAsync(WorkflowCatalog catalog) => await DurableWorkflowHost.RentAsync(catalog, azurite);
 }

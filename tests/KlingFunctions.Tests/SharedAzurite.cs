@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using KlingFunctions.Contracts.Azurite;
 using KlingFunctions.Tests;
 using KlingFunctions.Tests.Host;
@@ -13,6 +14,9 @@ public sealed class SharedAzurite : IAsyncLifetime
 
     internal AppPool Apps { get; private set; } = null!;
 
+    /// <summary>Hosts of the engine's contract that no test uses.</summary>
+    internal ConcurrentBag<DurableWorkflowHost> Engines { get; } = [];
+
     public async ValueTask InitializeAsync()
     {
         _process = await AzuriteProcess.StartAsync();
@@ -21,6 +25,7 @@ public sealed class SharedAzurite : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var engine in Engines) await engine.EndAsync();
         await Apps.DisposeAsync();
         await _process.DisposeAsync();
     }

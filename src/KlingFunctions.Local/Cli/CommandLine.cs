@@ -60,6 +60,12 @@ internal static class CommandLine
             terminal.Error.Say("Interrupted.");
             return ExitCodes.Interrupted;
         }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A stack trace tells a person nothing; its type and message are what a report needs.
+            terminal.Error.Say($"This should not have happened; please report it with the command that you ran: {e.GetType().Name}: {e.Message}");
+            return ExitCodes.Software;
+        }
     }
 
     private static InvocationConfiguration Streams(Terminal terminal) => new()

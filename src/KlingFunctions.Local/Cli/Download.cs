@@ -14,6 +14,27 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
 
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>Why no video can be saved under this name, in a sentence; null if one can. For finding out before the video is paid for.</summary>
+    public static string? FaultOf(string file)
+    {
+        if (file.Length == 0 || Path.EndsInDirectorySeparator(file) || Directory.Exists(file))
+            return $"'{file}' is a folder: name a file in it, such as {Path.Combine(file.Length == 0 ? "." : file, "video.mp4")}.";
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) return $"There is no folder for '{file}': make it first.";
+        var part = file + ".part";
+        var isNew = !File.Exists(part);
+        try
+        {
+            using (File.Open(part, FileMode.OpenOrCreate, FileAccess.ReadWrite)) { }
+            if (isNew) File.Delete(part);
+            using (File.Exists(file) ? File.OpenWrite(file) : null) { }
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"'{file}' can't be written: {e.Message}";
+        }
+    }
+
     /// <summary>Copies it.</summary>
     /// <exception cref="ExitException">The file can't be written, or the video does not come whole.</exception>
     public async Task ToFileAsync(string jobId, VideoFile video, string file, CancellationToken cancel)

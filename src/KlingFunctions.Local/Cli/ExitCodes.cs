@@ -26,6 +26,9 @@ internal static class ExitCodes
     /// <summary>EX_UNAVAILABLE: the host can't be reached, answers 5xx, or is none of ours; or an address to listen on is taken.</summary>
     public const int Unavailable = 69;
 
+    /// <summary>EX_SOFTWARE: a fault of this program.</summary>
+    public const int Software = 70;
+
     /// <summary>EX_CANTCREAT: an output file can't be written.</summary>
     public const int CantCreate = 73;
 

@@ -22,53 +22,44 @@ internal sealed class JobProgress(IAnsiConsole console, TimeProvider time, DateT
     private static readonly JobStatus[] Stations =
         [JobStatus.Accepted, JobStatus.Validating, JobStatus.Submitting, JobStatus.InQueue, JobStatus.InProgress, JobStatus.Storing];
 
-    private readonly List<JobMoment> _seen = [];
+    // Replaced, never changed: it is drawn while it is being read.
+    private volatile IReadOnlyList<JobMoment> _seen = [];
 
     /// <summary>Shows every moment as it comes, until there are no more; all of them.</summary>
     public async Task<IReadOnlyList<JobMoment>> ShowAsync(IAsyncEnumerable<JobMoment> moments, CancellationToken cancel)
     {
-        if (console.CanRedraw())
-        {
-            await console.Live(Text.Empty).StartAsync(live => RedrawAsync(live, moments, cancel));
-            return _seen;
-        }
-        await foreach (var moment in moments.WithCancellation(cancel))
-        {
-            if (IsNews(moment)) console.Say($"{Elapsed.Of(moment.At - since),9}  {JsonWord.Of(moment.Status),-12} {Sentence(moment)}");
-        }
+        if (console.CanRedraw()) await console.Live(Text.Empty).StartAsync(live => RedrawAsync(live, ReadAsync(moments, cancel)));
+        else await ReadAsync(moments, cancel, moment => console.Say($"{Elapsed.Of(moment.At - since),9}  {JsonWord.Of(moment.Status),-12} {Sentence(moment)}"));
         return _seen;
     }
 
-    private async Task RedrawAsync(LiveDisplayContext live, IAsyncEnumerable<JobMoment> moments, CancellationToken cancel)
+    /// <summary>Draws until everything is read. Reading is always seen to its end, also when it is cancelled: an enumerator must not be disposed while it moves.</summary>
+    private async Task RedrawAsync(LiveDisplayContext live, Task reading)
     {
-        await using var coming = moments.GetAsyncEnumerator(cancel);
-        var next = coming.MoveNextAsync().AsTask();
-        while (true)
+        while (!reading.IsCompleted)
         {
-            if (await Task.WhenAny(next, Task.Delay(Redraw, time, cancel)) == next)
-            {
-                if (!await next) break;
-                IsNews(coming.Current);
-                next = coming.MoveNextAsync().AsTask();
-            }
-            cancel.ThrowIfCancellationRequested();
             live.UpdateTarget(Picture());
+            await Task.WhenAny(reading, Task.Delay(Redraw, time, CancellationToken.None));
         }
+        await reading;
         live.UpdateTarget(Picture());
     }
 
-    private bool IsNews(JobMoment moment)
+    private async Task ReadAsync(IAsyncEnumerable<JobMoment> moments, CancellationToken cancel, Action<JobMoment>? show = null)
     {
-        if (_seen.LastOrDefault() is { } last && last.Status == moment.Status && last.Note == moment.Note) return false;
-        _seen.Add(moment);
-        return true;
+        await foreach (var moment in moments.WithCancellation(cancel))
+        {
+            if (_seen is [.., var last] && last.Status == moment.Status && last.Note == moment.Note) continue;
+            _seen = [.. _seen, moment];
+            show?.Invoke(moment);
+        }
     }
 
     private Rows Picture()
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn(new GridColumn().NoWrap())
             .AddColumn(new GridColumn().NoWrap().RightAligned()).AddColumn();
-        var now = _seen.LastOrDefault();
+        var now = _seen is [.., var last] ? last : null;
         var hasEnded = now?.Status > JobStatus.Storing;
         foreach (var station in Stations) AddRow(grid, station, isNow: now?.Status == station, isPast: now?.Status > station);
         AddRow(grid, hasEnded ? now!.Status : JobStatus.Succeeded, isNow: false, isPast: hasEnded);

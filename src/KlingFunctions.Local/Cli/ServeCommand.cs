@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Net.Sockets;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 using Microsoft.Extensions.Options;
 
@@ -12,6 +14,9 @@ namespace KlingFunctions.Local.Cli;
 internal sealed class ServeCommand : Command
 {
     private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
+
+    // Of the framework's own sections, those that a host on one machine has use for.
+    private static readonly string[] Sections = [.. PipelineServices.Sections.Keys, LocalOptions.Section, "Kestrel", "Logging"];
 
     private readonly Option<string?> _urls = new("--urls") { Description = "Where to listen, such as http://127.0.0.1:7071 (the default)." };
     private readonly Option<string?> _data = new("--data") { Description = "The folder for the journal, the videos and the inbox (default ./data)." };
@@ -37,8 +42,14 @@ internal sealed class ServeCommand : Command
             var parts = tokens[i].Split('=', 2);
             if (!parts[0].StartsWith("--", StringComparison.Ordinal) || !parts[0].Contains(':', StringComparison.Ordinal))
                 throw Wrong($"'serve' does not know '{tokens[i]}': give --urls, --data, or a setting as --Section:Key VALUE.");
+            var (key, section) = (parts[0][2..], parts[0][2..parts[0].IndexOf(':', StringComparison.Ordinal)]);
+            if (!Sections.Contains(section, StringComparer.OrdinalIgnoreCase))
+            {
+                var meant = NearestName.Of(section, Sections) + key[section.Length..];
+                throw new ExitException(ExitCodes.Configuration, $"{key} is no setting that is known: did you mean {meant}?");
+            }
             if (parts.Length == 1 && i + 1 == tokens.Count) throw Wrong($"The setting {parts[0]} has no value.");
-            settings[parts[0][2..]] = parts.Length == 2 ? parts[1] : tokens[++i];
+            settings[key] = parts.Length == 2 ? parts[1] : tokens[++i];
         }
         return settings;
 
@@ -81,6 +92,14 @@ internal sealed class ServeCommand : Command
         }
     }
 
+    private static string Caps(PipelineOptions pace) => (pace.MaxJobsPerDay, pace.MaxInFlight) switch
+    {
+        (0, 0) => "no cap on jobs a day or at one time: Pipeline:MaxJobsPerDay and Pipeline:MaxInFlight set one",
+        (0, var atOnce) => $"no cap on jobs a day (Pipeline:MaxJobsPerDay); {atOnce} at one time",
+        (var aDay, 0) => $"{aDay} jobs a day; no cap on jobs at one time (Pipeline:MaxInFlight)",
+        var (aDay, atOnce) => $"{aDay} jobs a day, {atOnce} at one time",
+    };
+
     private void Introduce(WebApplication app)
     {
         T Options<T>() where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
@@ -101,6 +120,7 @@ internal sealed class ServeCommand : Command
                     $"{runComfy.BaseUrl}, the real RunComfy: a submission costs money ({SubmitCommand.Price})",
                 _ => $"{runComfy.BaseUrl}: neither RunComfy's own address nor this machine",
             }),
+            ("Caps", Caps(Options<PipelineOptions>())),
             ("Key", hasKey ? "needed in the header x-functions-key" : "none, so only this machine may call: Local:ApiKey sets one"),
             ("Webhooks", string.IsNullOrEmpty(Options<WebhookOptions>().Secret)
                 ? "not signed: set Webhooks:Secret to whsec_ and what 'openssl rand -base64 32' says"

@@ -34,9 +34,7 @@ internal sealed class SubmitCommand : ClientCommand
     {
         var body = await _request.ReadAsync(parsed, voice, cancel);
         var output = parsed.GetValue(_output);
-        // Found out now, not when the video is paid for.
-        if (output is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(output))))
-            throw new ExitException(ExitCodes.CantCreate, $"There is no folder for '{output}': make it first. Nothing was submitted.");
+        if (output is not null && Download.FaultOf(output) is { } fault) throw new ExitException(ExitCodes.CantCreate, $"{fault} Nothing was submitted.");
 
         voice.Say($"A submission costs money ({Price}).");
         var answer = await PostAsync(deployment, voice, body, parsed.GetValue(_idempotencyKey) ?? Guid.NewGuid().ToString(), cancel);

@@ -41,13 +41,13 @@ internal sealed class JournalDatabase : IAsyncDisposable
             JournalFaults.RefuseWhatLostItsFile(_path);
             _connectionString = new SqliteConnectionStringBuilder { DataSource = _path, Pooling = false }.ConnectionString;
             _writer = Open();
-            JournalFaults.RefuseWhatIsNotOurs(_writer, _path);
+            var format = JournalFaults.RefuseWhatIsNotOurs(_writer, _path);
             // FULL: a commit has reached the disk before anyone acts on it. A lost intent is a second payment.
             _writer.Execute("PRAGMA journal_mode = WAL");
             _writer.Execute("PRAGMA synchronous = FULL");
             // Only this makes macOS empty the disk's own cache; elsewhere it does nothing.
             _writer.Execute("PRAGMA fullfsync = ON");
-            _writer.Execute(JournalSchema.Sql);
+            _writer.Execute(JournalSchema.Sql(format));
         }
         catch (Exception e)
         {

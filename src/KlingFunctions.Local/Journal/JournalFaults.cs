@@ -51,8 +51,8 @@ internal static class JournalFaults
             $"The journal '{path}' is gone or empty, but its -wal file is there: restore both from one backup, or move the -wal file away to begin with an empty journal.");
     }
 
-    /// <summary>Looks before anything is written: what is not ours stays as it is.</summary>
-    public static void RefuseWhatIsNotOurs(Statements statements, string path)
+    /// <summary>Looks before anything is written, and returns the format: another program's file stays as it is.</summary>
+    public static int RefuseWhatIsNotOurs(Statements statements, string path)
     {
         var tables = statements.Query("SELECT name FROM sqlite_schema WHERE type = 'table'", r => r.GetString(0));
         if (tables.Count > 0 && !tables.Contains("submissions"))
@@ -66,6 +66,7 @@ internal static class JournalFaults
         // It reads the whole file, half a gigabyte in a fifth of a second: a job that is found broken later may have been paid for by then.
         var found = statements.Query("PRAGMA quick_check(1)", r => r.GetString(0))[0];
         if (found is not "ok") throw new JournalException(Damaged(path, found.ReplaceLineEndings(" ")));
+        return version;
     }
 
     private static string Damaged(string path, string how) =>

@@ -3,11 +3,35 @@ namespace KlingFunctions.Local.Journal;
 /// <summary>The tables of the journal. Times are UTC ticks.</summary>
 internal static class JournalSchema
 {
-    /// <summary>Which format this is: raised with each change that an older host could not read. Older formats can be read: 1 is 2 without <see cref="HappeningKind.ClockSetBack"/>.</summary>
-    public const int Version = 2;
+    /// <summary>
+    /// The present format: raised with each change that an older host could not read. Older formats can be read: 1 lacks
+    /// <see cref="HappeningKind.ClockSetBack"/>, and both 1 and 2 have tables of their own for what are documents now.
+    /// </summary>
+    public const int Version = 3;
 
-    /// <summary>Makes what is not there. <c>due_at</c> is when an instance wants to run: a time past means now, null means only an event wakes it.</summary>
-    public static readonly string Sql = $"""
+    // A new journal has none of these tables, nor has one that lost its number.
+    private const string MoveToDocuments = """
+        CREATE TABLE IF NOT EXISTS days (day TEXT, job TEXT);
+        CREATE TABLE IF NOT EXISTS in_flight (job TEXT);
+        CREATE TABLE IF NOT EXISTS subscriptions (id TEXT, value TEXT);
+        CREATE TABLE IF NOT EXISTS dead_letters (id TEXT, value TEXT);
+        INSERT OR IGNORE INTO documents (name, text, version)
+            SELECT 'quota/days/' || day, json_object('jobs', json_group_array(job)), hex(randomblob(16)) FROM days GROUP BY day
+            UNION ALL SELECT 'quota/in-flight', json_object('jobs', json_group_array(job)), hex(randomblob(16)) FROM in_flight HAVING count(*) > 0
+            UNION ALL SELECT 'subscriptions/' || id || '.json', value, hex(randomblob(16)) FROM subscriptions
+            UNION ALL SELECT 'dead-letters/' || id || '.json', value, hex(randomblob(16)) FROM dead_letters;
+        DROP TABLE days;
+        DROP TABLE in_flight;
+        DROP TABLE subscriptions;
+        DROP TABLE dead_letters;
+        """;
+
+    /// <summary>
+    /// Makes what is not there, all or nothing. <c>due_at</c> is when an instance wants to run: a time past means now, null means only an event
+    /// wakes it.
+    /// </summary>
+    /// <param name="from">The format of the journal as it is.</param>
+    public static string Sql(int from) => $"""
         BEGIN IMMEDIATE;
         CREATE TABLE IF NOT EXISTS instances (
             id TEXT PRIMARY KEY,
@@ -38,10 +62,8 @@ internal static class JournalSchema
         CREATE TABLE IF NOT EXISTS submissions (
             key TEXT PRIMARY KEY, intended_at INTEGER NOT NULL, request_id TEXT, submitted_at INTEGER
         ) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS days (day TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (day, job)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS in_flight (job TEXT PRIMARY KEY) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS subscriptions (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, text TEXT NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
+        {(from < 3 ? MoveToDocuments : "")}
         PRAGMA user_version = {Version};
         COMMIT;
         """;

@@ -29,8 +29,10 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
         """,
         key, requestId, now.UtcTicks));
 
-    public Task ForgetAsync(string jobId, CancellationToken cancel) =>
-        database.WriteAsync(db => db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId));
+    public Task ForgetAsync(string jobId, CancellationToken cancel) => database.WriteAsync(db =>
+        db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId)
+        // Documents that lie beside the submissions go with them.
+        + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
 
     public Task WithdrawAsync(string key, CancellationToken cancel) =>
         database.WriteAsync(db => db.Execute("DELETE FROM submissions WHERE key = $1 AND request_id IS NULL", key));

@@ -78,6 +78,9 @@ public static class FaultCode
     /// <summary>Warning: RunComfy reports a status that this version does not know, and is asked again.</summary>
     public const string ProviderStatusUnknown = "provider_status_unknown";
 
+    /// <summary>Warning: as many jobs are in flight as <c>Pipeline:MaxInFlight</c> allows; this one waits for a place.</summary>
+    public const string InFlightCapReached = "in_flight_cap_reached";
+
     /// <summary>A header that can't be used.</summary>
     public const string InvalidHeader = "invalid_header";
 }

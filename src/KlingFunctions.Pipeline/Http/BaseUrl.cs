@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Pipeline.Http;
@@ -9,5 +10,9 @@ namespace KlingFunctions.Pipeline.Http;
 internal static class BaseUrl
 {
     /// <summary>Scheme, host and path base, without a slash at the end.</summary>
-    public static string Of(HttpRequest request) => $"{request.Scheme}://{request.Host}{request.PathBase}";
+    public static string Of(HttpRequest request) => $"{request.Scheme}://{(request.Host.HasValue ? request.Host : Bound(request.HttpContext.Connection))}{request.PathBase}";
+
+    /// <summary>HTTP/1.0 needs no Host header: then the address that the caller has connected to.</summary>
+    private static HostString Bound(ConnectionInfo connection) =>
+        new(new IPEndPoint(connection.LocalIpAddress ?? IPAddress.Loopback, connection.LocalPort).ToString());
 }

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Notifying;
 using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Pipeline.Http;
 
-/// <summary>The routes that act on a job: cancel, resume and redeliver. <see cref="JobActions"/> decides.</summary>
-public sealed class JobActionRoutes(JobActions actions)
+/// <summary>The routes that act on a job: cancel, resume and redeliver. <see cref="JobActions"/> and <see cref="Redelivery"/> decide.</summary>
+public sealed class JobActionRoutes(JobActions actions, Redelivery redelivery)
 {
     /// <summary><c>POST /api/videos/{id}/cancel</c>: asks the job to cancel.</summary>
     public async Task<IResult> CancelAsync(HttpContext http, string id) =>
@@ -24,7 +25,7 @@ public sealed class JobActionRoutes(JobActions actions)
     /// <summary><c>POST /api/videos/{id}/redeliver</c>: sends the notifications again.</summary>
     public async Task<IResult> RedeliverAsync(HttpContext http, string id) =>
         Answer(
-            await actions.RedeliverAsync(id, http.RequestAborted), id,
+            await redelivery.RedeliverAsync(id, http.RequestAborted), id,
             snapshot => Answers.Resource(http, snapshot, StatusCodes.Status202Accepted));
 
     private static IResult Answer(JobActionOutcome outcome, string id, Func<JobSnapshot, IResult> accepted) => outcome switch

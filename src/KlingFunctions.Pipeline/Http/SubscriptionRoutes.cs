@@ -20,14 +20,18 @@ public sealed record SubscriptionRequest(string? Url, IReadOnlyList<string>? Eve
 /// <param name="CreatedAt">When it was made (UTC).</param>
 public sealed record SubscriptionResource(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt);
 
+/// <summary>The subscriptions, oldest id first.</summary>
+/// <param name="Subscriptions">Each with the scheme and host of its URL: a path may be a secret.</param>
+public sealed record SubscriptionList(IReadOnlyList<SubscriptionResource> Subscriptions);
+
 /// <summary>The routes below <c>/api/subscriptions</c>: how Power Automate's triggers come and go.</summary>
-public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
+public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
 {
     // Every receiver of a job is in the job's status, which has little room: see StatusLimit.
     internal const int MaxSubscriptions = 20;
     internal const int MaxUrl = 2048;
 
-    /// <summary><c>POST /api/subscriptions</c>: keeps one.</summary>
+    /// <summary><c>POST /api/subscriptions</c>: keeps one. The same URL and events again is the same subscription.</summary>
     public async Task<IResult> AddAsync(HttpContext http)
     {
         var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
@@ -51,24 +55,38 @@ public sealed class SubscriptionRoutes(ISubscriptions subscriptions, IOptions<Ne
                 $"/events/{i}", FaultCode.NotAllowedValue, $"There is no event {Wording.Quote(type ?? "")}: it is one of {string.Join(", ", EventTypes.All)}.");
         }
         if (findings.AnyFault) return Problem.Faults(findings.Faults);
-        if ((await subscriptions.ListAsync(http.RequestAborted)).Count >= MaxSubscriptions) return TooMany();
+        var subscription = new Subscription(Subscriptions.IdOf(wish!.Url!, events), wish.Url!, [.. events.Distinct()], time.GetUtcNow());
+        var all = await subscriptions.ListAsync(http.RequestAborted);
+        if (all.FirstOrDefault(subscription.IsLike) is { } there) return Kept(http, there, StatusCodes.Status200OK);
+        if (all.Count >= MaxSubscriptions) return TooMany(all);
 
-        var subscription = new Subscription($"sub_{Guid.CreateVersion7():N}", wish!.Url!, [.. events.Distinct()], time.GetUtcNow());
-        await subscriptions.AddAsync(subscription, http.RequestAborted);
+        var isNew = await subscriptions.AddAsync(subscription, http.RequestAborted);
         // Others may have come at the same moment, by another host too. Whoever still counts no more than may be is seen by all who count later.
-        if ((await subscriptions.ListAsync(http.RequestAborted)).Count > MaxSubscriptions)
+        all = await subscriptions.ListAsync(http.RequestAborted);
+        if (isNew && all.Count > MaxSubscriptions)
         {
             await subscriptions.RemoveAsync(subscription.Id, CancellationToken.None);
-            return TooMany();
+            return TooMany([.. all.Where(s => s.Id != subscription.Id)]);
         }
-        http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/subscriptions/{subscription.Id}";
-        return Results.Json(
-            new SubscriptionResource(subscription.Id, UrlRule.Redact(subscription.Url), subscription.Events, subscription.CreatedAt),
-            PipelineJson.Default.SubscriptionResource, statusCode: StatusCodes.Status201Created);
+        return Kept(http, subscription, isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
     }
 
-    private static IResult TooMany() => Problem.Result(
-        StatusCodes.Status409Conflict, ProblemCode.TooManySubscriptions, $"There are {MaxSubscriptions} subscriptions: delete one that is no longer needed.");
+    /// <summary><c>GET /api/subscriptions</c>: all of them, by host.</summary>
+    public async Task<IResult> ListAsync(HttpContext http) => Results.Json(
+        new SubscriptionList([.. (await subscriptions.ListAsync(http.RequestAborted)).Select(s => Shown(s, new Uri(s.Url).GetLeftPart(UriPartial.Authority)))]),
+        PipelineJson.Default.SubscriptionList);
+
+    private static SubscriptionResource Shown(Subscription subscription, string url) => new(subscription.Id, url, subscription.Events, subscription.CreatedAt);
+
+    private static IResult Kept(HttpContext http, Subscription subscription, int status)
+    {
+        http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/subscriptions/{subscription.Id}";
+        return Results.Json(Shown(subscription, UrlRule.Redact(subscription.Url)), PipelineJson.Default.SubscriptionResource, statusCode: status);
+    }
+
+    private static IResult TooMany(IReadOnlyList<Subscription> all) => Problem.Result(
+        StatusCodes.Status409Conflict, ProblemCode.TooManySubscriptions,
+        $"There are {all.Count} subscriptions: DELETE /api/subscriptions/{{id}} one that is no longer needed. Their ids: {string.Join(", ", all.Select(s => s.Id))}.");
 
     /// <summary><c>DELETE /api/subscriptions/{id}</c>: forgets one. What is on its way to it is not delivered any more.</summary>
     public async Task<IResult> RemoveAsync(HttpContext http, string id) => await subscriptions.RemoveAsync(id, http.RequestAborted)

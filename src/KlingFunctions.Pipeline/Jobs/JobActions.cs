@@ -29,7 +29,7 @@ public abstract record JobActionOutcome
     public sealed record Invalid(Fault Fault) : JobActionOutcome;
 }
 
-/// <summary>Decides whether a job can be cancelled, resumed or its notifications sent again, and does it.</summary>
+/// <summary>Decides whether a job can be cancelled or resumed, and does it.</summary>
 public sealed class JobActions(
     IJobs jobs, ISubmissionLedger ledger, RunComfyClient client, Retention retention, IOptions<PipelineOptions> options, TimeProvider time)
 {
@@ -75,31 +75,12 @@ public sealed class JobActions(
                 "/request_id", ProblemCode.NotFound,
                 $"RunComfy knows no request '{wish.RequestId}' of this account: copy the id from its Generations page."));
         }
+        job = job with { Capped = options.Value.MaxInFlight > 0 };
         if (!await jobs.ResumeAsync(job, cancellationToken))
             return Refused(ProblemCode.NotResumable, "The job is running again already: there is nothing to resume.");
         // Only the caller whose resume won writes the ledger. If this write is lost, the job itself still knows the id.
         if (wish.RequestId is { } watched) await ledger.RecordAsync(job.SubmissionKey, watched, time.GetUtcNow(), cancellationToken);
         return new JobActionOutcome.Accepted(new(job, JobState.Initial(job), IsRunning: true, []));
-    }
-
-    /// <summary>Sends a job's notifications again.</summary>
-    public async Task<JobActionOutcome> RedeliverAsync(string id, CancellationToken cancellationToken)
-    {
-        if (await jobs.GetAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
-        var given = snapshot.Notifications.Where(n => n.State is DeliveryState.DeadLetter or DeliveryState.Gone).ToList();
-        // If none was given up, the delivered ones are sent once more; receivers recognise them by their id.
-        if (given.Count == 0) given = [.. snapshot.Notifications.Where(n => n.State is DeliveryState.Delivered)];
-        var started = 0;
-        foreach (var notification in given)
-        {
-            if (await jobs.RedeliverAsync(notification.Id, cancellationToken)) started++;
-        }
-        if (started > 0) return new JobActionOutcome.Accepted((await jobs.GetAsync(id, cancellationToken))!);
-        return Refused(
-            ProblemCode.NothingToRedeliver,
-            snapshot.Notifications.Count > 0 ? "The notifications of this job are still being delivered."
-            : snapshot.State.HasEnded() ? "This job has no receivers: it came without a webhook_url, and there was no subscription when it ended."
-            : "The job has not ended yet: its receivers are told when it does.");
     }
 
     private static JobActionOutcome.Refused Refused(string code, string message) => new(code, message);

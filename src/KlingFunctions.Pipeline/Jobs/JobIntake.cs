@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Telemetry;
 using Microsoft.Extensions.Options;
 
@@ -27,7 +26,7 @@ public abstract record Intake
 }
 
 /// <summary>The one door by which jobs come in, from HTTP and from uploads.</summary>
-public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions> options, TimeProvider time)
+public sealed class JobIntake(IJobs jobs, StalePlaces places, IOptions<PipelineOptions> options, TimeProvider time)
 {
     /// <summary>A new id, sortable by time.</summary>
     public static string NewId() => $"vid_{Guid.CreateVersion7():N}";
@@ -53,7 +52,8 @@ public sealed class JobIntake(IJobs jobs, IQuota quota, IOptions<PipelineOptions
         var now = time.GetUtcNow();
         var cap = options.Value.MaxJobsPerDay;
         var isUpload = upload is not null;
-        if (cap > 0 && !isUpload && !await quota.TryTakeDayAsync(id, DateOnly.FromDateTime(now.UtcDateTime), cap, cancel))
+        // The guard stands at the paid POST. Here a place of the day is kept for the job, so that callers hear early that there is none.
+        if (!isUpload && !await places.TryTakeTodayAsync(id, cancel))
             return new Intake.DayIsFull(now.UtcDateTime.Date.AddDays(1) - now.UtcDateTime);
 
         var job = new VideoJob

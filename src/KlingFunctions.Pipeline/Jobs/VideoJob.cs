@@ -22,6 +22,9 @@ public enum Station
 
     /// <summary>Copying the video into the store.</summary>
     Store,
+
+    /// <summary>Looking for receivers again, after the end.</summary>
+    Notify,
 }
 
 /// <summary>

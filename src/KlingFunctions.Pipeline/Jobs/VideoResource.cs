@@ -72,7 +72,7 @@ public sealed record VideoResource
             Warnings = [.. state.Warnings, .. Unlisted(state, self), .. state.Attention is { } attention ? new[] { attention } : []],
             Notifications = [.. snapshot.Notifications.Select(n => new NotificationView(n.Receiver, n.State, n.Attempts, n.NextAttemptAt, n.Reason))],
             Metadata = job.Request.Metadata,
-            Links = LinksOf(self, state),
+            Links = LinksOf(self, job, state),
         };
     }
 
@@ -84,13 +84,13 @@ public sealed record VideoResource
             $"{more.Count} more files are stored than are listed here, from {more.First} to {more.Last}: fetch them by name, as {self}/content?output={more.First}.");
     }
 
-    private static Dictionary<string, string> LinksOf(string self, JobState state)
+    private static Dictionary<string, string> LinksOf(string self, VideoJob job, JobState state)
     {
         var links = new Dictionary<string, string> { ["self"] = self, ["operation"] = $"{self}/operation" };
         if (state.Outputs.Count > 0) links["content"] = $"{self}/content";
         if (!state.HasEnded() && state.Status is not JobStatus.Storing) links["cancel"] = $"{self}/cancel";
         if (state.Error is { } error && Resumption.IsPossible(error.Code)) links["resume"] = $"{self}/resume";
-        if (state.HasEnded() && state.Receivers.Count > 0) links["redeliver"] = $"{self}/redeliver";
+        if (state.HasEnded() && (state.Receivers.Count > 0 || job.Request.WebhookUrl is not null)) links["redeliver"] = $"{self}/redeliver";
         return links;
     }
 

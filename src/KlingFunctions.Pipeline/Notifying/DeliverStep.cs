@@ -7,59 +7,64 @@ namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver a notification: the same body under the same <c>webhook-id</c> each time.</summary>
 public sealed partial class DeliverStep(
-    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, ISubscriptions subscriptions, IDeadLetters deadLetters, TimeProvider time,
+    WebhookSender sender, DeliverySchedule schedule, IJobs jobs, Subscriptions subscriptions, DeadLetters deadLetters, TimeProvider time,
     ILogger<DeliverStep> logger)
 {
-    /// <summary>What came of it, and when to try again.</summary>
-    public async Task<DeliveryOutcome> RunAsync(Delivery delivery, CancellationToken cancel)
+    /// <summary>Makes the try: its outcome, and when to try again.</summary>
+    public async Task<DeliveryOutcome> RunAsync(Delivery delivery, CancellationToken cancellationToken)
     {
-        var outcome = await TryAsync(delivery, cancel);
-        KlingTelemetry.Deliveries.Add(1, new KeyValuePair<string, object?>("state", outcome.State.ToString()));
+        var (outcome, isNew) = await TryAsync(delivery, cancellationToken);
+        if (isNew) KlingTelemetry.Deliveries.Add(1, new KeyValuePair<string, object?>("state", outcome.State.ToString()));
         return outcome;
     }
 
-    private async Task<DeliveryOutcome> TryAsync(Delivery delivery, CancellationToken cancel)
+    /// <summary>The outcome; and false if a former run of the same step had counted it: an alert counts dead letters.</summary>
+    private async Task<(DeliveryOutcome Outcome, bool IsNew)> TryAsync(Delivery delivery, CancellationToken cancellationToken)
     {
         var notification = delivery.Notification;
-        var id = notification.Receiver.NotificationId;
-        var url = notification.Receiver.Id == FindReceiversStep.OwnWebhook
-            ? (await jobs.GetAsync(notification.Job.Id, cancel))?.Job.Request.WebhookUrl
-            : (await subscriptions.FindAsync(notification.Receiver.Id, cancel))?.Url;
-        if (url is null) return new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted.");
+        var (id, receiver) = (notification.Receiver.NotificationId, notification.Receiver);
+        var isOwn = receiver.Id == FindReceiversStep.OwnWebhook;
+        var url = isOwn
+            ? (await jobs.GetAsync(notification.Job.Id, cancellationToken))?.Job.Request.WebhookUrl
+            : (await subscriptions.FindAsync(receiver.Id, cancellationToken))?.Url;
+        if (url is null) return (new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted."), true);
 
         var body = WebhookBody.Of(notification);
-        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, cancel);
+        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, cancellationToken);
         switch (attempt)
         {
             case DeliveryAttempt.Delivered:
-                await ForgetDeadLetterAsync(id, cancel);
-                return new(DeliveryState.Delivered);
+                // It is delivered, and must not be sent again because a note about it could not be removed.
+                await AfterwardsAsync(id, () => deadLetters.RemoveAsync(id, cancellationToken));
+                return (new(DeliveryState.Delivered), true);
+            case DeliveryAttempt.Gone when isOwn:
+                return (new(DeliveryState.Gone, Reason: "The receiver answered 410: it wants no more of these."), true);
             case DeliveryAttempt.Gone:
-                return new(DeliveryState.Gone, Reason: "The receiver answered 410: it wants no more of these.");
+                await AfterwardsAsync(id, () => subscriptions.RemoveAsync(receiver.Id, cancellationToken));
+                return (new(DeliveryState.Gone, Reason: "The receiver answered 410: its subscription is deleted."), true);
             case DeliveryAttempt.Failed failed when schedule.DelayAfter(delivery.Attempt, failed.RetryAfter) is { } delay:
-                return new(DeliveryState.Pending, delay, failed.Reason);
+                return (new(DeliveryState.Pending, delay, failed.Reason), true);
             case DeliveryAttempt.Failed failed:
-                await deadLetters.AddAsync(
-                    new(id, notification.Job.Id, notification.Receiver.Host, failed.Reason, Encoding.UTF8.GetString(body), time.GetUtcNow()), cancel);
-                return new(DeliveryState.DeadLetter, Reason: failed.Reason);
+                var letter = new DeadLetter(
+                    id, notification.Job.Id, receiver.Host, failed.Reason, Encoding.UTF8.GetString(body), time.GetUtcNow(), delivery.Since);
+                return (new(DeliveryState.DeadLetter, Reason: failed.Reason), await deadLetters.AddAsync(letter, cancellationToken));
             default:
                 throw new InvalidOperationException("An outcome of the sender is not handled.");
         }
     }
 
-    private async Task ForgetDeadLetterAsync(string id, CancellationToken cancel)
+    private async Task AfterwardsAsync(string id, Func<Task> cleanUp)
     {
         try
         {
-            await deadLetters.RemoveAsync(id, cancel);
+            await cleanUp();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // It is delivered, and must not be sent again because a note about it could not be torn up.
-            LogNotForgotten(logger, e, id);
+            LogNotCleanedUp(logger, e, id);
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The notification {NotificationId} was delivered, but its dead letter could not be removed.")]
-    private static partial void LogNotForgotten(ILogger logger, Exception e, string notificationId);
+    [LoggerMessage(LogLevel.Warning, "The notification {NotificationId} has ended, but its dead letter or its subscription could not be removed.")]
+    private static partial void LogNotCleanedUp(ILogger logger, Exception e, string notificationId);
 }

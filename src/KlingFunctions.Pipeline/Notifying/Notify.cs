@@ -6,7 +6,8 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <summary>One try to deliver.</summary>
 /// <param name="Notification">What to deliver.</param>
 /// <param name="Attempt">Which try this is, from 1.</param>
-public sealed record Delivery(Notification Notification, int Attempt);
+/// <param name="Since">When this round of tries began (UTC): a redelivery is another round.</param>
+public sealed record Delivery(Notification Notification, int Attempt, DateTimeOffset? Since = null);
 
 /// <summary>What came of a try.</summary>
 /// <param name="State">Delivered, gone, still pending, or given up.</param>
@@ -37,7 +38,7 @@ public static class Notify
     public static async Task<NotificationState> RunAsync(IWorkflowContext context, Notification notification)
     {
         var state = new NotificationState(context.Id, notification.Receiver.Host, DeliveryState.Pending, 0, context.Now + (notification.Receiver.After ?? TimeSpan.Zero));
-        var broken = 0;
+        var (broken, since) = (0, context.Now);
         while (true)
         {
             context.ReportStatus(state);
@@ -46,7 +47,7 @@ public static class Notify
             DeliveryOutcome outcome;
             try
             {
-                outcome = await context.CallAsync(Deliver, new Delivery(notification, attempt));
+                outcome = await context.CallAsync(Deliver, new Delivery(notification, attempt, since));
             }
             catch (StepFailedException)
             {

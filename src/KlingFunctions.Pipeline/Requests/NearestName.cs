@@ -1,7 +1,7 @@
 namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>Finds the name that somebody most probably meant.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The one of <paramref name="known"/> that the fewest slips turn <paramref name="written"/> into, the case of letters aside.</summary>
     public static string Of(string written, IEnumerable<string> known)

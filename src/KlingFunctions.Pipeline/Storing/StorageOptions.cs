@@ -8,7 +8,7 @@ public sealed class StorageOptions
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Storage";
 
-    /// <summary>The largest file that is kept, in bytes. The default is 2 GiB, the limit of RunComfy's own command line.</summary>
+    /// <summary>The largest file that is kept, in bytes: 1 to 1 TiB. The default is 2 GiB, the limit of RunComfy's own command line.</summary>
     public long MaxVideoBytes { get; set; } = 2_147_483_648;
 
     /// <summary>
@@ -20,8 +20,10 @@ public sealed class StorageOptions
 /// <summary>Stops the start with one sentence for each wrong setting, naming its key.</summary>
 public sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
 {
+    private const long Most = 1L << 40;
+
     /// <inheritdoc/>
-    public ValidateOptionsResult Validate(string? name, StorageOptions options) => options.MaxVideoBytes > 0
+    public ValidateOptionsResult Validate(string? name, StorageOptions options) => options.MaxVideoBytes is > 0 and <= Most
         ? ValidateOptionsResult.Success
-        : ValidateOptionsResult.Fail($"Storage:MaxVideoBytes is {options.MaxVideoBytes}: it should be a number of bytes above 0, such as 2147483648.");
+        : ValidateOptionsResult.Fail($"Storage:MaxVideoBytes is {options.MaxVideoBytes}: it should be a number of bytes between 1 and {Most}, such as 2147483648 for 2 GiB.");
 }

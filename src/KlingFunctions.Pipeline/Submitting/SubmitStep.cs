@@ -12,7 +12,7 @@ namespace KlingFunctions.Pipeline.Submitting;
 /// The step that costs money. It may run more than once, and may die at any point: the ledger is what makes it pay at most once.
 /// </summary>
 public sealed partial class SubmitStep(
-    ModelContract model, RunComfyClient client, ISubmissionLedger ledger, IAssetLinks links, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
+    ModelContract model, RunComfyClient client, ISubmissionLedger ledger, TurnSteps turns, IAssetLinks links, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
     TimeProvider time, ILogger<SubmitStep> logger)
 {
     // With WhenInDoubt = resubmit a submission may take a new key when the one before is in doubt; a person decides after the last.
@@ -43,7 +43,15 @@ public sealed partial class SubmitStep(
         // The links are minted here, are good for long enough, and never leave this method.
         var (body, faults) = await AssetReferences.ResolveAsync(model, input.Input, links, cancel);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);
+        var (waiting, day) = (isFirst ? SubmitResult.NotYet : SubmitResult.Unsettled, turns.Today);
+        // It has no deadline: the wait is the owner's own wish, and ends with the day.
+        if (await turns.FindHindranceAsync(input.JobId, key, cancel) is { } hindrance) return new(waiting, Delay: hindrance.Delay, Error: hindrance.Cause);
         if (!await ledger.TryIntendAsync(key, time.GetUtcNow(), cancel)) return UnderWay();
+        if (turns.Today != day)
+        {
+            await ledger.WithdrawAsync(key, CancellationToken.None);
+            return Later(waiting, TryAgainAfter, "Midnight (UTC) passed before it was sent: it counts for the new day.");
+        }
 
         // From here to the ledger's next entry nothing may be broken off: a POST whose answer nobody awaits is a submission in doubt.
         switch (await client.SubmitAsync(body, CancellationToken.None))
@@ -66,7 +74,7 @@ public sealed partial class SubmitStep(
                 };
             case SubmitAnswer.NotSent { Message: var message }:
                 await ledger.WithdrawAsync(key, CancellationToken.None);
-                return Later(isFirst ? SubmitResult.NotYet : SubmitResult.Unsettled, TryAgainAfter, message);
+                return Later(waiting, TryAgainAfter, message);
             case SubmitAnswer.InDoubt { Message: var message }:
                 KlingTelemetry.InDoubt.Add(1);
                 LogInDoubt(logger, input.JobId, message);

@@ -16,7 +16,7 @@ namespace KlingFunctions.Durable;
 /// Jobs as orchestrations: the instance id is the job's id. What Durable keeps can be found by id alone, so an index beside it tells
 /// which came when.
 /// </summary>
-internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, BlobResumeClaims claims, ILogger<DurableJobs> logger) : IJobs
+internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, ResumeClaims claims, ILogger<DurableJobs> logger) : IJobs
 {
     // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
     private const int MostLooked = 1000;

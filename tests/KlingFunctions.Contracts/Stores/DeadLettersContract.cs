@@ -1,4 +1,6 @@
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Notifying;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Contracts.Stores;
 
@@ -7,7 +9,9 @@ public abstract class DeadLettersContract
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 8, 0, 0, TimeSpan.Zero);
 
-    protected abstract IDeadLetters Letters { get; }
+    protected abstract IDocuments Documents { get; }
+
+    private DeadLetters Letters => new(Documents, NullLogger<DeadLetters>.Instance);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

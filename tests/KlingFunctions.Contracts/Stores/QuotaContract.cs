@@ -1,16 +1,53 @@
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Contracts.Stores;
 
 /// <summary>The spending guards are exact, whoever asks at once and however often.</summary>
-public abstract class QuotaContract
+public abstract class QuotaContract : IDisposable
 {
     protected static readonly DateOnly Today = new(2026, 1, 1);
 
-    /// <summary>Hosts that share a store: one, or several.</summary>
-    protected abstract IReadOnlyList<IQuota> Hosts { get; }
+    private readonly Lazy<Quota[]> _hosts;
+
+    protected QuotaContract() => _hosts = new(() => [.. Enumerable.Range(0, HostCount).Select(_ => new Quota(Documents, TimeProvider.System))]);
+
+    protected abstract IDocuments Documents { get; }
+
+    /// <summary>How many hosts share the store.</summary>
+    protected virtual int HostCount => 3;
+
+    protected IReadOnlyList<Quota> Hosts => _hosts.Value;
 
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        foreach (var host in Hosts) host.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Of_the_days_yesterday_and_the_last_seven_are_kept()
+    {
+        for (var n = 0; n < 12; n++) await Hosts[0].TryTakeDayAsync("job", Today.AddDays(n), 1, Cancel);
+        Assert.Equal(
+            Enumerable.Range(4, 8).Select(n => $"quota/days/2026-01-{n + 1:D2}"), await Documents.ListAsync("quota/days/", Cancel).ToListAsync(Cancel));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3650)]
+    [InlineData(-3650)]
+    public async Task The_cap_of_a_day_holds_though_the_clock_was_away_in_another_day(int days)
+    {
+        var quota = Hosts[0];
+        Assert.True(await quota.TryTakeDayAsync("a", Today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("b", Today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("c", Today.AddDays(days), 2, Cancel));
+        Assert.False(await quota.TryTakeDayAsync("d", Today, 2, Cancel));
+        Assert.True(await quota.TryTakeDayAsync("a", Today, 2, Cancel));
+    }
 
     [Fact]
     public async Task A_days_cap_is_exact_whoever_comes_at_once_and_a_repeat_takes_no_second_place()
@@ -75,5 +112,5 @@ public abstract class QuotaContract
         for (var seen = Volatile.Read(ref most); seen < value; seen = Volatile.Read(ref most)) Interlocked.CompareExchange(ref most, value, seen);
     }
 
-    private Task<int> CountAsync(Func<IQuota, string, Task<bool>> call, int callers = 100) => Callers.CountAsync(callers, i => call(Hosts[i % Hosts.Count], $"job-{i}"));
+    private Task<int> CountAsync(Func<Quota, string, Task<bool>> call, int callers = 100) => Callers.CountAsync(callers, i => call(Hosts[i % Hosts.Count], $"job-{i}"));
 }

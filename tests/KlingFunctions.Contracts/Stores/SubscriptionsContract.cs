@@ -1,4 +1,6 @@
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Notifying;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Contracts.Stores;
 
@@ -7,7 +9,9 @@ public abstract class SubscriptionsContract
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 8, 0, 0, TimeSpan.Zero);
 
-    protected abstract ISubscriptions Subscriptions { get; }
+    protected abstract IDocuments Documents { get; }
+
+    private Subscriptions Subscriptions => new(Documents, NullLogger<Subscriptions>.Instance);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

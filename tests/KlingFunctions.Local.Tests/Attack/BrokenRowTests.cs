@@ -72,7 +72,7 @@ public sealed class BrokenRowTests
         await using var scene = await StartAsync();
         using (var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url })) Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         await ((LocalHostUnderTest)scene.Host).Services.GetRequiredService<JournalDatabase>().WriteAsync(
-            db => db.Execute("INSERT INTO subscriptions (id, value) VALUES ('sub_0', 'nonsense')"));
+            db => db.Execute("INSERT INTO documents (name, version, text) VALUES ('subscriptions/sub_0.json', '1', 'nonsense')"));
         var id = await scene.SubmitAsync();
         await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count == 1);
     }

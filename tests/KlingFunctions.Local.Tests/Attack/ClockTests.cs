@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Tests.Journal;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
@@ -112,22 +111,6 @@ public sealed class ClockTests
         using var again = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
         Assert.Equal(id, (await Scene.JsonOf(again)).GetProperty("id").GetString());
         Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
-    }
-
-    [Theory]
-    [InlineData(1)]
-    [InlineData(3650)]
-    [InlineData(-3650)]
-    public async Task The_cap_of_a_day_holds_though_the_clock_was_away_in_another_day(int days)
-    {
-        await using var host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web));
-        var quota = new SqliteQuota(host.Database);
-        var today = new DateOnly(2026, 1, 1);
-        Assert.True(await quota.TryTakeDayAsync("a", today, 2, Cancel));
-        Assert.True(await quota.TryTakeDayAsync("b", today, 2, Cancel));
-        Assert.True(await quota.TryTakeDayAsync("c", today.AddDays(days), 2, Cancel));
-        Assert.False(await quota.TryTakeDayAsync("d", today, 2, Cancel));
-        Assert.True(await quota.TryTakeDayAsync("a", today, 2, Cancel));
     }
 
     [Fact]

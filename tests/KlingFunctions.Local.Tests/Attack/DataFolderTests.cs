@@ -216,12 +216,12 @@ public sealed class DataFolderTests : IDisposable
     }
 
     private static Task<int> KeepAsync(JournalDatabase database, string id) =>
-        database.WriteAsync(db => db.Execute("INSERT INTO subscriptions (id, value) VALUES ($1, $2)", id, new string('v', 500)));
+        database.WriteAsync(db => db.Execute("INSERT INTO documents (name, version, text) VALUES ($1, '1', $2)", id, new string('v', 500)));
 
     private async Task<List<string>> KeptAsync()
     {
         await using var database = new JournalDatabase(Data);
-        return database.Read(db => db.Query("SELECT id FROM subscriptions ORDER BY id", r => r.GetString(0)));
+        return database.Read(db => db.Query("SELECT name FROM documents ORDER BY name", r => r.GetString(0)));
     }
 
     /// <summary>A journal with so much in it that its middle is tables; its bytes.</summary>

@@ -68,7 +68,7 @@ public sealed class SecretTests
         var rows = journal.Read(RowsOf);
         AssertHasNone([.. never, ResultLink], "row", rows.Select(r => r.Text));
         // A subscription is its address; the input of a job holds its webhook, and that of a notification the job's images, too.
-        AssertHasNone([SubscriptionQuery], "row", rows.Where(r => r.Place is not "subscriptions.value").Select(r => $"{r.Place}: {r.Text}"));
+        AssertHasNone([SubscriptionQuery], "row", rows.Where(r => !IsSubscription(r)).Select(r => $"{r.Place}: {r.Text}"));
         AssertHasNone([ImageQuery], "row", rows.Where(r => r.Place is not "instances.input").Select(r => $"{r.Place}: {r.Text}"));
         AssertHasNone([WebhookQuery], "row", rows.Where(r => r.Place is not "instances.input" || !IsOfAJob(r.Row)).Select(r => $"{r.Place}: {r.Text}"));
 
@@ -82,8 +82,8 @@ public sealed class SecretTests
 
         // That nothing was found means something only if all this was there to be looked through.
         Assert.Contains(rows, r => r.Place is "instances.input" && r.Text.Contains(WebhookQuery, StringComparison.Ordinal));
-        Assert.Contains(rows, r => r.Place is "subscriptions.value" && r.Text.Contains(SubscriptionQuery, StringComparison.Ordinal));
-        Assert.Contains(rows, r => r.Place is "dead_letters.value");
+        Assert.Contains(rows, r => IsSubscription(r) && r.Text.Contains(SubscriptionQuery, StringComparison.Ordinal));
+        Assert.Contains(rows, r => r.Place is "documents.text" && r.Row.StartsWith("dead-letters/", StringComparison.Ordinal));
         Assert.Contains(rows, r => r.Place is "submissions.request_id" && r.Text.Length > 0);
         Assert.Contains(_answers, a => a.Contains("?redacted", StringComparison.Ordinal));
         Assert.Contains(_traces, t => t.StartsWith("System.Net.Http ", StringComparison.Ordinal));
@@ -92,6 +92,9 @@ public sealed class SecretTests
         Assert.Contains(_logs, l => l.StartsWith("Debug", StringComparison.Ordinal));
         Assert.True(File.Exists(Path.Combine(host.Inbox, "bad.error.json")));
     }
+
+    private static bool IsSubscription((string Place, string Row, string Text) r) =>
+        r.Place is "documents.text" && r.Row.StartsWith("subscriptions/", StringComparison.Ordinal);
 
     private static bool IsOfAJob(string row) => row.StartsWith("vid_", StringComparison.Ordinal);
 

@@ -79,12 +79,20 @@ public sealed class ClientVerbTests(RunningHost host) : IClassFixture<RunningHos
         Assert.False(File.Exists(file + ".part"));
     }
 
-    [Fact]
-    public async Task A_file_that_could_not_be_saved_is_told_of_before_anything_is_paid()
+    [Theory]
+    [InlineData("no/such/folder.mp4")]
+    [InlineData("")]
+    [InlineData("new/")]
+    [InlineData("locked.mp4")]
+    [InlineData("a-folder.mp4")]
+    public async Task File_that_can_not_be_saved_is_refused_before_anything_is_paid(string file)
     {
         var before = host.RunComfy.Account.AcceptedCount;
-        var called = await host.CallAsync(["submit", "--output", Path.Combine(host.Folder, "no", "such", "folder.mp4"), .. host.GoodRequest]);
+        Directory.CreateDirectory(Path.Combine(host.Folder, "a-folder.mp4"));
+        Directory.CreateDirectory(Path.Combine(host.Folder, "locked.mp4.part"));
+        var called = await host.CallAsync(["submit", "--output", Path.Combine(host.Folder, file), .. host.GoodRequest]);
         Assert.Equal(ExitCodes.CantCreate, called.ExitCode);
+        Assert.Contains("Nothing was submitted", called.Error, StringComparison.Ordinal);
         Assert.Equal(before, host.RunComfy.Account.AcceptedCount);
     }
 

@@ -49,6 +49,12 @@ public sealed class ServeTests : IDisposable
     [InlineData("RunComfy:BaseUrl", "nonsense")]
     [InlineData("Pipeline:PollMin", "00:00:00")]
     [InlineData("Pipeline:PollMin", "soon")]
+    [InlineData("Pipeline:MaxJobPerDay", "1")]
+    [InlineData("Pipelines:MaxJobsPerDay", "1")]
+    [InlineData("Locals:ApiKey", "a-key-of-the-tests")]
+    [InlineData("Local:Key", "a-key-of-the-tests")]
+    [InlineData("Limits:MaxJobs", "1")]
+    [InlineData("Storage:MaxVideoBytes", "2GB")]
     [InlineData("Webhooks:Secret", "short")]
     [InlineData("Local:ApiKey", "short")]
     public async Task A_wrong_setting_is_named_in_one_sentence(string key, string value)
@@ -56,6 +62,20 @@ public sealed class ServeTests : IDisposable
         var called = await Called.WithAsync([.. Serve, $"--{key}", value]);
         Assert.Equal(ExitCodes.Configuration, called.ExitCode);
         Assert.Contains(key, Assert.Single(called.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0", "no cap on jobs a day or at one time: Pipeline:MaxJobsPerDay and Pipeline:MaxInFlight set one")]
+    [InlineData("7", "7 jobs a day; no cap on jobs at one time (Pipeline:MaxInFlight)")]
+    public async Task Caps_are_shown_at_the_start(string cap, string shown)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var output = new Transcript();
+        var serving = CommandLine.RunAsync([.. Serve, "--Pipeline:MaxJobsPerDay", cap], Called.On(output, new Transcript()), end.Token);
+        await output.HasAsync("Ctrl-C");
+        await end.CancelAsync();
+        await serving;
+        Assert.Contains(shown, output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,9 +1,8 @@
 using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
-using KlingFunctions.Pipeline.Notifying;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Submitting;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KlingFunctions.Local.Tests.Stores;
 
@@ -36,11 +35,20 @@ public sealed class SqliteLedgerTests : LedgerContract, IAsyncDisposable
     }
 }
 
+public sealed class SqliteDocumentsTests : DocumentsContract, IAsyncDisposable
+{
+    private readonly TemporaryJournal _journal = new();
+
+    protected override IDocuments Documents => new SqliteDocuments(_journal.Database);
+
+    public ValueTask DisposeAsync() => _journal.DisposeAsync();
+}
+
 public sealed class SqliteQuotaTests : QuotaContract, IAsyncDisposable
 {
     private readonly TemporaryJournal _journal = new();
 
-    protected override IReadOnlyList<IQuota> Hosts => [new SqliteQuota(_journal.Database)];
+    protected override IDocuments Documents => new SqliteDocuments(_journal.Database);
 
     public ValueTask DisposeAsync() => _journal.DisposeAsync();
 }
@@ -49,7 +57,7 @@ public sealed class SqliteSubscriptionsTests : SubscriptionsContract, IAsyncDisp
 {
     private readonly TemporaryJournal _journal = new();
 
-    protected override ISubscriptions Subscriptions => new SqliteSubscriptions(_journal.Database, NullLogger<SqliteSubscriptions>.Instance);
+    protected override IDocuments Documents => new SqliteDocuments(_journal.Database);
 
     public ValueTask DisposeAsync() => _journal.DisposeAsync();
 }
@@ -58,7 +66,7 @@ public sealed class SqliteDeadLettersTests : DeadLettersContract, IAsyncDisposab
 {
     private readonly TemporaryJournal _journal = new();
 
-    protected override IDeadLetters Letters => new SqliteDeadLetters(_journal.Database);
+    protected override IDocuments Documents => new SqliteDocuments(_journal.Database);
 
     public ValueTask DisposeAsync() => _journal.DisposeAsync();
 }

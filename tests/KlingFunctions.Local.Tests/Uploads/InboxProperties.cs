@@ -2,10 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
@@ -191,13 +193,19 @@ public sealed class InboxProperties
             _inbox = new InboxFolder(Options.Create(new LocalOptions { DataDirectory = _folder.FullName }));
             var intake = new UploadIntake(
                 _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-                new JobIntake(_jobs, _jobs, _options, _time), _jobs, _options, _time, NullLogger<UploadIntake>.Instance);
+                new JobIntake(_jobs, null!, _options, _time), _jobs, _options, _time, NullLogger<UploadIntake>.Instance);
             _watcher = new(
                 _inbox, intake, new HostAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, NullLogger<InboxWatcher>.Instance);
         }
 
-        private Task<int> ForgetAsync() => new OldJobs(
-            _jobs, new NoLedger(), _jobs, _inbox, new Retention(_options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+        private async Task ForgetAsync()
+        {
+            var (ledger, documents, retention) = (new NoLedger(), new InMemoryDocuments(), new Retention(_options, _time));
+            using var quota = new Quota(documents, _time);
+            var places = new StalePlaces(quota, _jobs, ledger, retention, _options, _time);
+            var letters = new DeadLetters(documents, NullLogger<DeadLetters>.Instance);
+            await new OldJobs(_jobs, ledger, places, letters, _inbox, retention, _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+        }
 
         private void Moved(string from, string to) => EverWhole.Add(IdOf(to, File.ReadAllBytes(Full(from))));
 

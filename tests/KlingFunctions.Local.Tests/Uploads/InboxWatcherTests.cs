@@ -360,7 +360,7 @@ public sealed class InboxWatcherTests : IDisposable
         var options = Options.Create(new PipelineOptions());
         var intake = new UploadIntake(
             _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-            new JobIntake(_jobs, _jobs, options, _time), _jobs, options, _time, _strays);
+            new JobIntake(_jobs, null!, options, _time), _jobs, options, _time, _strays);
         return new(_inbox, intake, new HostAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, _log);
     }
 

@@ -1,11 +1,10 @@
 using System.Collections.Concurrent;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Local.Tests.Uploads;
 
 /// <summary>A journal in memory that can be lost and restored, and all that was ever started, which can't. Jobs succeed at once.</summary>
-internal sealed class RecordedJobs : IJobs, IQuota
+internal sealed class RecordedJobs : IJobs
 {
     private ConcurrentDictionary<string, VideoJob> _jobs = [];
 
@@ -47,8 +46,6 @@ internal sealed class RecordedJobs : IJobs, IQuota
         return Task.CompletedTask;
     }
 
-    public Task<bool> TryTakeDayAsync(string jobId, DateOnly day, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
     public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
 
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
@@ -56,10 +53,6 @@ internal sealed class RecordedJobs : IJobs, IQuota
     public Task<bool> CancelAsync(string id, CancellationToken cancel) => throw new NotSupportedException();
 
     public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
-
-    public Task<bool> TryEnterAsync(string jobId, int cap, CancellationToken cancel) => throw new NotSupportedException();
-
-    public Task LeaveAsync(string jobId, CancellationToken cancel) => throw new NotSupportedException();
 
     private static JobSnapshot Ended(VideoJob job) => new(job, JobState.Initial(job) with { Status = JobStatus.Succeeded }, IsRunning: false, []);
 }

@@ -35,6 +35,7 @@ public class DocumentTests
         { "ResumeRequest", typeof(ResumeWish) },
         { "SubscriptionRequest", typeof(SubscriptionRequest) },
         { "SubscriptionResource", typeof(SubscriptionResource) },
+        { "SubscriptionList", typeof(SubscriptionList) },
         { "WebhookBody", typeof(WebhookBody) },
         { "Health", typeof(Health) },
     };

@@ -147,8 +147,18 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Post(subscriptions, HttpStatusCode.UnsupportedMediaType, "for a text", app => PostAsync(app, subscriptions, Webhook, type: "text/plain"));
         yield return Post(subscriptions, HttpStatusCode.Conflict, "when there are enough", async app =>
         {
-            for (var i = 0; i < 20; i++) (await PostAsync(app, subscriptions, Webhook)).Dispose();
+            for (var i = 0; i < 20; i++) (await PostAsync(app, subscriptions, $$"""{"url":"https://hooks.example.com/{{i}}"}""")).Dispose();
             return await PostAsync(app, subscriptions, Webhook);
+        });
+        yield return Post(subscriptions, HttpStatusCode.OK, "for one that is there", async app =>
+        {
+            (await PostAsync(app, subscriptions, Webhook)).Dispose();
+            return await PostAsync(app, subscriptions, Webhook);
+        });
+        yield return Get(subscriptions, HttpStatusCode.OK, "for all of them", async app =>
+        {
+            (await PostAsync(app, subscriptions, Webhook)).Dispose();
+            return await GetAsync(app, subscriptions);
         });
         yield return new(HttpMethod.Delete, subscriptions + "/{id}", HttpStatusCode.NoContent, "for one that is there", async app =>
         {

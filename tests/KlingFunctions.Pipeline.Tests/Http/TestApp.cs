@@ -1,6 +1,7 @@
+using KlingFunctions.Contracts.Stores;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -50,8 +51,7 @@ internal sealed class TestApp : IAsyncDisposable
         builder.Services.AddPipeline(builder.Configuration)
             .AddSingleton(Clients.On(provider ?? StubHandler.Answering(200, """{"status":"in_progress"}""")))
             .AddSingleton<IJobs>(jobs).AddSingleton<ISubmissionLedger>(ledger).AddSingleton<IVideoStore>(videos)
-            .AddSingleton<IQuota, InMemoryQuota>().AddSingleton<ISubscriptions, InMemorySubscriptions>()
-            .AddSingleton<IDeadLetters, InMemoryDeadLetters>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads);
+            .AddSingleton<IDocuments, InMemoryDocuments>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads);
         var app = builder.Build();
         app.MapPipeline();
         await app.StartAsync(TestContext.Current.CancellationToken);

@@ -1,3 +1,4 @@
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
@@ -12,14 +13,17 @@ public sealed class DeliverStepTests : IDisposable
 {
     private readonly FakeJobs _jobs = new();
     private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt.AddMinutes(4));
-    private readonly InMemorySubscriptions _subscriptions = new();
-    private readonly InMemoryDeadLetters _deadLetters = new();
+    private readonly InMemoryDocuments _documents = new();
     private readonly GuardedClient _client = new(Options.Create(new NetworkOptions { AllowLoopback = true }));
     private readonly List<byte[]> _bodies = [];
     private int _status = 204;
     private string? _retryAfter;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    private Subscriptions Subscribers => new(_documents, NullLogger<Subscriptions>.Instance);
+
+    private DeadLetters Letters => new(_documents, NullLogger<DeadLetters>.Instance);
 
     public void Dispose() => _client.Dispose();
 
@@ -31,10 +35,10 @@ public sealed class DeliverStepTests : IDisposable
         _status = 500;
         Assert.Equal(new(DeliveryState.Pending, TimeSpan.FromMinutes(5), "The receiver answered HTTP 500."), await Step().RunAsync(new(notification, 1), Ct));
         Assert.Equal(TimeSpan.FromHours(1), (await Step().RunAsync(new(notification, 2), Ct)).Delay);
-        Assert.Empty(await _deadLetters.ListAsync(Ct));
+        Assert.Empty(await Letters.ListAsync(Ct));
 
         Assert.Equal(DeliveryState.DeadLetter, (await Step().RunAsync(new(notification, 3), Ct)).State);
-        var letter = Assert.Single(await _deadLetters.ListAsync(Ct));
+        var letter = Assert.Single(await Letters.ListAsync(Ct));
         Assert.Equal(new(notification.Receiver.NotificationId, "vid_1", notification.Receiver.Host, "The receiver answered HTTP 500.", letter.Body, _time.GetUtcNow()), letter);
         Assert.Equal(WebhookBody.Of(notification), System.Text.Encoding.UTF8.GetBytes(letter.Body));
     }
@@ -60,7 +64,10 @@ public sealed class DeliverStepTests : IDisposable
     public async Task What_is_delivered_is_not_sent_again_because_its_dead_letter_could_not_be_removed()
     {
         await using var host = await ReceiverAsync();
-        _deadLetters.IsReadOnly = true;
+        _documents.Before = (call, _) =>
+        {
+            if (call == "delete") throw new IOException("The store is read-only.");
+        };
         Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(Own(host), 1), Ct)).State);
     }
 
@@ -73,7 +80,7 @@ public sealed class DeliverStepTests : IDisposable
         await Step().RunAsync(new(notification, 3), Ct);
         _status = 200;
         Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(notification, 1), Ct)).State);
-        Assert.Empty(await _deadLetters.ListAsync(Ct));
+        Assert.Empty(await Letters.ListAsync(Ct));
     }
 
     [Fact]
@@ -90,18 +97,47 @@ public sealed class DeliverStepTests : IDisposable
         await using var host = await ReceiverAsync();
         _status = 410;
         Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(Own(host), 1), Ct)).State);
-        Assert.Empty(await _deadLetters.ListAsync(Ct));
+        Assert.Empty(await Letters.ListAsync(Ct));
+    }
+
+    [Fact]
+    public async Task Status_410_ends_the_subscription()
+    {
+        await using var host = await ReceiverAsync();
+        await Subscribers.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
+        await Subscribers.AddAsync(new("sub_2", $"{host.Url}/other", [], _time.GetUtcNow()), Ct);
+        _status = 410;
+        Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(Notifications.To(new("sub_1", "example.com", "ntf_vid_1_0_sub_1")), 1), Ct)).State);
+        Assert.Equal("sub_2", Assert.Single(await Subscribers.ListAsync(Ct)).Id);
+    }
+
+    [Fact]
+    public async Task Dead_letter_counts_once_for_each_round_though_its_step_runs_twice()
+    {
+        await using var host = await ReceiverAsync();
+        var counted = 0;
+        using var meter = FindReceiversStepTests.Listen("kling.deliveries", () => counted++);
+        _status = 500;
+        for (var round = 1; round <= 2; round++)
+        {
+            for (var run = 0; run < 3; run++)
+            {
+                Assert.Equal(DeliveryState.DeadLetter, (await Step().RunAsync(new(Own(host), 3, SampleJobs.CreatedAt.AddDays(round)), Ct)).State);
+                _time.Advance(TimeSpan.FromMinutes(5));
+            }
+            Assert.Equal(round, counted);
+        }
     }
 
     [Fact]
     public async Task A_subscription_is_told_where_it_says_until_it_is_deleted()
     {
         await using var host = await ReceiverAsync();
-        await _subscriptions.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
+        await Subscribers.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
         var notification = Notifications.To(new("sub_1", "example.com", "ntf_vid_1_0_sub_1"));
         Assert.Equal(DeliveryState.Delivered, (await Step().RunAsync(new(notification, 1), Ct)).State);
 
-        await _subscriptions.RemoveAsync("sub_1", Ct);
+        await Subscribers.RemoveAsync("sub_1", Ct);
         Assert.Equal(DeliveryState.Gone, (await Step().RunAsync(new(notification, 1), Ct)).State);
         Assert.Single(_bodies);
     }
@@ -116,7 +152,7 @@ public sealed class DeliverStepTests : IDisposable
 
     private DeliverStep Step() => new(
         new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance),
-        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _jobs, _subscriptions, _deadLetters, _time, NullLogger<DeliverStep>.Instance);
+        new DeliverySchedule([TimeSpan.Zero, TimeSpan.FromMinutes(5), TimeSpan.FromHours(1)]), _jobs, Subscribers, Letters, _time, NullLogger<DeliverStep>.Instance);
 
     private Task<LoopbackHost> ReceiverAsync() => LoopbackHost.StartAsync(
         async http =>

@@ -1,6 +1,7 @@
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
@@ -76,7 +77,7 @@ public class SubmitStepRaces
     private static readonly SubmitInput Input = new("vid_1", "vid_1", SampleJobs.Request().Input);
 
     private static SubmitStep Step(ISubmissionLedger ledger, HttpMessageHandler provider, string whenInDoubt) => new(
-        KlingO1.Contract, Clients.On(provider), ledger, new NoUploads(), Options.Create(new PipelineOptions()),
+        KlingO1.Contract, Clients.On(provider), ledger, Turns.Of(new(), new InMemoryDocuments(), ledger, TimeProvider.System), new NoUploads(), Options.Create(new PipelineOptions()),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), new FakeTimeProvider(), NullLogger<SubmitStep>.Instance);
 
     /// <summary>How many run, who goes on or dies at each turn, and what the provider answers to one POST after the other.</summary>

@@ -1,3 +1,4 @@
+using KlingFunctions.Contracts.Stores;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
@@ -16,6 +17,8 @@ public class SubmitStepTests
     private static readonly SubmitInput Input = new("vid_1", Key, SampleJobs.Request().Input);
 
     private readonly InMemoryLedger _ledger = new();
+    private readonly InMemoryDocuments _documents = new();
+    private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new();
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -204,10 +207,103 @@ public class SubmitStepTests
         Assert.Empty(provider.Seen);
     }
 
+    [Fact]
+    public async Task Submission_past_the_days_cap_is_not_sent_until_midnight()
+    {
+        _options.MaxJobsPerDay = 1;
+        _time.SetUtcNow(new(2026, 3, 1, 23, 30, 0, TimeSpan.Zero));
+        var provider = Accepting();
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(Input, Ct)).Result);
+
+        var other = Input with { JobId = "vid_2", Key = "vid_2" };
+        var outcome = await Step(provider).RunAsync(other, Ct);
+        Assert.Equal((SubmitResult.NotYet, "daily_cap_reached", TimeSpan.FromMinutes(30)), (outcome.Result, outcome.Error!.Code, outcome.Delay));
+        Assert.Null(outcome.Until);
+        Assert.Single(provider.Seen);
+        Assert.DoesNotContain("vid_2", _ledger.Entries.Keys);
+
+        _time.Advance(outcome.Delay!.Value);
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(other, Ct)).Result);
+    }
+
+    [Fact]
+    public async Task Resubmission_counts_for_the_cap_as_any_other_submission()
+    {
+        _options.MaxJobsPerDay = 1;
+        Assert.Equal(ErrorCodes.SubmissionInDoubt, (await Step(StubHandler.Answering(500, "{}")).RunAsync(Input, Ct)).Error!.Code);
+        var provider = Accepting();
+        Assert.Equal("daily_cap_reached", (await Step(provider).RunAsync(Input with { Key = "vid_1.1" }, Ct)).Error!.Code);
+        Assert.Empty(provider.Seen);
+    }
+
+    [Fact]
+    public async Task Resubmission_by_setting_waits_for_the_cap_and_stays_in_doubt()
+    {
+        _options.MaxJobsPerDay = 1;
+        Assert.Equal(SubmitResult.Unsettled, (await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct)).Result);
+        var provider = Accepting();
+        var outcome = await Step(provider, "resubmit").RunAsync(Input, Ct);
+        Assert.Equal((SubmitResult.Unsettled, "daily_cap_reached"), (outcome.Result, outcome.Error!.Code));
+        Assert.Empty(provider.Seen);
+    }
+
+    [Fact]
+    public async Task Crash_between_count_and_POST_does_not_count_twice()
+    {
+        _options.MaxJobsPerDay = 2;
+        _documents.Before = (call, name) =>
+        {
+            if (call == "write") throw new IOException("The host died.");
+        };
+        await Assert.ThrowsAsync<IOException>(() => Step(Accepting()).RunAsync(Input, Ct));
+        _documents.Before = null;
+        await Turns.Of(_options, _documents, _ledger, _time).FindHindranceAsync("vid_1", Key, Ct);
+        Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
+        Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input with { JobId = "vid_2", Key = "vid_2" }, Ct)).Result);
+    }
+
+    [Fact]
+    public async Task Submission_counts_for_the_day_in_which_it_is_sent()
+    {
+        _options.MaxJobsPerDay = 1;
+        _time.SetUtcNow(new(2026, 3, 1, 23, 59, 59, TimeSpan.Zero));
+        _documents.Before = (call, name) =>
+        {
+            if (call == "write" && name.EndsWith("01", StringComparison.Ordinal)) _time.Advance(TimeSpan.FromSeconds(2));
+        };
+        var provider = Accepting();
+        Assert.Equal(SubmitResult.NotYet, (await Step(provider).RunAsync(Input, Ct)).Result);
+        Assert.Empty(_ledger.Entries);
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(Input, Ct)).Result);
+        Assert.Equal("daily_cap_reached", (await Step(provider).RunAsync(Input with { JobId = "vid_2", Key = "vid_2" }, Ct)).Error!.Code);
+        Assert.Single(provider.Seen);
+    }
+
+    [Fact]
+    public async Task Job_without_a_place_in_flight_is_not_submitted()
+    {
+        _options.MaxInFlight = 1;
+        var provider = Accepting();
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(Input, Ct)).Result);
+        var other = Input with { JobId = "vid_2", Key = "vid_2" };
+        Assert.Equal("in_flight_cap_reached", (await Step(provider).RunAsync(other, Ct)).Error!.Code);
+        await Turns.Of(_options, _documents, _ledger, _time).LeaveAsync("vid_1", Ct);
+        Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(other, Ct)).Result);
+    }
+
+    [Fact]
+    public async Task Upload_that_is_in_the_ledger_takes_no_further_day()
+    {
+        _options.MaxJobsPerDay = 1;
+        await _ledger.RecordAsync(Key, "req-1", _time.GetUtcNow(), Ct);
+        Assert.True((await Turns.Of(_options, _documents, _ledger, _time).TakeDayAsync(Key, Ct)).Granted);
+        Assert.Empty(await _documents.ListAsync("quota/", Ct).ToListAsync(Ct));
+    }
+
     private static StubHandler Accepting() => StubHandler.Answering(200, """{"request_id":"req-1"}""");
 
     private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail") => new(
-        KlingO1.Contract, Clients.On(provider, _time), _ledger, new NoUploads(), Options.Create(new PipelineOptions()),
+        KlingO1.Contract, Clients.On(provider, _time), _ledger, Turns.Of(_options, _documents, _ledger, _time), new NoUploads(), Options.Create(_options),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), _time, NullLogger<SubmitStep>.Instance);
 
     private sealed class Unreachable : HttpMessageHandler

@@ -27,7 +27,7 @@ public class UploadIntakeTests
     {
         var options = Options.Create(_options);
         _intake = new UploadIntake(
-            _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, new InMemoryQuota(), options, _folder.Time), _jobs, options, _folder.Time,
+            _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, null!, options, _folder.Time), _jobs, options, _folder.Time,
             _log);
     }
 

@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.Contracts.Stores;
+using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
@@ -62,8 +63,7 @@ internal sealed class Voyage : IAsyncDisposable
             .AddSingleton<TimeProvider>(clock)
             .AddPipeline(configuration)
             .AddSingleton<IJobs>(_ => _engine!).AddSingleton<IVideoStore>(_store).AddSingleton<ISubmissionLedger, InMemoryLedger>()
-            .AddSingleton<IQuota, InMemoryQuota>().AddSingleton<ISubscriptions, InMemorySubscriptions>()
-            .AddSingleton<IDeadLetters, InMemoryDeadLetters>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads)
+            .AddSingleton<IDocuments, InMemoryDocuments>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads)
             .BuildServiceProvider();
         _engine = new(clock, _services.GetRequiredService<WorkflowCatalog>, () => runComfy.Hanging > 0);
     }

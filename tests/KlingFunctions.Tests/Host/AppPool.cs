@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Text.Json;
-using Azure.Storage.Blobs;
 using KlingFunctions.Contracts.Hosts;
 
 namespace KlingFunctions.Tests.Host;
@@ -28,8 +26,6 @@ internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
 /// <summary>An app of the pool. It is started by the first test that asks for it.</summary>
 internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 {
-    private const string Durable = "/runtime/webhooks/durabletask/instances";
-
     private AppProcess? _app;
 
     /// <summary>Where the test's simulator has to listen.</summary>
@@ -51,35 +47,8 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 
     private async ValueTask GiveBackAsync()
     {
-        if (await IsBusyAsync())
-        {
-            await EndAsync();
-            return;
-        }
-        using (await _app!.Http.DeleteAsync(new Uri($"{Durable}?createdTimeFrom=2000-01-01T00:00:00Z", UriKind.Relative)))
-        {
-            // 404 where there is nothing to purge.
-        }
-        var blobs = new BlobServiceClient(account);
-        foreach (var name in AzureStorage.Containers.All)
-        {
-            var container = blobs.GetBlobContainerClient(name);
-            await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
-        }
-        pool.GiveBack(this);
-    }
-
-    private async Task<bool> IsBusyAsync()
-    {
-        try
-        {
-            using var answer = await _app!.Http.GetAsync(new Uri($"{Durable}?runtimeStatus=Pending,Running&top=1", UriKind.Relative));
-            return answer.StatusCode is not HttpStatusCode.OK || (await Scene.JsonOf(answer)).GetArrayLength() > 0;
-        }
-        catch (Exception e) when (e is HttpRequestException or JsonException)
-        {
-            return true;
-        }
+        if (await _app!.TryEmptyAsync()) pool.GiveBack(this);
+        else await EndAsync();
     }
 
     private sealed class Rented(PooledApp app, AppUnderTest host) : IHostUnderTest

@@ -5,8 +5,11 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Reflection;
 using System.Text;
+using System.Text.Json;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
+using KlingFunctions.AzureStorage;
+using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.TestHost;
 
 namespace KlingFunctions.Tests.Host;
@@ -206,6 +209,36 @@ internal sealed class AppProcess : IAsyncDisposable
         await foreach (var queue in queues.GetQueuesAsync())
         {
             if ((await queues.GetQueueClient(queue.Name).PeekMessagesAsync(1)).Value.Length > 0) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Makes it ready for another test: its instances are purged, its blobs deleted.</summary>
+    /// <returns>False if it is of no more use: an instance still runs, or it does not answer.</returns>
+    public async Task<bool> TryEmptyAsync()
+    {
+        const string instances = "/runtime/webhooks/durabletask/instances";
+        try
+        {
+            using (var running = await Http.GetAsync($"{instances}?runtimeStatus=Pending,Running&top=1"))
+            {
+                if (running.StatusCode is not HttpStatusCode.OK || (await Scene.JsonOf(running)).GetArrayLength() > 0) return false;
+            }
+            using (await Http.DeleteAsync($"{instances}?createdTimeFrom=2000-01-01T00:00:00Z"))
+            {
+                // 404 where there is nothing to purge.
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException)
+        {
+            return false;
+        }
+        var blobs = new BlobServiceClient(_account);
+        foreach (var name in Containers.All)
+        {
+            var container = blobs.GetBlobContainerClient(name);
+            if (!await container.ExistsAsync()) continue;
+            await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
         }
         return true;
     }

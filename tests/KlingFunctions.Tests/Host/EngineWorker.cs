@@ -1,9 +1,11 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
+using KlingFunctions.Contracts;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.TestHost.Protocol;
@@ -30,9 +32,14 @@ internal sealed class EngineWorker : IAsyncDisposable
     /// <summary>A function that is bound to Durable's client. Once the host has called it, <see cref="Client"/> is there: the binding says where to.</summary>
     public const string ClientFunction = "Client";
 
-    private readonly WorkflowCatalog _catalog;
-    private readonly JsonSerializerOptions _json;
-    private readonly JsonDataConverter _converter;
+    private static readonly JsonSerializerOptions Json = new(WorkflowContextContract.Json)
+    {
+        // The types of the tests, and those that the app's adapter adds.
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(DurableJson.Default, new DefaultJsonTypeInfoResolver()),
+    };
+
+    private static readonly JsonDataConverter Converter = new(Json);
+
     private readonly ServiceProvider _services;
     private readonly GrpcChannel _host;
     private readonly CancellationTokenSource _death = new();
@@ -42,14 +49,16 @@ internal sealed class EngineWorker : IAsyncDisposable
     private int _running;
     private int _timers;
 
-    private EngineWorker(WorkflowCatalog catalog, JsonSerializerOptions json, Uri host)
+    private EngineWorker(Uri host)
     {
-        (_catalog, _json, _converter) = (catalog, json, new(json));
         _services = new ServiceCollection()
-            .AddSingleton(new DurableTaskShimFactory(new DurableTaskWorkerOptions { DataConverter = _converter }, NullLoggerFactory.Instance))
+            .AddSingleton(new DurableTaskShimFactory(new DurableTaskWorkerOptions { DataConverter = Converter }, NullLoggerFactory.Instance))
             .BuildServiceProvider();
         _host = GrpcChannel.ForAddress(host, new() { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
     }
+
+    /// <summary>The code that runs, by name. The host knows the names from the start: see <see cref="WorkflowContextContract.WorkflowNames"/>.</summary>
+    public required WorkflowCatalog Catalog { get; set; }
 
     /// <summary>How many invocations have begun or ended.</summary>
     public long Moves => Interlocked.Read(ref _moves);
@@ -62,9 +71,9 @@ internal sealed class EngineWorker : IAsyncDisposable
     /// <summary>The published client, on the Durable extension's own endpoint.</summary>
     public DurableTaskClient Client { get; private set; } = null!;
 
-    public static EngineWorker Connect(WorkflowCatalog catalog, JsonSerializerOptions json, Uri host)
+    public static EngineWorker Connect(WorkflowCatalog catalog, Uri host)
     {
-        var worker = new EngineWorker(catalog, json, host);
+        var worker = new EngineWorker(host) { Catalog = catalog };
         var line = new FunctionRpc.FunctionRpcClient(worker._host).EventStream(cancellationToken: worker._death.Token);
         worker._outgoing.Writer.TryWrite(new() { StartStream = new() { WorkerId = "engine" } });
         _ = worker.WriteAsync(line.RequestStream);
@@ -123,7 +132,7 @@ internal sealed class EngineWorker : IAsyncDisposable
         _outgoing.Writer.TryWrite(answer);
     }
 
-    private FunctionMetadataResponse Describe()
+    private static FunctionMetadataResponse Describe()
     {
         var response = new FunctionMetadataResponse { Result = Succeeded() };
         void Add(string name, params object[] bindings) => response.FunctionMetadataResults.Add(new RpcFunctionMetadata
@@ -132,8 +141,8 @@ internal sealed class EngineWorker : IAsyncDisposable
             FunctionId = name,
             RawBindings = { bindings.Select(b => JsonSerializer.Serialize(b)) },
         });
-        foreach (var workflow in _catalog.Workflows) Add(workflow.Name, new { name = "context", type = "orchestrationTrigger" });
-        foreach (var step in _catalog.Steps.Select(s => s.Name).Append(ChildStart.Step.Name)) Add(step, new { name = "input", type = "activityTrigger" });
+        foreach (var workflow in WorkflowContextContract.WorkflowNames) Add(workflow, new { name = "context", type = "orchestrationTrigger" });
+        foreach (var step in WorkflowContextContract.StepNames.Append(ChildStart.Step.Name)) Add(step, new { name = "input", type = "activityTrigger" });
         Add(ClientFunction, new { name = "call", type = "timerTrigger" }, new { name = "client", type = "durableClient" });
         return response;
     }
@@ -168,15 +177,15 @@ internal sealed class EngineWorker : IAsyncDisposable
             Open(input["client"].String);
             return new();
         }
-        if (function != ChildStart.Step.Name) return new() { Json = await _catalog.Step(function).RunAsync(input["input"].String, _death.Token) };
-        var child = JsonSerializer.Deserialize<ChildStart>(input["input"].String, _json)!;
+        if (function != ChildStart.Step.Name) return new() { Json = await Catalog.Step(function).RunAsync(input["input"].String, _death.Token) };
+        var child = JsonSerializer.Deserialize<ChildStart>(input["input"].String, Json)!;
         await Client.TryStartAsync(child.Workflow, child.Id, child.Input, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, _death.Token);
         return new() { Json = "true" };
     }
 
     private string TakeTurn(string workflow, string request)
     {
-        var response = GrpcOrchestrationRunner.LoadAndRun(request, new Orchestrator(_catalog.Workflow(workflow), _json), _services);
+        var response = GrpcOrchestrationRunner.LoadAndRun(request, new Orchestrator(Catalog.Workflow(workflow), Json), _services);
         var made = OrchestratorResponse.Parser.ParseFrom(ByteString.FromBase64(response)).Actions.Count(a => a.CreateTimer is not null);
         var fired = OrchestratorRequest.Parser.ParseFrom(ByteString.FromBase64(request)).NewEvents.Count(e => e.TimerFired is not null);
         Interlocked.Add(ref _timers, made - fired);
@@ -195,7 +204,7 @@ internal sealed class EngineWorker : IAsyncDisposable
             return headers;
         });
         Client = new GrpcDurableTaskClient(
-            "engine", new GrpcDurableTaskClientOptions { CallInvoker = invoker, DataConverter = _converter }, NullLogger.Instance);
+            "engine", new GrpcDurableTaskClientOptions { CallInvoker = invoker, DataConverter = Converter }, NullLogger.Instance);
     }
 
     private static StatusResult Succeeded() => new() { Status = Status.Success };

@@ -1,9 +1,10 @@
-using KlingFunctions.AzureStorage.Tests.Storage;
+using KlingFunctions.Contracts.Stores;
+using KlingFunctions.Pipeline.Jobs;
 using Microsoft.Extensions.Time.Testing;
 
-namespace KlingFunctions.AzureStorage.Tests;
+namespace KlingFunctions.Pipeline.Tests.Jobs;
 
-public sealed class BlobResumeClaimsTests(TestStorage storage)
+public sealed class ResumeClaimsTests
 {
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
 
@@ -12,7 +13,7 @@ public sealed class BlobResumeClaimsTests(TestStorage storage)
     [Fact]
     public async Task One_of_many_callers_gets_the_claim_of_a_run_and_the_next_run_has_its_own()
     {
-        var claims = await OpenAsync();
+        var claims = Open();
         var won = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => claims.TryClaimAsync("vid_1", 1, Ct)));
         Assert.Single(won, isWon => isWon);
         Assert.True(await claims.TryClaimAsync("vid_1", 2, Ct));
@@ -21,7 +22,7 @@ public sealed class BlobResumeClaimsTests(TestStorage storage)
     [Fact]
     public async Task Claim_of_a_caller_that_died_is_free_after_half_a_minute()
     {
-        var claims = await OpenAsync();
+        var claims = Open();
         Assert.True(await claims.TryClaimAsync("vid_1", 1, Ct));
         _time.Advance(TimeSpan.FromSeconds(29));
         Assert.False(await claims.TryClaimAsync("vid_1", 1, Ct));
@@ -33,16 +34,11 @@ public sealed class BlobResumeClaimsTests(TestStorage storage)
     [Fact]
     public async Task Released_claim_is_free_at_once()
     {
-        var claims = await OpenAsync();
+        var claims = Open();
         Assert.True(await claims.TryClaimAsync("vid_1", 1, Ct));
         await claims.ReleaseAsync("vid_1", 1, Ct);
         Assert.True(await claims.TryClaimAsync("vid_1", 1, Ct));
     }
 
-    private async Task<BlobResumeClaims> OpenAsync()
-    {
-        var account = storage.NewAccount().Client;
-        await account.GetBlobContainerClient(Containers.Ledger).CreateIfNotExistsAsync(cancellationToken: Ct);
-        return new(account, _time);
-    }
+    private ResumeClaims Open() => new(new InMemoryDocuments(), _time);
 }

@@ -1,6 +1,6 @@
-using Azure.Storage.Blobs;
+using KlingFunctions.Pipeline.Documents;
 
-namespace KlingFunctions.AzureStorage;
+namespace KlingFunctions.Pipeline.Jobs;
 
 /// <summary>Somebody is about to start a run of a job.</summary>
 /// <param name="Nonce">Tells whose claim it is.</param>
@@ -11,12 +11,10 @@ internal sealed record ResumeClaim(Guid Nonce, DateTimeOffset ClaimedAt);
 /// Lets one caller through for each run of a job. On Azure Storage, Durable looks and writes in two steps when it starts an instance: of several
 /// callers who resume a job at the same moment, each would be told that it was the first. Claims lie beside the job's submissions, and go with them.
 /// </summary>
-public sealed class BlobResumeClaims(BlobServiceClient account, TimeProvider time)
+public sealed class ResumeClaims(IDocuments documents, TimeProvider time)
 {
     // The caller may have died before the start. After this time another one may try.
     private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(30);
-
-    private readonly BlobContainerClient _container = account.GetBlobContainerClient(Containers.Ledger);
 
     /// <summary>Claims a run.</summary>
     /// <param name="jobId">The job.</param>
@@ -26,19 +24,14 @@ public sealed class BlobResumeClaims(BlobServiceClient account, TimeProvider tim
     public async Task<bool> TryClaimAsync(string jobId, int run, CancellationToken cancellationToken)
     {
         var claim = new ResumeClaim(Guid.NewGuid(), time.GetUtcNow());
-        var blob = Claim(jobId, run);
-        var there = await blob.ReadAsync(cancellationToken);
+        var there = await documents.ReadAsync(NameOf(jobId, run), StoredJson.Default.ResumeClaim, cancellationToken);
         if (there is not null && claim.ClaimedAt - there.Value.ClaimedAt < GoodFor) return false;
-        return await blob.TryWriteAsync(claim, there?.ETag, cancellationToken)
-            // Or it was written, the answer was lost, and the repeat met it.
-            || (await blob.ReadAsync(cancellationToken))?.Value.Nonce == claim.Nonce;
+        return await documents.TryWriteOwnAsync(NameOf(jobId, run), claim, StoredJson.Default.ResumeClaim, there?.Version, cancellationToken);
     }
 
     /// <summary>Gives a claim back: nothing was started.</summary>
-    public async Task ReleaseAsync(string jobId, int run, CancellationToken cancellationToken)
-    {
-        if (await Claim(jobId, run).ReadAsync(cancellationToken) is { } there) await Claim(jobId, run).DeleteAsync(there.ETag, cancellationToken);
-    }
+    public Task ReleaseAsync(string jobId, int run, CancellationToken cancellationToken) =>
+        documents.DeleteAsync(NameOf(jobId, run), version: null, cancellationToken);
 
-    private JsonBlob<ResumeClaim> Claim(string jobId, int run) => new(_container.GetBlobClient($"{jobId}.claim.{run}"), StoredJson.Default.ResumeClaim);
+    private static string NameOf(string jobId, int run) => $"ledger/{jobId}.claim.{run}";
 }

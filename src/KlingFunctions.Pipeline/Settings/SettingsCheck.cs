@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Settings;
+
+/// <summary>
+/// Finds settings that would not do what they seem to do, before the binder passes over them: names that nothing reads, values that are
+/// read as something else. A misspelt spending cap would be no cap.
+/// </summary>
+public static partial class SettingsCheck
+{
+    // Sections that differ from a known one by so few letters were meant to be that one.
+    private const int MostSlips = 2;
+
+    private const string DurationForm = "a duration such as 00:00:05 (hh:mm:ss) or 1.00:00:00 (d.hh:mm:ss), with hours below 24";
+
+    private static readonly Dictionary<Type, ValueForm> Forms = new()
+    {
+        [typeof(TimeSpan)] = new(IsDuration, DurationForm),
+        [typeof(bool)] = new(value => bool.TryParse(value, out _), "true or false"),
+        [typeof(int)] = new(value => int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _), "a whole number such as 10"),
+        [typeof(long)] = new(
+            value => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _),
+            "a whole number without a unit, such as 2147483648"),
+    };
+
+    /// <summary>Checks all settings below the known sections, and sections whose name is nearly that of a known one.</summary>
+    /// <param name="configuration">Where the settings are.</param>
+    /// <param name="sections">The options type of each known section, by the section's name.</param>
+    /// <exception cref="OptionsValidationException">One sentence for each fault; it names the key and never the value of a string.</exception>
+    public static void Run(IConfiguration configuration, IReadOnlyDictionary<string, Type> sections)
+    {
+        List<string> faults = [.. configuration.GetChildren().SelectMany(section => Faults(section, sections))];
+        if (faults.Count > 0) throw new OptionsValidationException("", typeof(IConfiguration), faults);
+    }
+
+    private static IEnumerable<string> Faults(IConfigurationSection section, IReadOnlyDictionary<string, Type> sections)
+    {
+        // A bare value is no setting of ours, but an environment variable of that name, such as PUBLIC on Windows.
+        List<IConfigurationSection> settings = [.. section.GetChildren()];
+        if (settings.Count == 0) return [];
+        var known = sections.Keys.FirstOrDefault(name => string.Equals(name, section.Key, StringComparison.OrdinalIgnoreCase));
+        if (known is not null) return settings.SelectMany(setting => Faults(setting, sections[known]));
+        var nearest = NearestName.Of(section.Key, sections.Keys);
+        return NearestName.Distance(section.Key.ToLowerInvariant(), nearest.ToLowerInvariant()) > MostSlips ? []
+            : settings.Select(setting => $"{setting.Path} is no setting that is known: did you mean {nearest}:{setting.Key}?");
+    }
+
+    private static IEnumerable<string> Faults(IConfigurationSection setting, Type options)
+    {
+        var known = options.GetProperties().Where(p => p.SetMethod is { IsPublic: true }).ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        if (!known.TryGetValue(setting.Key, out var property))
+            return [$"{setting.Path} is no setting that is known: did you mean {setting.Path[..^setting.Key.Length]}{NearestName.Of(setting.Key, known.Keys)}?"];
+        return property.PropertyType == typeof(IList<TimeSpan>) ? ListFaults(setting) : ValueFaults(setting, property.PropertyType);
+    }
+
+    private static IEnumerable<string> ListFaults(IConfigurationSection list)
+    {
+        // An empty value is how JSON's empty list arrives.
+        if (!string.IsNullOrEmpty(list.Value)) yield return $"{list.Path} is a list: write {list.Path}:0, {list.Path}:1 and so on, each {DurationForm}.";
+        foreach (var item in list.GetChildren())
+        {
+            if (!int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                yield return $"{item.Path} is no setting that is known: {list.Path} is a list, write {list.Path}:0, {list.Path}:1 and so on.";
+            foreach (var fault in ValueFaults(item, typeof(TimeSpan))) yield return fault;
+        }
+    }
+
+    private static IEnumerable<string> ValueFaults(IConfigurationSection setting, Type type)
+    {
+        foreach (var below in setting.GetChildren()) yield return $"{below.Path} is no setting that is known: {setting.Path} is a single value.";
+        // Null in JSON, as an app setting that is not there.
+        // A string may be a secret: it has no form here, and stands in no sentence.
+        if (setting.Value is { } value && Forms.GetValueOrDefault(type) is { } form && !form.Reads(value))
+            yield return $"{setting.Path} is '{value}': it should be {form.Words}.";
+    }
+
+    /// <summary>
+    /// "2" would be two days to .NET, "02:00" two hours where two minutes were meant, "24:00:00" twenty-four days. 0 is the same in every unit.
+    /// </summary>
+    private static bool IsDuration(string value) => value is "0" || (Duration.IsMatch(value) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _));
+
+    [GeneratedRegex(@"^-?(\d+\.)?([01]?\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,7})?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Duration { get; }
+
+    private sealed record ValueForm(Func<string, bool> Reads, string Words);
+}
