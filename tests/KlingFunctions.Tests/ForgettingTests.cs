@@ -37,7 +37,7 @@ public sealed class ForgettingTests(SharedAzurite azurite)
         using var list = await scene.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
         Assert.Equal(running, Assert.Single((await Scene.JsonOf(list)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString());
         var stores = new BlobServiceClient(stage.Account);
-        Assert.Null(await new BlobLedger(stores, TimeProvider.System).FindAsync(ended, Cancel));
+        Assert.Null(await new BlobLedger(new BlobDocuments(stores), TimeProvider.System).FindAsync(ended, Cancel));
         Assert.Equal([running], await new BlobJobIndex(stores).ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
         Assert.NotEmpty(await stores.GetBlobContainerClient(Containers.Videos).GetBlobsAsync(new() { Prefix = ended }, Cancel).ToListAsync(Cancel));
     }
