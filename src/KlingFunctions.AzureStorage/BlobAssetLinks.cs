@@ -1,3 +1,4 @@
+using Azure;
 using Azure.Storage.Blobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
@@ -22,5 +23,17 @@ internal sealed class BlobAssetLinks(BlobServiceClient account, BlobLinks links,
         return await blob.ExistsAsync(cancel)
             ? new(await links.ReadLinkAsync(blob, Lifetime, cancel), null)
             : new(null, $"There is no image '{path}' in the container '{container}': put it there, then resume the job.");
+    }
+
+    public async Task<Stream?> OpenAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await _images.GetBlobClient(path).DownloadStreamingAsync(cancellationToken: cancellationToken)).Value.Content;
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
     }
 }

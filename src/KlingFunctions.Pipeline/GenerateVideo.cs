@@ -29,6 +29,10 @@ public sealed class GenerateVideo
 
     private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
 
+    // Uploads come in any order: the images of a request may be a minute behind it.
+    private static readonly TimeSpan[] ImagesAgainAfter =
+        [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30)];
+
     // A broken result link often heals by itself: it is fetched anew each time.
     private static readonly TimeSpan[] StoreAgainAfter =
         [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30)];
@@ -134,15 +138,25 @@ public sealed class GenerateVideo
     private async Task<Next> ValidateAsync()
     {
         MoveTo(JobStatus.Validating);
-        var check = _context.CallAsync(Steps.Validate, _job.Request.Input);
-        if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
-        var faults = (await check).Faults;
-        if (faults.Count > 0)
+        for (var attempt = 0; ; attempt++)
         {
-            var more = faults.Count > 1 ? $" {faults.Count - 1} more: see the details." : "";
-            return Fail(new JobError(faults[0].Code, $"{faults[0].Message}{more}", faults));
+            var check = _context.CallAsync(Steps.Validate, _job.Request.Input);
+            if (await Task.WhenAny(check, _cancelRequested) != check) return CancelUnpaid();
+            var (faults, mayCome) = await check;
+            if (faults.Count == 0)
+            {
+                Change(s => s with { Attention = null });
+                return Next.GoOn;
+            }
+            if (!mayCome || _job.Upload is null || attempt == ImagesAgainAfter.Length)
+            {
+                var more = faults.Count > 1 ? $" {faults.Count - 1} more: see the details." : "";
+                return Fail(new JobError(faults[0].Code, $"{faults[0].Message}{more}", faults));
+            }
+            Change(s => s with { Attention = faults[0] });
+            await SleepAsync(ImagesAgainAfter[attempt]);
+            if (_cancelRequested.IsCompleted) return CancelUnpaid();
         }
-        return Next.GoOn;
     }
 
     private async Task<Next> SubmitAsync()
@@ -276,7 +290,8 @@ public sealed class GenerateVideo
     private async Task TellAsync()
     {
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
-        if (_job.Upload is { } upload && _state.Error is { } error) await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, error));
+        if (_job.Upload is { } upload && (_state.Error is not null || _job.HasReport))
+            await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error));
         var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var input = ReceiversInput.Of(_job, _state);
         IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);

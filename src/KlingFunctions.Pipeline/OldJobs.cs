@@ -29,7 +29,7 @@ public sealed partial class OldJobs(
         await foreach (var job in jobs.AcceptedBeforeAsync(before, cancel))
         {
             if (time.GetElapsedTime(begun) > AtMost) break;
-            if (!retention.IsOver(job) || !IsDone(job) || await WouldStartAnewAsync(job.Job, cancel)) continue;
+            if (!retention.IsOver(job) || !IsDone(job) || !await UploadIsOnRecordAsync(job.Job, cancel)) continue;
             await deadLetters.RemoveOfJobAsync(job.Job.Id, cancel);
             // The job itself comes last: if this breaks off in between, the next time finds it again.
             await ledger.ForgetAsync(job.Job.Id, cancel);
@@ -42,10 +42,11 @@ public sealed partial class OldJobs(
 
     private static bool IsDone(JobSnapshot job) => job.State.HasEnded() && job.Notifications.All(n => n.State is not DeliveryState.Pending);
 
-    /// <summary>Where uploads are looked at again and again, one that lies there as it was would start its job anew, and be paid for again.</summary>
-    private async Task<bool> WouldStartAnewAsync(VideoJob job, CancellationToken cancel) =>
-        uploads.AreLookedAtAgain && job.Upload is { } path
-        && await uploads.FindAsync(path, cancel) is { } file && Upload.JobId(file.Path, file.ETag) == job.Id;
+    /// <summary>
+    /// Nothing else would keep the upload from starting its job anew. While the uploads are away, the job is kept: what lies there can't be seen.
+    /// </summary>
+    private async Task<bool> UploadIsOnRecordAsync(VideoJob job, CancellationToken cancellationToken) =>
+        job.Upload is not { } path || await uploads.TryRecordAsync(new(job.Id, path, "", job.CreatedAt), cancellationToken);
 
     [LoggerMessage(LogLevel.Information, "{Count} jobs that ended before {Before} were forgotten; their videos stay.")]
     private static partial void LogForgotten(ILogger logger, int count, DateTimeOffset before);

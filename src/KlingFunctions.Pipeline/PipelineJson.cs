@@ -38,6 +38,7 @@ namespace KlingFunctions.Pipeline;
 [JsonSerializable(typeof(ReceiversInput))]
 [JsonSerializable(typeof(IReadOnlyList<Receiver>))]
 [JsonSerializable(typeof(UploadFailure))]
+[JsonSerializable(typeof(TakenUpload))]
 [JsonSerializable(typeof(StoredFile))]
 [JsonSerializable(typeof(Checkpoint))]
 [JsonSerializable(typeof(Subscription))]

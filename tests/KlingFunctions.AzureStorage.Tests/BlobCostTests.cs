@@ -47,7 +47,7 @@ public sealed class BlobCostTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task A_stored_image_is_looked_up_twice()
+    public async Task A_stored_image_is_read_once_and_looked_up_twice()
     {
         var upload = Orders["an upload in place of a call"];
         var counted = await CountAsync(upload with { Upload = upload.Upload!.Replace("$valley", "valley.webp", StringComparison.Ordinal) });
@@ -139,7 +139,7 @@ public sealed class BlobCostTests(TestStorage storage)
         {
             if (body is null)
             {
-                await services.GetRequiredService<UploadIntake>().TakeAsync(path, "https://app.example", Cancel);
+                await services.GetRequiredService<UploadIntake>().TakeAsync(path, "https://app.example", mayGrow: false, Cancel);
             }
             else
             {

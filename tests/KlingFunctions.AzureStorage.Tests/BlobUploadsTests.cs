@@ -55,6 +55,8 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     protected override Task PutAsync(string path, string text) =>
         _account[Containers.Uploads].GetBlobClient(path).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
 
+    protected override Task DeleteAsync(string path) => _account[Containers.Uploads].GetBlobClient(path).DeleteAsync(cancellationToken: Cancel);
+
     private async Task<AssetLink> LinkAsync(string path, bool allowLoopback)
     {
         using var links = new BlobLinks(_account.Client, TimeProvider.System);

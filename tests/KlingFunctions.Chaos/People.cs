@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using KlingFunctions.Contracts.Hosts;
 using KlingFunctions.Simulator;
@@ -51,9 +53,9 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         var order = Add(isUpload: true);
         var file = new FileInfo(Path.Combine(inbox, $"{order.Key}.json"));
         file.Directory!.Create();
-        File.WriteAllText(file.FullName, Request(order).ToJsonString());
-        file.Refresh();
-        order.Id = KlingFunctions.Pipeline.Uploads.Upload.JobId(file.Name, $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}");
+        var content = Encoding.UTF8.GetBytes(Request(order).ToJsonString());
+        File.WriteAllBytes(file.FullName, content);
+        order.Id = KlingFunctions.Pipeline.Uploads.Upload.JobId(file.Name, Convert.ToHexStringLower(SHA256.HashData(content)));
         figures.Count("files put into the inbox");
     }
 

@@ -144,6 +144,39 @@ public class GenerateVideoTests
         Assert.DoesNotContain("Submit", Called(engine));
     }
 
+    [Fact]
+    public void Upload_whose_images_come_after_it_waits_for_them()
+    {
+        var checks = 0;
+        var engine = Engine().On(Steps.Validate, _ => ++checks < 4 ? new ImagesChecked([NotThere], MayCome: true) : new ImagesChecked([]));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Upload = "a/b.json" });
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.Contains(Reported(engine), s => s.Attention == NotThere);
+        Assert.Single(Called(engine), "Submit");
+    }
+
+    [Theory]
+    [InlineData("a/b.json", 60)]
+    [InlineData(null, 0)]
+    public void Job_whose_images_never_come_fails_unpaid(string? upload, int afterSeconds)
+    {
+        var engine = Engine().On(Steps.Validate, _ => new ImagesChecked([NotThere], MayCome: true));
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Upload = upload });
+        Assert.Equal((JobStatus.Failed, FaultCode.ImageUnreachable), (end.Status, end.Error!.Code));
+        Assert.InRange(engine.Now, ScriptedEngine.Start.AddSeconds(afterSeconds), ScriptedEngine.Start.AddSeconds(afterSeconds + 1));
+        Assert.DoesNotContain("Submit", Called(engine));
+    }
+
+    [Fact]
+    public void Resumed_upload_that_succeeds_loses_its_report()
+    {
+        var failed = SampleJobs.Failed(ErrorCodes.ProviderTimeout, new(RequestId));
+        var resumed = Resumption.Of(failed with { Job = failed.Job with { Upload = "a/b.json" } }, new(), ScriptedEngine.Start.AddHours(2)).Job!;
+        var engine = Engine();
+        engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed);
+        Assert.DoesNotContain("error", Assert.Single(engine.Deeds.OfType<Deed.Called>(), c => c.Step == "ReportUpload").Input, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Validate", 1)]
     [InlineData("Enter", 3)]
@@ -458,6 +491,8 @@ public class GenerateVideoTests
         Assert.Equal(faults, end.Error!.Details);
         Assert.Equal(21, end.Receivers.Count);
     }
+
+    private static readonly Fault NotThere = new("/image_urls/0", FaultCode.ImageUnreachable, "There is no image.");
 
     private static ScriptedEngine Engine(Func<int, string, bool>? cancelsBefore = null, int receivers = 0)
     {

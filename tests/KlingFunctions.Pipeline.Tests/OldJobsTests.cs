@@ -21,7 +21,7 @@ public sealed class OldJobsTests : IDisposable
     private readonly InMemoryLedger _ledger = new();
     private readonly InMemoryDocuments _documents = new();
     private readonly Quota _quota;
-    private readonly Inbox _uploads = new();
+    private readonly InMemoryUploads _uploads = new();
     private readonly PipelineOptions _options = new();
     private readonly FakeTimeProvider _time = new(SampleJobs.CreatedAt);
 
@@ -55,18 +55,17 @@ public sealed class OldJobsTests : IDisposable
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
-    [Theory]
-    [InlineData("v1", true, 0)]
-    [InlineData("v2", true, 1)]
-    [InlineData(null, true, 1)]
-    [InlineData("v1", false, 1)]
-    public async Task A_job_is_remembered_while_a_look_at_its_upload_would_start_it_anew(string? liesThere, bool looksAgain, int forgotten)
+    [Fact]
+    public async Task Job_of_an_upload_is_forgotten_once_the_upload_is_on_record()
     {
         var job = SampleJobs.New(Upload.JobId("walk.json", "v1")) with { Upload = "walk.json" };
         _jobs.Put(SampleJobs.Ended(job, JobStatus.Succeeded));
-        (_uploads.AreLookedAtAgain, _uploads.File) = (looksAgain, liesThere is null ? null : new("walk.json", liesThere, SampleJobs.CreatedAt));
         _time.Advance(TimeSpan.FromDays(400));
-        Assert.Equal(forgotten, await ForgetAsync());
+        _uploads.IsAway = true;
+        Assert.Equal(0, await ForgetAsync());
+        _uploads.IsAway = false;
+        Assert.Equal(1, await ForgetAsync());
+        Assert.True(await _uploads.IsTakenAsync(job.Id, Cancel));
     }
 
     [Theory]
@@ -131,21 +130,5 @@ public sealed class OldJobsTests : IDisposable
         var options = Options.Create(_options);
         var places = new StalePlaces(_quota, _jobs, _ledger, new(options, _time), options, _time);
         return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
-    }
-
-    /// <summary>A folder with one file at most.</summary>
-    private sealed class Inbox : IUploads
-    {
-        public bool AreLookedAtAgain { get; set; }
-
-        public UploadedFile? File { get; set; }
-
-        public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) => Task.FromResult(File?.Path == path ? File : null);
-
-        public Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel) => throw new NotSupportedException();
-
-        public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel) => throw new NotSupportedException();
     }
 }

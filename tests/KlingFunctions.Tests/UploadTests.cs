@@ -116,6 +116,32 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
+    [Fact]
+    public async Task Upload_of_the_same_content_under_the_same_name_starts_nothing()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            await PutAsync("walk.json", """{"prompt": "A tree in the wind"}""");
+            await TellAsync("walk.json");
+            await EndAsync(Assert.Single(await JobsAsync()));
+        }
+        Assert.Equal(1, _scene.RunComfy.Account.AcceptedCount);
+        await TellAsync(".Trash-1000/files/walk.json");
+        await PutAsync(".Trash-1000/files/walk.json", """{"prompt": "A tree in the wind"}""");
+        await TellAsync(".Trash-1000/files/walk.json");
+        Assert.Single(await JobsAsync());
+    }
+
+    [Fact]
+    public async Task Image_that_comes_after_its_request_is_waited_for()
+    {
+        await PutAsync("orders/walk.json", """{"prompt": "@Image1", "image_urls": ["robot.png"]}""");
+        await TellAsync("orders/walk.json");
+        await PutImageAsync("orders/robot.png");
+        await TellAsync("orders/robot.png");
+        Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(Assert.Single(await JobsAsync()))));
+    }
+
     private Task TellAsync(string name) => _app.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
 
     private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);

@@ -1,17 +1,25 @@
+using System.Text.Json;
+using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Uploads;
 
+/// <summary>What lies in the inbox.</summary>
+/// <param name="Files">Every file but those of systems, oldest first.</param>
+/// <param name="Unreadable">Paths of files and folders that are listed and can't be opened, each with the reason.</param>
+internal sealed record InboxContent(IReadOnlyList<UploadedFile> Files, IReadOnlyDictionary<string, string> Unreadable);
+
 /// <summary>The folder <c>inbox</c> in the data directory: what the uploads container is on Azure.</summary>
 internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
 {
+    private const string NotUtf8 = "The name is not valid UTF-8, and can't be opened: rename it.";
+
     // Links are not followed: they may lead out of the inbox, or in a circle.
     private static readonly EnumerationOptions NoLinks = new()
     {
-        RecurseSubdirectories = true,
-        AttributesToSkip = FileAttributes.ReparsePoint,
-        IgnoreInaccessible = true,
+        AttributesToSkip = FileAttributes.ReparsePoint | (OperatingSystem.IsWindows() ? FileAttributes.Hidden | FileAttributes.System : 0),
+        IgnoreInaccessible = false,
     };
 
     private readonly string _root = Path.GetFullPath(options.Value.Inbox);
@@ -19,44 +27,76 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     /// <summary>The folder itself.</summary>
     public string Root => _root;
 
-    /// <inheritdoc/>
-    public bool AreLookedAtAgain => true;
+    // Below the root, so that it goes where the uploads go: into their backup, and away with their mount.
+    private string Hidden => Path.Combine(_root, ".kling");
 
-    /// <summary>Every file that may start something, oldest first.</summary>
-    public IReadOnlyList<UploadedFile> Files()
+    private string Records => Path.Combine(Hidden, "taken");
+
+    /// <summary>What lies there; null if the inbox itself is not there, which is not the same as empty.</summary>
+    public InboxContent? Look()
     {
-        Directory.CreateDirectory(_root);
-        return [.. new DirectoryInfo(_root).EnumerateFiles("*", NoLinks)
-            .Where(f => Upload.KindOf(f.Name) is UploadKind.Request or UploadKind.Image && f.Exists)
-            .OrderBy(f => f.LastWriteTimeUtc)
-            .Select(Described)];
+        if (!Directory.Exists(_root)) return null;
+        var (files, unreadable) = (new List<UploadedFile>(), new Dictionary<string, string>(StringComparer.Ordinal));
+        var folders = new Stack<DirectoryInfo>([new DirectoryInfo(_root)]);
+        while (folders.TryPop(out var folder))
+        {
+            try
+            {
+                foreach (var entry in folder.EnumerateFileSystemInfos("*", NoLinks))
+                {
+                    if (Upload.IsHidden(entry.Name)) continue;
+                    if (entry is DirectoryInfo below) folders.Push(below);
+                    else if (entry.Exists) files.Add(Described((FileInfo)entry));
+                    else if (IsNotUtf8(entry)) unreadable[PathTo(entry)] = NotUtf8;
+                }
+            }
+            catch (Exception e) when (folder.FullName != _root && e is IOException or UnauthorizedAccessException)
+            {
+                if (IsNotUtf8(folder)) unreadable[PathTo(folder)] = NotUtf8;
+                else if (e is not DirectoryNotFoundException) unreadable[PathTo(folder)] = e.Message;
+            }
+        }
+        return new([.. files.OrderBy(f => f.ModifiedAt)], unreadable);
     }
 
     /// <inheritdoc/>
-    public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) =>
+    public Task<UploadedFile?> FindAsync(string path, CancellationToken cancellationToken) =>
         Task.FromResult(PathOf(path) is { } full ? Described(new FileInfo(full)) : null);
 
     /// <inheritdoc/>
-    public async Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel)
+    public async Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancellationToken)
+    {
+        if (await OpenAsync(path, cancellationToken) is not { } file) return null;
+        await using var content = file.Content;
+        var bytes = new byte[Math.Min(content.Length, atMost + 1)];
+        var read = await content.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
+        return (file.File, bytes[..read]);
+    }
+
+    /// <inheritdoc/>
+    public Task<(UploadedFile File, Stream Content)?> OpenAsync(string path, CancellationToken cancellationToken)
     {
         try
         {
-            if (PathOf(path) is not { } full) return null;
+            if (PathOf(path) is not { } full) return Task.FromResult<(UploadedFile, Stream)?>(null);
             var file = Described(new FileInfo(full));
-            await using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
-            var bytes = new byte[Math.Min(stream.Length, atMost + 1)];
-            var read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancel);
-            return (file, bytes[..read]);
+            return Task.FromResult<(UploadedFile, Stream)?>(
+                (file, new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous)));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return null;
+            return Task.FromResult<(UploadedFile, Stream)?>(null);
         }
     }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) =>
-        Files().Where(f => Upload.FolderOf(f.Path) == folder).ToAsyncEnumerable();
+    public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancellationToken)
+    {
+        var directory = new DirectoryInfo(Path.Combine(_root, folder));
+        return directory.Exists
+            ? directory.EnumerateFiles("*", NoLinks).Where(f => f.Exists && !Upload.IsHidden(f.Name)).Select(Described).ToAsyncEnumerable()
+            : AsyncEnumerable.Empty<UploadedFile>();
+    }
 
     /// <summary>The full path of a file in the inbox; null if it is not there, or the path leads out, if only by a link.</summary>
     public string? PathOf(string path)
@@ -71,18 +111,69 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     }
 
     /// <inheritdoc/>
-    public async Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    public async Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
         // Never over what is there: it may be a link, and then another file would be lost.
         File.Delete(full);
         await using var file = new FileStream(full, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
-        await file.WriteAsync(content, cancel);
+        await file.WriteAsync(content, cancellationToken);
     }
 
-    private UploadedFile Described(FileInfo file) => new(
-        Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/'),
-        $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}",
-        file.LastWriteTimeUtc);
+    /// <inheritdoc/>
+    public Task DeleteReportAsync(string path, CancellationToken cancellationToken)
+    {
+        if (PathOf(path) is { } full) File.Delete(full);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> IsTakenAsync(string id, CancellationToken cancellationToken) => Task.FromResult(File.Exists(RecordOf(id)));
+
+    /// <inheritdoc/>
+    public async Task<bool> TryRecordAsync(TakenUpload taken, CancellationToken cancellationToken)
+    {
+        var record = RecordOf(taken.Id);
+        if (File.Exists(record)) return true;
+        // A mount point whose mount is away is an empty folder. A record in it would be out of sight when the mount is back.
+        if (!Directory.Exists(Records) && PathOf(taken.Upload) is null) return false;
+        if (new[] { Hidden, Records }.Any(folder => new DirectoryInfo(folder).LinkTarget is not null))
+            throw new IOException($"{Records} is a link: records are written into the inbox alone. Delete the link.");
+        Directory.CreateDirectory(Records);
+        var written = $"{record}.{Guid.NewGuid():N}.tmp";
+        await File.WriteAllBytesAsync(written, JsonSerializer.SerializeToUtf8Bytes(taken, PipelineJson.Default.TakenUpload), cancellationToken);
+        File.Move(written, record, overwrite: true);
+        return true;
+    }
+
+    /// <summary>The files that have their jobs, as they were when they were read: those that are still the same need not be read again.</summary>
+    public IEnumerable<(string Path, string ETag)> Taken()
+    {
+        if (!Directory.Exists(Records)) yield break;
+        foreach (var record in Directory.EnumerateFiles(Records, "*.json"))
+        {
+            TakenUpload? taken;
+            try
+            {
+                taken = JsonSerializer.Deserialize(File.ReadAllBytes(record), PipelineJson.Default.TakenUpload);
+            }
+            catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+            {
+                // The name alone is the record: the file is read once more, and found taken.
+                continue;
+            }
+            if (taken is not null) yield return (taken.Upload, taken.ETag);
+        }
+    }
+
+    private string RecordOf(string id) => Path.Combine(Records, $"{id}.json");
+
+    private string PathTo(FileSystemInfo entry) => Path.GetRelativePath(_root, entry.FullName).Replace(Path.DirectorySeparatorChar, '/');
+
+    // What can't be decoded is shown as this character, and then no such file is found.
+    private static bool IsNotUtf8(FileSystemInfo entry) => entry.FullName.Contains('\uFFFD', StringComparison.Ordinal);
+
+    private UploadedFile Described(FileInfo file) =>
+        new(PathTo(file), $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}", file.LastWriteTimeUtc);
 }

@@ -1,22 +1,40 @@
 using KlingFunctions.Local.Journal;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Local.Uploads;
 
 /// <summary>
 /// Starts a job for each request, and for each image beside a recipe, that lands in the inbox. It looks rather than listens: file events
-/// differ by system and get lost, a look does not. The job's id comes from path and version, so a second look starts nothing twice.
+/// differ by system and get lost, a look does not. The job's id comes from path and content, so a second look starts nothing twice.
 /// </summary>
 internal sealed partial class InboxWatcher(
     InboxFolder inbox, UploadIntake intake, HostAddress address, TimeProvider time, ILogger<InboxWatcher> logger) : BackgroundService
 {
+    /// <summary>How long a file that is not whole must rest before a report says so. It is taken all the same if the rest comes later.</summary>
+    internal static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(5);
 
-    private readonly HashSet<UploadedFile> _done = [];
+    // So often a failure is tried again at the next look: most pass at once.
+    private const int TriesInARow = 10;
 
-    // Those that wait and of which the log has said so.
-    private readonly HashSet<UploadedFile> _told = [];
-    private HashSet<UploadedFile> _before = [];
+    private readonly SemaphoreSlim _oneLook = new(1);
+    private readonly Dictionary<string, Sighting> _seen = new(StringComparer.Ordinal);
+
+    // Reports that lie in the inbox, by path and version, and the uploads that they are about; null if they are none of ours.
+    private readonly Dictionary<(string Path, string ETag), string?> _reports = [];
+    private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
+    private HashSet<(string Path, string ETag)>? _taken;
+    private bool _isAway;
+    private bool _lookFailed;
+
+    public override void Dispose()
+    {
+        _oneLook.Dispose();
+        base.Dispose();
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -24,6 +42,7 @@ internal sealed partial class InboxWatcher(
         try
         {
             await address.WhenKnownAsync(stoppingToken);
+            CreateInbox();
             do
             {
                 await LookAsync(stoppingToken);
@@ -36,19 +55,124 @@ internal sealed partial class InboxWatcher(
         }
     }
 
-    /// <summary>One look. A file is taken when two looks in a row see it the same: it is then no longer being written.</summary>
-    internal async Task LookAsync(CancellationToken cancel)
+    /// <summary>
+    /// One look. A file is read when two looks in a row see it the same, and taken when it is whole: it is then no longer being written.
+    /// </summary>
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        await _oneLook.WaitAsync(cancellationToken);
+        try
+        {
+            if (inbox.Look() is { } content)
+            {
+                if (_isAway) LogBack(logger, inbox.Root);
+                _isAway = false;
+                await LookAtAsync(content, cancellationToken);
+                _lookFailed = false;
+            }
+            else if (!_isAway)
+            {
+                _isAway = true;
+                LogAway(logger, inbox.Root);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (!_lookFailed) LogLookFailed(logger, inbox.Root, e.Message);
+            _lookFailed = true;
+        }
+        finally
+        {
+            _oneLook.Release();
+        }
+    }
+
+    private async Task LookAtAsync(InboxContent content, CancellationToken cancellationToken)
+    {
+        _taken ??= [.. inbox.Taken()];
+        var recipes = content.Files.Where(f => Upload.KindOf(f.Path) is UploadKind.Recipe)
+            .GroupBy(f => Upload.FolderOf(f.Path), f => f.ETag, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => string.Join(',', g), StringComparer.Ordinal);
+        foreach (var file in content.Files)
+        {
+            if (Upload.KindOf(file.Path) is UploadKind.Recipe or UploadKind.ErrorReport) continue;
+            if (!_seen.TryGetValue(file.Path, out var sighting) || sighting.File != file)
+            {
+                _seen[file.Path] = new(file, time.GetUtcNow());
+                continue;
+            }
+            if (_taken.Contains((file.Path, file.ETag))) continue;
+            var recipe = recipes.GetValueOrDefault(Upload.FolderOf(file.Path));
+            if (sighting.IsDue(time.GetUtcNow(), recipe)) await TryTakeAsync(sighting, recipe, cancellationToken);
+        }
+        await ReportUnreadableAsync(content, cancellationToken);
+        var present = content.Files.Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
+        foreach (var gone in _seen.Keys.Where(path => !present.Contains(path)).ToList()) _seen.Remove(gone);
+        await DeleteStaleReportsAsync(content, present, cancellationToken);
+    }
+
+    private async Task TryTakeAsync(Sighting sighting, string? recipe, CancellationToken cancellationToken)
+    {
+        var file = sighting.File;
+        var wholeBy = sighting.Since + QuietTime;
+        try
+        {
+            var outcome = await intake.TakeAsync(file.Path, address.Public, mayGrow: time.GetUtcNow() < wholeBy, cancellationToken);
+            if (outcome is UploadOutcome.Started) _taken!.Add((file.Path, file.ETag));
+            sighting.Rest(recipe, outcome is UploadOutcome.Unfinished ? wholeBy : null);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It is locked, or the journal or its report can't be written. It holds no other up.
+            var failures = sighting.Fail(time.GetUtcNow());
+            if (failures == 1) LogTakeFailed(logger, e is IOException or JournalException ? null : e, file.Path, e.Message);
+        }
+    }
+
+    private async Task ReportUnreadableAsync(InboxContent content, CancellationToken cancellationToken)
+    {
+        _unreadable.IntersectWith(content.Unreadable.Keys);
+        foreach (var (path, reason) in content.Unreadable)
+        {
+            if (!_unreadable.Add(path)) continue;
+            LogUnreadable(logger, path, reason);
+            try
+            {
+                await intake.RefuseAsync(path, FaultCode.NotAllowedValue, reason, cancellationToken);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The log has it.
+            }
+        }
+    }
+
+    /// <summary>Deletes the reports on uploads that are gone: their cause has gone too.</summary>
+    private async Task DeleteStaleReportsAsync(InboxContent content, HashSet<string> present, CancellationToken cancellationToken)
+    {
+        var reports = content.Files.Where(f => Upload.KindOf(f.Path) is UploadKind.ErrorReport).Select(f => (f.Path, f.ETag)).ToHashSet();
+        foreach (var old in _reports.Keys.Where(report => !reports.Contains(report)).ToList()) _reports.Remove(old);
+        foreach (var report in reports)
+        {
+            if (!_reports.TryGetValue(report, out var upload))
+            {
+                const int AtMost = 1024 * 1024;
+                var read = await inbox.ReadAsync(report.Path, AtMost, cancellationToken);
+                upload = read is { } file && Upload.UploadOf(file.Bytes) is { } path && Upload.ErrorReportPath(path) == report.Path ? path : null;
+                _reports[report] = upload;
+                // Perhaps it is still being written, or its upload is just being replaced: the next look decides.
+                continue;
+            }
+            if (upload is not null && !present.Contains(upload) && !content.Unreadable.ContainsKey(upload))
+                await inbox.DeleteReportAsync(report.Path, cancellationToken);
+        }
+    }
+
+    private void CreateInbox()
     {
         try
         {
-            var now = inbox.Files().ToHashSet();
-            foreach (var file in now.Where(f => _before.Contains(f) && !_done.Contains(f)))
-            {
-                if (await TryTakeAsync(file, cancel)) _done.Add(file);
-            }
-            _done.IntersectWith(now);
-            _told.IntersectWith(now);
-            _before = now;
+            Directory.CreateDirectory(inbox.Root);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -56,24 +180,48 @@ internal sealed partial class InboxWatcher(
         }
     }
 
-    private async Task<bool> TryTakeAsync(UploadedFile file, CancellationToken cancel)
-    {
-        try
-        {
-            // An image may wait for its recipe.
-            return await intake.TakeAsync(file.Path, address.Public, cancel) is not UploadOutcome.NoRecipe;
-        }
-        catch (Exception e) when (!cancel.IsCancellationRequested)
-        {
-            // It is locked, or the journal can't be written. It holds no other up, and has its turn again at the next look.
-            if (_told.Add(file)) LogTakeFailed(logger, e is IOException or JournalException ? null : e, file.Path, e.Message);
-            return false;
-        }
-    }
-
-    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again every second until it can. {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again, at ever longer intervals, until it can. {Reason}")]
     private static partial void LogTakeFailed(ILogger logger, Exception? e, string path, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; the next look is in a second. {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; it is looked at again every second until it can. {Reason}")]
     private static partial void LogLookFailed(ILogger logger, string root, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Path} in the inbox starts nothing. {Reason}")]
+    private static partial void LogUnreadable(ILogger logger, string path, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The inbox {Root} is away; uploads are taken when it is back.")]
+    private static partial void LogAway(ILogger logger, string root);
+
+    [LoggerMessage(LogLevel.Information, "The inbox {Root} is back.")]
+    private static partial void LogBack(ILogger logger, string root);
+
+    /// <summary>One version of a file, and when to try it next.</summary>
+    private sealed class Sighting(UploadedFile file, DateTimeOffset since)
+    {
+        // Null: when its recipe changes.
+        private DateTimeOffset? _next = since;
+        private string? _recipe;
+        private int _failures;
+
+        public UploadedFile File => file;
+
+        public DateTimeOffset Since => since;
+
+        /// <summary>A recipe that came, or was put right, may change what comes of an image.</summary>
+        public bool IsDue(DateTimeOffset now, string? recipe) => _next <= now || (recipe != _recipe && Upload.KindOf(file.Path) is UploadKind.Image);
+
+        /// <summary>Leaves the file alone until a time, or for as long as it and its recipe are the same.</summary>
+        public void Rest(string? recipe, DateTimeOffset? until) => (_recipe, _next, _failures) = (recipe, until, 0);
+
+        /// <summary>Rests longer after each failure; how many there were in a row.</summary>
+        public int Fail(DateTimeOffset now)
+        {
+            _failures++;
+            var doublings = Math.Min(_failures - TriesInARow, 20);
+            _next = doublings < 0 ? now : now + Min(Interval * Math.Pow(2, doublings), LongestRest);
+            return _failures;
+        }
+
+        private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+    }
 }

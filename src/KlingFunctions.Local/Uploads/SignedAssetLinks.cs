@@ -23,6 +23,8 @@ internal sealed class SignedAssetLinks(InboxFolder inbox, HostAddress address, I
 
     public Task<AssetLink> LinkAsync(string path, CancellationToken cancel) => Task.FromResult(Link(path));
 
+    public async Task<Stream?> OpenAsync(string path, CancellationToken cancellationToken) => (await inbox.OpenAsync(path, cancellationToken))?.Content;
+
     /// <summary>Serves a link.</summary>
     public IResult Serve(HttpContext http, string path)
     {

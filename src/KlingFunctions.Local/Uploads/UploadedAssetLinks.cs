@@ -31,4 +31,6 @@ internal sealed class UploadedAssetLinks(
         }
         return await copies.LinkAsync(name, cancel);
     }
+
+    public async Task<Stream?> OpenAsync(string path, CancellationToken cancellationToken) => (await inbox.OpenAsync(path, cancellationToken))?.Content;
 }

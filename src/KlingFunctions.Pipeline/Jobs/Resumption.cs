@@ -63,6 +63,7 @@ public sealed record Resumption(VideoJob? Job, string? Refusal)
                 {
                     Run = job.Run + 1,
                     HasBoundIds = true,
+                    HasReport = job.Upload is not null,
                     From = from,
                     State = resumed,
                     SubmissionKey = key ?? job.SubmissionKey,

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
@@ -57,6 +58,10 @@ public sealed record VideoJob
     /// instead to come back.
     /// </summary>
     public bool AwaitsDay { get; init; }
+
+    /// <summary>True if a run before this one left a report beside the upload: it is deleted if this one ends well.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HasReport { get; init; }
 
     /// <summary>How often it was resumed; 0 for the first run.</summary>
     public int Run { get; init; }

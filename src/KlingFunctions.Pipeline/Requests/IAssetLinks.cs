@@ -12,4 +12,7 @@ public interface IAssetLinks
     /// <param name="path">The path in the uploads container or the inbox folder, with <c>/</c> between its parts.</param>
     /// <param name="cancel">Ends the call.</param>
     Task<AssetLink> LinkAsync(string path, CancellationToken cancel);
+
+    /// <summary>The bytes of the stored image at this path; null if it is not there.</summary>
+    Task<Stream?> OpenAsync(string path, CancellationToken cancellationToken);
 }

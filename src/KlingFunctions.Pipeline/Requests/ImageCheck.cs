@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -162,16 +163,21 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
                 refusesRanges = true;
                 continue;
             }
-            var (header, read, notAnImage) = await ReadHeader(body, ct);
+            var (header, start, notAnImage) = await ReadHeader(body, ct);
+            var read = start.Length;
             var size = partial ? contentRange?.Length : isPacked ? null : response.Content.Headers.ContentLength;
             if (header is not null)
             {
-                return Finding.Of(header, size ?? await Count(body, read, maxBytes, ct), exact: size is not null);
+                using var seen = new MemoryStream();
+                seen.Write(start.Span);
+                return await BreaksOff(url, header, seen, body, partial, size, maxBytes, ct)
+                    ? Finding.NotAnImage("an image that breaks off before its end", response.Content.Headers.ContentType?.MediaType)
+                    : Finding.Of(header, size ?? await Count(body, seen.Length, maxBytes, ct), exact: size is not null);
             }
             if (notAnImage is null && partial && size > read && read < ImageHeader.MostBytes) continue;
             return Finding.NotAnImage(notAnImage ?? (read == 0 ? "empty"
                 : read < ImageHeader.MostBytes ? "an image that breaks off before its size is told"
-                : "an image whose size is not told within its first 2 MiB"), response.Content.Headers.ContentType?.MediaType);
+                : "an image whose size is not told within its first 10 MB"), response.Content.Headers.ContentType?.MediaType);
         }
         return Finding.Unreachable("is answered with a part of the file that was not asked for: check the server.");
     }
@@ -184,7 +190,65 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
 
     private static bool IsImage(byte[] head) => ImageHeader.Read(head, out var notAnImage) is not null || notAnImage is null;
 
-    private static async Task<(ImageHeader? Header, int Read, string? NotAnImage)> ReadHeader(Stream body, CancellationToken ct)
+    /// <summary>
+    /// Whether it is known that the file ends before the image does. What the first answer brings is read on within reason; of a longer file
+    /// the last bytes are asked for, and all of it only if its end is not among them: phones put short videos behind their photographs.
+    /// </summary>
+    private async Task<bool> BreaksOff(
+        string url, ImageHeader header, MemoryStream seen, Stream body, bool partial, long? size, long maxBytes, CancellationToken ct)
+    {
+        if (await IsWhole(seen, ct)) return false;
+        var most = partial ? FirstBytes : size > ImageHeader.MostBytes ? 0 : Math.Min(ImageHeader.MostBytes, maxBytes + 1);
+        var ended = await ReadOn(body, seen, most, ct);
+        if (size is null ? ended : seen.Length >= size) return !await IsWhole(seen, ct);
+        if (!partial || size is not { } length) return false;
+        if (header.Format == "WebP") return BinaryPrimitives.ReadUInt32LittleEndian(seen.GetBuffer().AsSpan(4)) + 8L > length;
+        if (await FetchPart(url, Math.Max(0, length - FirstBytes), length, ct) is not { } tail || ImageFile.HoldsEnd(tail, header.Format)) return false;
+        return length <= ImageHeader.MostBytes && await FetchPart(url, 0, length, ct) is { } all && !await IsWhole(new MemoryStream(all), ct);
+    }
+
+    private static async Task<bool> IsWhole(MemoryStream seen, CancellationToken ct)
+    {
+        var end = seen.Length;
+        seen.Position = 0;
+        var state = await ImageFile.ReadAsync(seen, ct);
+        seen.Position = end;
+        return state is ImageFileState.Whole;
+    }
+
+    private static async Task<bool> ReadOn(Stream body, MemoryStream seen, long most, CancellationToken ct)
+    {
+        var buffer = new byte[FirstBytes / 4];
+        while (seen.Length < most)
+        {
+            if (await body.ReadAsync(buffer, ct) is not (> 0 and var more)) return true;
+            seen.Write(buffer, 0, more);
+        }
+        return false;
+    }
+
+    /// <summary>The bytes from <paramref name="from"/> up to <paramref name="to"/>; null from a server that answers anything else.</summary>
+    private async Task<byte[]?> FetchPart(string url, long from, long to, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.UserAgent.Add(new ProductInfoHeaderValue(new ProductHeaderValue("KlingFunctions")));
+        request.Headers.Range = new RangeHeaderValue(from, to - 1);
+        try
+        {
+            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, ct);
+            if (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange is not { From: var first, To: var last }) return null;
+            if (first != from || last != to - 1) return null;
+            await using var body = await response.Content.ReadAsStreamAsync(ct);
+            var bytes = new byte[to - from];
+            return await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct) == bytes.Length ? bytes : null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<(ImageHeader? Header, ReadOnlyMemory<byte> Start, string? NotAnImage)> ReadHeader(Stream body, CancellationToken ct)
     {
         var buffer = new byte[FirstBytes / 4];
         for (var read = 0; ;)
@@ -193,7 +257,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
             read += more;
             var header = ImageHeader.Read(buffer.AsSpan(0, read), out var notAnImage);
             var ended = read < buffer.Length;
-            if (header is not null || notAnImage is not null || ended || read >= ImageHeader.MostBytes) return (header, read, notAnImage);
+            if (header is not null || notAnImage is not null || ended || read >= ImageHeader.MostBytes) return (header, buffer.AsMemory(0, read), notAnImage);
             Array.Resize(ref buffer, buffer.Length * 2);
         }
     }

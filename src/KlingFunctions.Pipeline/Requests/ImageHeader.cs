@@ -16,8 +16,10 @@ namespace KlingFunctions.Pipeline.Requests;
 /// <param name="Height">Pixels, as stored.</param>
 internal sealed record ImageHeader(string Format, int Width, int Height)
 {
-    /// <summary>The most bytes that are looked through for the size: photographs may carry megabytes of metadata before it.</summary>
-    public const int MostBytes = 2 * 1024 * 1024;
+    /// <summary>
+    /// The most bytes that are looked through for the size: photographs may carry megabytes of metadata before it, up to the limit of the file.
+    /// </summary>
+    public const int MostBytes = 10_000_000;
 
     private const int SignatureLength = 16;
     private const int PngHeaderLength = 33;

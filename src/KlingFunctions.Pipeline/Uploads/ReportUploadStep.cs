@@ -2,19 +2,28 @@ using KlingFunctions.Pipeline.Errors;
 
 namespace KlingFunctions.Pipeline.Uploads;
 
-/// <summary>An upload whose job failed.</summary>
+/// <summary>An upload whose job ended.</summary>
 /// <param name="Path">The upload.</param>
-/// <param name="Error">Why.</param>
-public sealed record UploadFailure(string Path, JobError Error);
+/// <param name="Error">Why the job failed; null if a resumed one did not fail again.</param>
+public sealed record UploadFailure(string Path, JobError? Error);
 
-/// <summary>Leaves <c>name.error.json</c> beside an upload whose job failed: who uploads looks there, and perhaps nowhere else.</summary>
+/// <summary>
+/// Leaves <c>name.error.json</c> beside an upload whose job failed: who uploads looks there, and perhaps nowhere else. Deletes it when the
+/// job was resumed and has ended well.
+/// </summary>
 public sealed class ReportUploadStep(IUploads uploads)
 {
-    /// <summary>Writes the report.</summary>
-    public async Task<bool> RunAsync(UploadFailure failure, CancellationToken cancel)
+    /// <summary>Writes or deletes the report.</summary>
+    public async Task<bool> RunAsync(UploadFailure failure, CancellationToken cancellationToken)
     {
-        var faults = failure.Error.Details ?? [new Fault("", failure.Error.Code, failure.Error.Message)];
-        await uploads.WriteReportAsync(Upload.ErrorReportPath(failure.Path), Upload.ErrorReport(failure.Path, faults, failure.Error.Message), cancel);
+        var report = Upload.ErrorReportPath(failure.Path);
+        if (failure.Error is not { } error)
+        {
+            await uploads.DeleteReportAsync(report, cancellationToken);
+            return true;
+        }
+        var faults = error.Details ?? [new Fault("", error.Code, error.Message)];
+        await uploads.WriteReportAsync(report, Upload.ErrorReport(failure.Path, faults, error.Message), cancellationToken);
         return true;
     }
 }

@@ -3,7 +3,7 @@ namespace KlingFunctions.Pipeline.Uploads;
 /// <summary>What a file among the uploads is, by its name alone.</summary>
 public enum UploadKind
 {
-    /// <summary>Something that starts nothing: any other extension, and names that start with a dot, which systems leave behind.</summary>
+    /// <summary>Something that starts nothing: any other extension, and what is hidden (<see cref="Upload.IsHidden"/>).</summary>
     Other,
 
     /// <summary><c>name.json</c>: a request.</summary>
@@ -15,6 +15,9 @@ public enum UploadKind
     /// <summary><c>name.error.json</c>: what was wrong with an upload, written by us.</summary>
     ErrorReport,
 
-    /// <summary><c>.jpg</c>, <c>.jpeg</c>, <c>.png</c> or <c>.webp</c>: starts a job if its folder has a recipe.</summary>
+    /// <summary><c>.jpg</c>, <c>.png</c>, <c>.webp</c> and the like: starts a job if its folder has a recipe.</summary>
     Image,
+
+    /// <summary><c>.heic</c>, <c>.gif</c> and the like: an image of a kind that RunComfy does not accept.</summary>
+    UnsupportedImage,
 }

@@ -19,7 +19,8 @@ public sealed class UploadedAsset(UploadIntake intake, IOptions<PublicOptions> a
     public Task RunAsync(
         [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.EventGrid)] BlobClient blob,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancel) => intake.TakeAsync(blob.Name, address.Value.Url ?? "http://localhost:7071", cancel);
+        CancellationToken cancel) => intake.TakeAsync(
+            blob.Name, address.Value.Url ?? "http://localhost:7071", mayGrow: false, cancel);
 
 #if DEBUG
     /// <summary>

@@ -13,6 +13,9 @@ public abstract class UploadsContract
     /// <summary>The owner uploads a file.</summary>
     protected abstract Task PutAsync(string path, string text);
 
+    /// <summary>The owner deletes a file.</summary>
+    protected abstract Task DeleteAsync(string path);
+
     [Theory]
     [InlineData("walk.json")]
     [InlineData("a b/deeper/50% off & ü.json")]
@@ -63,6 +66,46 @@ public abstract class UploadsContract
         await Uploads.WriteReportAsync("bad/one.error.json", "{\"a\":1}"u8.ToArray(), Cancel);
         await Uploads.WriteReportAsync("bad/one.error.json", "{}"u8.ToArray(), Cancel);
         Assert.Equal("{}"u8.ToArray(), (await Uploads.ReadAsync("bad/one.error.json", 100, Cancel))!.Value.Bytes);
+    }
+
+    [Fact]
+    public async Task A_file_is_read_from_its_first_byte_to_its_last()
+    {
+        await PutAsync("a b/long.png", new string('x', 200_000));
+        var open = (await Uploads.OpenAsync("a b/long.png", Cancel))!.Value;
+        using var reader = new StreamReader(open.Content);
+        Assert.Equal(200_000, (await reader.ReadToEndAsync(Cancel)).Length);
+        Assert.Equal(await Uploads.FindAsync("a b/long.png", Cancel), open.File);
+        Assert.Null(await Uploads.OpenAsync("none.png", Cancel));
+    }
+
+    [Fact]
+    public async Task A_report_is_deleted_and_a_missing_one_does_no_harm()
+    {
+        await Uploads.WriteReportAsync("bad/one.error.json", "{}"u8.ToArray(), Cancel);
+        for (var i = 0; i < 2; i++) await Uploads.DeleteReportAsync("bad/one.error.json", Cancel);
+        Assert.Null(await Uploads.FindAsync("bad/one.error.json", Cancel));
+    }
+
+    [Fact]
+    public async Task A_taken_upload_stays_on_record_when_it_is_deleted()
+    {
+        await PutAsync("spin/one.png", "one");
+        var taken = new TakenUpload(Upload.JobId("spin/one.png", "v1"), "spin/one.png", "v1", DateTimeOffset.UnixEpoch);
+        Assert.False(await Uploads.IsTakenAsync(taken.Id, Cancel));
+        for (var i = 0; i < 2; i++) Assert.True(await Uploads.TryRecordAsync(taken, Cancel));
+        await DeleteAsync("spin/one.png");
+        Assert.True(await Uploads.IsTakenAsync(taken.Id, Cancel));
+        Assert.True(await Uploads.TryRecordAsync(taken, Cancel));
+        Assert.False(await Uploads.IsTakenAsync(Upload.JobId("spin/one.png", "v2"), Cancel));
+    }
+
+    [Fact]
+    public async Task Records_are_no_uploads()
+    {
+        await PutAsync("one.png", "one");
+        await Uploads.TryRecordAsync(new(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch), Cancel);
+        Assert.Equal(["one.png"], await NamesAsync(""));
     }
 
     private async Task<IReadOnlyList<string>> NamesAsync(string folder) =>

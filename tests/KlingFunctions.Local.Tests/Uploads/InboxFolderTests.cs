@@ -26,4 +26,32 @@ public sealed class InboxFolderTests : UploadsContract, IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
         return File.WriteAllTextAsync(full, text, Cancel);
     }
+
+    protected override Task DeleteAsync(string path)
+    {
+        File.Delete(Path.Combine(_inbox.Root, path));
+        return Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Nothing_is_recorded_in_an_empty_mount_point()
+    {
+        var taken = new TakenUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
+        Assert.False(await _inbox.TryRecordAsync(taken, Cancel));
+        Directory.Delete(_inbox.Root);
+        Assert.False(await _inbox.TryRecordAsync(taken, Cancel));
+        Assert.False(Directory.Exists(_inbox.Root));
+    }
+
+    [Fact]
+    public async Task Records_are_not_written_through_a_link()
+    {
+        await PutAsync("one.png", "one");
+        var outside = Path.Combine(_folder.FullName, "outside");
+        Directory.CreateDirectory(outside);
+        Directory.CreateSymbolicLink(Path.Combine(_inbox.Root, ".kling"), outside);
+        var taken = new TakenUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
+        await Assert.ThrowsAsync<IOException>(() => _inbox.TryRecordAsync(taken, Cancel));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(outside));
+    }
 }

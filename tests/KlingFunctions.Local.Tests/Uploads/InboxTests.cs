@@ -99,6 +99,48 @@ public sealed class InboxTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task Request_waits_for_an_image_that_arrives_after_it(int partOf)
+    {
+        var image = await ImageAsync("robot-front.png");
+        if (partOf > 0) await PutAsync("walk/robot.png", image[..(image.Length / partOf)]);
+        await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""");
+        var id = await OnlyJobAsync();
+        await _host.RunToRestAsync();
+        await PutAsync("walk/robot.png", image);
+        Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(id)));
+        Assert.Equal(1, _runComfy.Account.AcceptedCount);
+        Assert.False(File.Exists(Path.Combine(_host.Inbox, "walk", "walk.error.json")));
+    }
+
+    [Fact]
+    public async Task Half_an_image_that_a_request_names_is_never_paid()
+    {
+        var image = await ImageAsync("robot-side.jpg");
+        await PutAsync("walk/robot.jpg", image[..(image.Length / 2)]);
+        await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.jpg"]}""");
+        Assert.Equal("failed", Scene.StatusOf(await EndAsync(await OnlyJobAsync())));
+        Assert.Contains("breaks off", await File.ReadAllTextAsync(Path.Combine(_host.Inbox, "walk", "walk.error.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Equal(0, _runComfy.Account.Calls(ApiCall.Submit));
+    }
+
+    [Fact]
+    public async Task Report_on_a_job_goes_when_the_job_is_resumed_and_succeeds()
+    {
+        await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""");
+        var id = await OnlyJobAsync();
+        Assert.Equal("failed", Scene.StatusOf(await EndAsync(id)));
+        var report = Path.Combine(_host.Inbox, "walk", "walk.error.json");
+        Assert.True(File.Exists(report));
+        await PutAsync("walk/robot.png", await ImageAsync("robot-front.png"));
+        using (var resume = await _host.Http.PostAsync(new Uri($"/api/videos/{id}/resume", UriKind.Relative), null, TestContext.Current.CancellationToken))
+            Assert.True(resume.IsSuccessStatusCode);
+        Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(id)));
+        Assert.False(File.Exists(report));
+    }
+
+    [Theory]
     [InlineData("/assets/walk/robot.png")]
     [InlineData("/assets/walk/robot.png?expires=99999999999&sig=00")]
     [InlineData("/assets/../journal.db?expires=99999999999&sig=00")]

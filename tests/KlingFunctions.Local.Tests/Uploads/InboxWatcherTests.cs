@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
@@ -6,11 +8,7 @@ using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Uploads;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
@@ -21,24 +19,25 @@ public sealed class InboxWatcherTests : IDisposable
 {
     private const string Request = """{"prompt": "A tree"}""";
 
+    private const string Recipe = """{"prompt": "@Image1 turns", "image_urls": ["$asset"]}""";
+
+    private static readonly byte[] Image = Convert.FromBase64String(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==");
+
+    private readonly FakeTimeProvider _time = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-inbox-");
     private readonly DirectoryInfo _outside = Directory.CreateTempSubdirectory("kling-outside-");
-    private readonly Jobs _jobs = new();
-    private readonly Lines _log = new();
+    private readonly RecordedJobs _jobs = new();
+    private readonly Lines<InboxWatcher> _log = new(LogLevel.Warning);
+    private readonly Lines<UploadIntake> _strays = new(LogLevel.Information);
     private readonly InboxFolder _inbox;
-    private readonly InboxWatcher _watcher;
+    private InboxWatcher _watcher;
 
     public InboxWatcherTests()
     {
-        var time = new FakeTimeProvider();
         _inbox = new InboxFolder(Options.Create(new LocalOptions { DataDirectory = _folder.FullName }));
         Directory.CreateDirectory(_inbox.Root);
-        var options = Options.Create(new PipelineOptions());
-        var intake = new UploadIntake(
-            _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-            new JobIntake(_jobs, null!, options, time), _jobs, options, time,
-            NullLogger<UploadIntake>.Instance);
-        _watcher = new InboxWatcher(_inbox, intake, new HostAddress(new Server(), null!, Options.Create(new PublicOptions())), time, _log);
+        _watcher = Watcher();
     }
 
     public void Dispose()
@@ -105,10 +104,10 @@ public sealed class InboxWatcherTests : IDisposable
     [Fact]
     public async Task An_image_waits_for_its_recipe_as_it_would_over_a_restart()
     {
-        Put("spin/one.png", "an image");
+        Put("spin/one.png", Image);
         await LookAsync(3);
         Assert.Empty(_jobs.Uploads);
-        Put("spin/_recipe.json", """{"prompt": "@Image1 turns", "image_urls": ["$asset"]}""");
+        Put("spin/_recipe.json", Recipe);
         await LookAsync();
         Assert.Equal(["spin/one.png"], _jobs.Uploads);
     }
@@ -142,6 +141,229 @@ public sealed class InboxWatcherTests : IDisposable
         Assert.Equal(2000, _jobs.Uploads.Distinct().Count());
     }
 
+    [Fact]
+    public async Task Image_that_arrives_in_parts_is_one_job_however_long_it_rests()
+    {
+        Put("spin/_recipe.json", Recipe);
+        for (var length = 0; length < Image.Length; length += 13)
+        {
+            Put("spin/one.png", Image[..length]);
+            await LookAsync(3);
+            _time.Advance(InboxWatcher.QuietTime * 2);
+            await LookAsync();
+        }
+        Assert.Empty(_jobs.Uploads);
+        Put("spin/one.png", Image);
+        await LookAsync(3);
+        Assert.Equal(["spin/one.png"], _jobs.Uploads);
+        Assert.False(File.Exists(PathOf("spin/one.png.error.json")));
+    }
+
+    [Theory]
+    [InlineData("spin/one.png")]
+    [InlineData("walk.json")]
+    public async Task File_that_never_becomes_whole_is_reported_after_a_rest(string path)
+    {
+        Put("spin/_recipe.json", Recipe);
+        Put(path, path == "walk.json" ? Encoding.UTF8.GetBytes(Request[..^3]) : Image[..^3]);
+        await LookAsync(3);
+        _time.Advance(InboxWatcher.QuietTime / 2);
+        await LookAsync(3);
+        var report = PathOf(Upload.ErrorReportPath(path));
+        Assert.False(File.Exists(report));
+        _time.Advance(InboxWatcher.QuietTime / 2);
+        await LookAsync();
+        Assert.True(File.Exists(report));
+        // Nor is it reported over and over.
+        File.SetLastWriteTimeUtc(report, DateTime.UnixEpoch);
+        _time.Advance(TimeSpan.FromHours(1));
+        await LookAsync(5);
+        Assert.Equal(DateTime.UnixEpoch, File.GetLastWriteTimeUtc(report));
+        Assert.Empty(_jobs.Uploads);
+    }
+
+    [Fact]
+    public async Task Touched_or_copied_file_is_the_same_upload()
+    {
+        Put("a.json", Request);
+        Put("spin/_recipe.json", Recipe);
+        Put("spin/one.png", Image);
+        await LookAsync(2);
+        foreach (var path in new[] { "a.json", "spin/one.png" })
+        {
+            File.SetLastWriteTimeUtc(PathOf(path), DateTime.UtcNow.AddDays(1));
+            await LookAsync(2);
+            File.Move(PathOf(path), PathOf("aside"));
+            await LookAsync(2);
+            File.Copy(PathOf("aside"), PathOf(path));
+            File.Delete(PathOf("aside"));
+            await LookAsync(2);
+        }
+        Assert.Equal(2, _jobs.Uploads.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Full_inbox_starts_nothing_when_the_journal_is_lost(bool touched)
+    {
+        Put("a.json", Request);
+        Put("spin/_recipe.json", Recipe);
+        Put("spin/one.png", Image);
+        await LookAsync(2);
+        _jobs.Lose();
+        _watcher.Dispose();
+        _watcher = Watcher();
+        if (touched) foreach (var path in new[] { "a.json", "spin/one.png" }) File.SetLastWriteTimeUtc(PathOf(path), DateTime.UtcNow.AddDays(1));
+        await LookAsync(3);
+        Assert.Equal(2, _jobs.Uploads.Count);
+        File.Move(PathOf("a.json"), PathOf("b.json"));
+        await LookAsync(2);
+        Assert.Equal(3, _jobs.Uploads.Count);
+    }
+
+    [Fact]
+    public async Task Inbox_that_was_away_starts_nothing_anew()
+    {
+        Put("a.json", Request);
+        await LookAsync(2);
+        Directory.Move(_inbox.Root, _inbox.Root + "-away");
+        await LookAsync(3);
+        Assert.False(Directory.Exists(_inbox.Root));
+        Assert.Single(_log.Said, line => line.Contains("away", StringComparison.Ordinal));
+        Directory.CreateDirectory(_inbox.Root);
+        _jobs.Lose();
+        await LookAsync(3);
+        Directory.Delete(_inbox.Root);
+        Directory.Move(_inbox.Root + "-away", _inbox.Root);
+        await LookAsync(3);
+        Assert.Single(_jobs.Uploads);
+    }
+
+    [Theory]
+    [InlineData(".Trash-1000/files")]
+    [InlineData(".stversions")]
+    [InlineData("deep/.snapshot/hourly.0")]
+    [InlineData("@eaDir")]
+    [InlineData("#recycle/spin")]
+    [InlineData("lost+found")]
+    public async Task Done_folder_in_the_trash_of_a_system_starts_nothing(string trash)
+    {
+        Put("spin/a.json", Request);
+        Put("spin/_recipe.json", Recipe);
+        Put("spin/one.png", Image);
+        await LookAsync(2);
+        Directory.CreateDirectory(PathOf(trash));
+        Directory.Move(PathOf("spin"), PathOf($"{trash}/moved"));
+        await LookAsync(3);
+        Assert.Equal(2, _jobs.Uploads.Count);
+    }
+
+    [Fact]
+    public async Task Fault_in_an_upload_with_a_long_name_is_reported_beside_it()
+    {
+        var name = $"{new string('n', 250)}.json";
+        Put(name, "{}");
+        await LookAsync(3);
+        Assert.Single(Directory.GetFiles(_inbox.Root, "*.error.json"));
+        Assert.Empty(_log.Said);
+    }
+
+    [Fact]
+    public async Task Upload_that_can_not_be_reported_is_tried_ever_more_rarely_and_said_once()
+    {
+        Put("a.json", "{}");
+        // A folder stands where the report goes.
+        Directory.CreateDirectory(PathOf("a.error.json/full"));
+        var tries = 0;
+        _jobs.Getting = () => tries++;
+        for (var second = 0; second < 3_600; second++)
+        {
+            await LookAsync();
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+        Assert.InRange(tries, 20, 60);
+        Assert.Single(_log.Said, line => line.Contains("a.json", StringComparison.Ordinal));
+        Directory.Delete(PathOf("a.error.json"), recursive: true);
+        _time.Advance(TimeSpan.FromMinutes(5));
+        await LookAsync();
+        Assert.True(File.Exists(PathOf("a.error.json")));
+    }
+
+    [Fact]
+    public async Task Report_goes_when_its_upload_is_gone()
+    {
+        Put("a.json", "{}");
+        Put("b.json", "{}");
+        Put("c.error.json", """{"of": "somebody else"}""");
+        await LookAsync(3);
+        Assert.True(File.Exists(PathOf("a.error.json")));
+        File.Delete(PathOf("a.json"));
+        await LookAsync(3);
+        Assert.Equal(["b.error.json", "c.error.json"], Directory.GetFiles(_inbox.Root, "*.error.json").Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public async Task Image_is_taken_when_its_bad_recipe_is_put_right()
+    {
+        Put("spin/one.png", Image);
+        Put("spin/_Recipe.json", """{"prompt": "no place"}""");
+        await LookAsync(3);
+        Assert.True(File.Exists(PathOf("spin/one.png.error.json")));
+        Put("spin/_Recipe.json", Recipe);
+        await LookAsync(3);
+        Assert.Equal(["spin/one.png"], _jobs.Uploads);
+        Assert.False(File.Exists(PathOf("spin/one.png.error.json")));
+    }
+
+    [Fact]
+    public async Task Stray_file_is_said_once()
+    {
+        Put("notes.txt", "hello");
+        Put("lone.png", Image);
+        Put(".hidden", "hello");
+        for (var i = 0; i < 5; i++)
+        {
+            await LookAsync();
+            _time.Advance(TimeSpan.FromMinutes(10));
+        }
+        Assert.Single(_strays.Said, line => line.Contains("notes.txt", StringComparison.Ordinal));
+        Assert.Single(_strays.Said, line => line.Contains("lone.png", StringComparison.Ordinal));
+        Assert.Equal(2, _strays.Said.Count);
+    }
+
+    [Fact]
+    public async Task Name_that_is_not_UTF_8_is_said_beside_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Other systems have no such names.");
+        Put("a.json", Request);
+        await ShellAsync("""cp "$1/a.json" "$1/$(printf 'b\377d').json" && mkdir "$1/$(printf 'c\376')" """);
+        await LookAsync(5);
+        Assert.Equal(["a.json"], _jobs.Uploads);
+        Assert.Equal(2, _log.Said.Count(line => line.Contains("not valid UTF-8", StringComparison.Ordinal)));
+        Assert.Equal(2, Directory.GetFiles(_inbox.Root, "*.error.json").Length);
+        await ShellAsync("""rm -r "$1/$(printf 'b\377d').json" "$1/$(printf 'c\376')" """);
+        await LookAsync(3);
+        Assert.Empty(Directory.GetFiles(_inbox.Root, "*.error.json"));
+    }
+
+    // .NET can't make, open or delete files of such names.
+    private async Task ShellAsync(string script)
+    {
+        using var shell = Process.Start("sh", ["-c", script, "sh", _inbox.Root]);
+        await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, shell.ExitCode);
+    }
+
+    private InboxWatcher Watcher()
+    {
+        var options = Options.Create(new PipelineOptions());
+        var intake = new UploadIntake(
+            _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
+            new JobIntake(_jobs, null!, options, _time), _jobs, options, _time, _strays);
+        return new(_inbox, intake, new HostAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, _log);
+    }
+
     private async Task LookAsync(int times = 1)
     {
         for (var i = 0; i < times; i++) await _watcher.LookAsync(TestContext.Current.CancellationToken);
@@ -149,46 +371,15 @@ public sealed class InboxWatcherTests : IDisposable
 
     private string PathOf(string path) => Path.Combine(_inbox.Root, path);
 
-    private void Put(string path, string text)
+    private void Put(string path, string text) => Put(path, Encoding.UTF8.GetBytes(text));
+
+    private void Put(string path, byte[] bytes)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(PathOf(path))!);
-        File.WriteAllText(PathOf(path), text);
+        File.WriteAllBytes(PathOf(path), bytes);
     }
 
-    /// <summary>Counts what is handed in.</summary>
-    private sealed class Jobs : IJobs
-    {
-        private readonly ConcurrentDictionary<string, VideoJob> _jobs = [];
-
-        public ConcurrentQueue<string> Uploads { get; } = [];
-
-        public Action<VideoJob>? Starting { get; set; }
-
-        public Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
-        {
-            Starting?.Invoke(job);
-            if (!_jobs.TryAdd(job.Id, job)) return Task.FromResult(false);
-            Uploads.Enqueue(job.Upload!);
-            return Task.FromResult(true);
-        }
-
-        public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
-            Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), true, []) : null);
-
-        public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> CancelAsync(string id, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
-
-        public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
-
-        public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
-    }
-
-    private sealed class Lines : ILogger<InboxWatcher>
+    private sealed class Lines<T>(LogLevel least) : ILogger<T>
     {
         public ConcurrentQueue<string> Said { get; } = [];
 
@@ -199,31 +390,7 @@ public sealed class InboxWatcherTests : IDisposable
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (logLevel >= LogLevel.Warning) Said.Enqueue(formatter(state, exception));
-        }
-    }
-
-    /// <summary>Listens at one address.</summary>
-    private sealed class Server : IServer
-    {
-        public Server() => Features.Set<IServerAddressesFeature>(new Addresses());
-
-        public IFeatureCollection Features { get; } = new FeatureCollection();
-
-        public void Dispose()
-        {
-        }
-
-        public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
-            where TContext : notnull => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        private sealed class Addresses : IServerAddressesFeature
-        {
-            ICollection<string> IServerAddressesFeature.Addresses { get; } = ["http://127.0.0.1:1"];
-
-            public bool PreferHostingUrls { get; set; }
+            if (logLevel >= least) Said.Enqueue(formatter(state, exception));
         }
     }
 }

@@ -21,6 +21,9 @@ internal sealed class FakeJobs : IJobs
 
     public void Put(JobSnapshot snapshot) => _jobs[snapshot.Job.Id] = snapshot;
 
+    /// <summary>What jobs are kept in is lost.</summary>
+    public void Clear() => _jobs.Clear();
+
     public Task<bool> StartAsync(VideoJob job, CancellationToken cancel) =>
         Task.FromResult(_jobs.TryAdd(job.Id, new(job, JobState.Initial(job), IsRunning: true, [])));
 

@@ -121,8 +121,11 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(false)]
     public async Task A_photograph_with_much_metadata_is_read_further(bool ranges)
     {
-        await using var server = await Serve(Picture.JpegWithMetadata(1_500_000), ranges: ranges);
-        Assert.Empty(await Check(server.Url("/image")));
+        foreach (var bytes in new[] { 1_500_000, 3_000_000, 9_800_000 })
+        {
+            await using var server = await Serve(Picture.JpegWithMetadata(bytes), ranges: ranges);
+            Assert.Empty(await Check(server.Url("/image")));
+        }
     }
 
     [Theory]
@@ -130,8 +133,37 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(false)]
     public async Task But_not_for_ever(bool ranges)
     {
-        await using var server = await Serve(Picture.JpegWithMetadata(3_000_000), ranges: ranges);
-        AssertFault(await Check(server.Url("/image")), "image_not_an_image", "2 MiB");
+        await using var server = await Serve(Picture.JpegWithMetadata(17_000_000), ranges: ranges);
+        AssertFault(await Check(server.Url("/image")), "image_not_an_image", "10 MB");
+    }
+
+    [Theory]
+    [InlineData("picture.png", 33, true)]
+    [InlineData("picture.png", 33, false)]
+    [InlineData("picture.png", -1, true)]
+    [InlineData("baseline.jpg", -1, true)]
+    [InlineData("lossy.webp", -1, true)]
+    [InlineData("lossless.webp", -1, false)]
+    public async Task An_image_that_breaks_off_before_its_end_is_refused(string file, int length, bool ranges)
+    {
+        var image = Picture.File(file);
+        await using var server = await Serve(image[..(length < 0 ? image.Length / 2 : length)], ranges: ranges);
+        AssertFault(await Check(server.Url("/image")), "image_not_an_image", "breaks off before");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Half_a_large_photograph_is_refused_and_a_whole_one_is_not(bool ranges)
+    {
+        var whole = Picture.LargeJpeg(900_000);
+        await using var good = await Serve(whole, ranges: ranges);
+        Assert.Empty(await Check(good.Url("/image")));
+        await using var half = await Serve(whole[..(whole.Length / 2)], ranges: ranges);
+        AssertFault(await Check(half.Url("/image")), "image_not_an_image", "breaks off before its end");
+        // A phone's short video behind the photograph, which is longer than what is asked for of the end.
+        await using var motion = await Serve([.. whole, .. new byte[300_000]], ranges: ranges);
+        Assert.Empty(await Check(motion.Url("/image")));
     }
 
     [Fact]
@@ -426,7 +458,7 @@ public sealed class ImageCheckTests : IDisposable
     {
         var total = length ?? start.Length;
         var (request, response) = (context.Request, context.Response);
-        var count = total;
+        var (first, count) = (0L, total);
         if (ranges && RangeHeaderValue.TryParse(request.Headers.Range, out var asked))
         {
             if (total == 0)
@@ -434,16 +466,18 @@ public sealed class ImageCheckTests : IDisposable
                 response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
                 return;
             }
-            count = Math.Min(total, asked.Ranges.Single().To!.Value + 1);
+            var range = asked.Ranges.Single();
+            first = range.From!.Value;
+            count = Math.Min(total, range.To!.Value + 1) - first;
             response.StatusCode = StatusCodes.Status206PartialContent;
-            response.Headers.ContentRange = new ContentRangeHeaderValue(0, count - 1, total).ToString();
+            response.Headers.ContentRange = new ContentRangeHeaderValue(first, first + count - 1, total).ToString();
         }
         response.ContentLength = count;
         var zeros = new byte[64 * 1024];
-        for (long at = 0; at < count;)
+        for (var at = first; at < first + count;)
         {
             var part = at < start.Length ? start.AsMemory((int)at) : zeros;
-            part = part[..(int)Math.Min(part.Length, count - at)];
+            part = part[..(int)Math.Min(part.Length, first + count - at)];
             await response.Body.WriteAsync(part, context.RequestAborted);
             at += part.Length;
         }

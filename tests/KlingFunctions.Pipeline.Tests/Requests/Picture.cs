@@ -36,6 +36,13 @@ internal static class Picture
         return [.. jpeg[..2], .. Enumerable.Repeat(segment, (bytes + 0xFFFE) / 0xFFFF).SelectMany(s => s), .. jpeg[2..]];
     }
 
+    /// <summary>A JPEG with about so many bytes of pixels.</summary>
+    public static byte[] LargeJpeg(int bytes)
+    {
+        var jpeg = File("baseline.jpg");
+        return [.. jpeg[..^2], .. Enumerable.Repeat((byte)0x5A, bytes), .. jpeg[^2..]];
+    }
+
     /// <summary>The JPEG as a progressive one, as far as its header goes.</summary>
     public static byte[] ProgressiveJpeg()
     {

@@ -51,6 +51,63 @@ public class PromptReferenceTests
         AssertFault(ReadPrompt(prompt, elements: 2, images: 1), "/prompt", "misspelt_reference", right);
 
     [Theory]
+    [InlineData("＠Element2", "U+FF20")]
+    [InlineData("﹫Element2", "U+FE6B")]
+    [InlineData("@\u200BElement2", "U+200B")]
+    [InlineData("@\u2060Element2", "U+2060")]
+    [InlineData("@\uFEFFElement2", "U+FEFF")]
+    [InlineData("@Ele\u00ADment2", "U+00AD")]
+    [InlineData("@Ele\u200Dment2", "U+200D")]
+    [InlineData("@Element\u200B2", "U+200B")]
+    [InlineData("@Element\u180E2", "U+180E")]
+    [InlineData("@\u202EElement2", "U+202E")]
+    [InlineData("@\uFE0FElement2", "U+FE0F")]
+    [InlineData("@\u3164Element2", "U+3164")]
+    [InlineData("@\u0008Element2", "U+0008")]
+    [InlineData("@\U000E0041Element2", "U+E0041")]
+    [InlineData("@\u00A0Element2", "U+00A0")]
+    [InlineData("@Element\u202F2", "U+202F")]
+    [InlineData("@Element\u20112", "U+2011")]
+    [InlineData("@Element–2", "U+2013")]
+    [InlineData("@Ｅｌｅｍｅｎｔ2", "U+FF25")]
+    [InlineData("@𝐄𝐥𝐞𝐦𝐞𝐧𝐭2", "U+1D404")]
+    [InlineData("@Element²", "U+00B2")]
+    [InlineData("@Element②", "U+2461")]
+    [InlineData("@Element𝟐", "U+1D7D0")]
+    [InlineData("@Element２", "U+FF12")]
+    [InlineData("@\u0415l\u0435m\u0435nt2", "U+0415")]
+    [InlineData("@\u0395lement2", "U+0395")]
+    public void Reference_that_only_looks_right_is_refused(string prompt, string character) =>
+        AssertFault(ReadPrompt($"{prompt} walks", elements: 2, images: 1), "/prompt", "misspelt_reference", "@Element2", character);
+
+    [Theory]
+    [InlineData("@\u0406m\u0430g\u04351")]
+    [InlineData("＠\u200BIｍage\u200C１")]
+    public void Image_reference_that_only_looks_right_is_refused(string prompt) =>
+        AssertFault(ReadPrompt(prompt, elements: 1, images: 1), "/prompt", "misspelt_reference", "@Image1");
+
+    [Fact]
+    public void Invisible_characters_around_a_reference_do_no_harm() =>
+        AssertRequest(ReadPrompt("\u200B@Element1\u200B and \uFE0F@Image1\u2060, “ﬁne” ①, любой ＡＢＣ", 1, 1));
+
+    [Theory]
+    [InlineData("robot@Element2.Then it walks")]
+    [InlineData("robot@Image4.Then it walks")]
+    public void Reference_before_a_full_stop_is_no_mail_address(string prompt) =>
+        AssertFault(ReadPrompt(prompt, elements: 1, images: 1), "/prompt", "dangling_reference");
+
+    [Theory]
+    [InlineData("robot@element2.then it walks")]
+    [InlineData("robot＠Element2.Then it walks")]
+    [InlineData("write to me@image1.com")]
+    public void Mail_address_that_looks_like_a_reference_is_warned_of(string prompt)
+    {
+        var reading = ReadPrompt(prompt, elements: 1, images: 1);
+        AssertRequest(reading);
+        Assert.Contains(reading.Warnings, w => w is { Pointer: "/prompt", Code: "misspelt_reference" });
+    }
+
+    [Theory]
     [InlineData("@Element3", 2, 1, "@Element1 to @Element2")]
     [InlineData("@Element0", 2, 1, "@Element1 to @Element2")]
     [InlineData("@Element10", 2, 1, "@Element1 to @Element2")]

@@ -4,9 +4,8 @@ using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Uploads;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests.Uploads;
 
@@ -16,8 +15,11 @@ public class UploadIntakeTests
     private const string Request = """{"prompt": "A tree"}""";
     private const string Recipe = """{"prompt": "@Image1 turns", "image_urls": ["$asset"]}""";
 
+    private static readonly byte[] Image = Picture.File("picture.png");
+
     private readonly FakeJobs _jobs = new();
-    private readonly Folder _folder = new();
+    private readonly InMemoryUploads _folder = new();
+    private readonly Lines _log = new();
     private readonly PipelineOptions _options = new();
     private readonly UploadIntake _intake;
 
@@ -26,7 +28,7 @@ public class UploadIntakeTests
         var options = Options.Create(_options);
         _intake = new UploadIntake(
             _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, null!, options, _folder.Time), _jobs, options, _folder.Time,
-            NullLogger<UploadIntake>.Instance);
+            _log);
     }
 
     [Fact]
@@ -43,7 +45,7 @@ public class UploadIntakeTests
     [Fact]
     public async Task An_image_and_its_recipe_make_one_job_in_whichever_order_they_come_and_are_told_of()
     {
-        _folder.Put("spin/one.png", "an image");
+        _folder.Put("spin/one.png", Image);
         Assert.Equal(UploadOutcome.NoRecipe, await TakeAsync("spin/one.png"));
         Assert.Empty(_jobs.Ids);
         _folder.Put("spin/_recipe.json", Recipe);
@@ -57,8 +59,8 @@ public class UploadIntakeTests
     [Fact]
     public async Task A_recipe_is_for_the_images_of_its_own_folder()
     {
-        _folder.Put("spin/one.png", "an image");
-        _folder.Put("spin/deeper/two.png", "an image");
+        _folder.Put("spin/one.png", Image);
+        _folder.Put("spin/deeper/two.png", Image);
         _folder.Put("spin/three.json", Request);
         _folder.Put("spin/_recipe.json", Recipe);
         await TakeAsync("spin/_recipe.json");
@@ -68,9 +70,9 @@ public class UploadIntakeTests
     [Fact]
     public async Task A_recipe_starts_no_image_so_old_that_its_job_may_be_forgotten()
     {
-        _folder.Put("spin/old.png", "an image");
+        _folder.Put("spin/old.png", Image);
         _folder.Time.Advance(_options.KeepFor);
-        _folder.Put("spin/new.png", "an image");
+        _folder.Put("spin/new.png", Image);
         _folder.Time.Advance(TimeSpan.FromMinutes(1));
         _folder.Put("spin/_recipe.json", Recipe);
         await TakeAsync("spin/_recipe.json");
@@ -87,7 +89,7 @@ public class UploadIntakeTests
     public async Task A_bad_one_leaves_a_report_beside_it_and_starts_nothing(string path, string json, string report, string code)
     {
         _folder.Put("_recipe.json", json);
-        _folder.Put(path, json);
+        _folder.Put(path, path.EndsWith(".png", StringComparison.Ordinal) ? Image : Encoding.UTF8.GetBytes(json));
         Assert.Equal(UploadOutcome.Refused, await TakeAsync(path));
         Assert.Empty(_jobs.Ids);
         Assert.Contains(code, _folder.Text(report), StringComparison.Ordinal);
@@ -96,7 +98,7 @@ public class UploadIntakeTests
     [Fact]
     public async Task A_recipe_that_is_spoilt_afterwards_puts_no_report_beside_an_image_that_has_its_job()
     {
-        _folder.Put("spin/one.png", "an image");
+        _folder.Put("spin/one.png", Image);
         _folder.Put("spin/_recipe.json", Recipe);
         await TakeAsync("spin/_recipe.json");
         _folder.Put("spin/_recipe.json", "{");
@@ -137,37 +139,205 @@ public class UploadIntakeTests
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
-    private Task<UploadOutcome> TakeAsync(string path) => _intake.TakeAsync(path, "https://kling.example.com", TestContext.Current.CancellationToken);
-
-    private sealed class Folder : IUploads
+    [Fact]
+    public async Task Upload_of_the_same_content_under_the_same_path_starts_nothing()
     {
-        private readonly Dictionary<string, (byte[] Bytes, DateTimeOffset At, int Version)> _files = [];
-        private int _versions;
-
-        public bool AreLookedAtAgain => false;
-
-        public FakeTimeProvider Time { get; } = new();
-
-        public void Put(string path, string text) => _files[path] = (Encoding.UTF8.GetBytes(text), Time.GetUtcNow(), ++_versions);
-
-        public string Text(string path) => Encoding.UTF8.GetString(_files[path].Bytes);
-
-        public Task<UploadedFile?> FindAsync(string path, CancellationToken cancel) =>
-            Task.FromResult(_files.ContainsKey(path) ? Described(path) : null);
-
-        public Task<(UploadedFile File, byte[] Bytes)?> ReadAsync(string path, int atMost, CancellationToken cancel) =>
-            Task.FromResult(_files.TryGetValue(path, out var file) ? (Described(path), file.Bytes[..Math.Min(file.Bytes.Length, atMost + 1)]) : default((UploadedFile, byte[])?));
-
-        public IAsyncEnumerable<UploadedFile> ListAsync(string folder, CancellationToken cancel) =>
-            _files.Keys.Where(p => p.StartsWith(folder, StringComparison.Ordinal) && !p[folder.Length..].Contains('/', StringComparison.Ordinal))
-                .Select(Described).ToList().ToAsyncEnumerable();
-
-        public Task WriteReportAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancel)
+        _folder.Put("walk.json", Request);
+        _folder.Put("spin/_recipe.json", Recipe);
+        _folder.Put("spin/one.png", Image);
+        foreach (var path in new[] { "walk.json", "spin/one.png" })
         {
-            Put(path, Encoding.UTF8.GetString(content.Span));
-            return Task.CompletedTask;
+            await TakeAsync(path);
+            _folder.Put(path, Encoding.Latin1.GetBytes(path == "walk.json" ? Request : Encoding.Latin1.GetString(Image)));
+            Assert.Equal(UploadOutcome.Started, await TakeAsync(path));
         }
+        Assert.Equal(2, _jobs.Ids.Count());
+    }
 
-        private UploadedFile Described(string path) => new(path, $"\"{_files[path].Version}\"", _files[path].At);
+    [Fact]
+    public async Task Upload_on_record_starts_nothing_when_its_job_is_lost()
+    {
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        _jobs.Clear();
+        _folder.Put("walk.json", Request);
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        Assert.Empty(_jobs.Ids);
+        _folder.Put("again.json", Request);
+        await TakeAsync("again.json");
+        Assert.Single(_jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Upload_that_an_older_version_took_by_its_ETag_starts_nothing()
+    {
+        _folder.Put("walk.json", Request);
+        var file = (await _folder.FindAsync("walk.json", Cancel))!;
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New(Upload.JobId("walk.json", file.ETag)) with { Upload = "walk.json" }, JobStatus.Succeeded));
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        _jobs.Clear();
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Job_whose_record_could_not_be_written_is_not_started_again()
+    {
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        _folder.LoseRecords();
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        Assert.Single(_jobs.Ids);
+        Assert.Equal("walk.json", Assert.Single(_folder.Taken).Upload);
+    }
+
+    public static TheoryData<string> Images => ["baseline.jpg", "picture.png", "lossy.webp", "lossless.webp", "extended.webp"];
+
+    [Theory, MemberData(nameof(Images))]
+    public async Task Image_is_taken_when_its_last_byte_has_come(string name)
+    {
+        var image = Picture.File(name);
+        _folder.Put("spin/_recipe.json", Recipe);
+        foreach (var part in new[] { 0, 1, 12, 33, image.Length / 2, image.Length - 1 })
+        {
+            _folder.Put("spin/one.jpg", image[..part]);
+            Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.jpg", mayGrow: true));
+            // Its length from the start, as some systems copy.
+            _folder.Put("spin/one.jpg", [.. image[..part], .. new byte[image.Length - part]]);
+            if (image.Length - part > 600) Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.jpg", mayGrow: true));
+        }
+        Assert.Empty(_jobs.Ids);
+        _folder.Put("spin/one.jpg", image);
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/one.jpg", mayGrow: true));
+        Assert.Single(_jobs.Ids);
+    }
+
+    [Theory, MemberData(nameof(Images))]
+    public async Task Image_that_breaks_off_is_reported_and_never_paid(string name)
+    {
+        var image = Picture.File(name);
+        _folder.Put("spin/_recipe.json", Recipe);
+        _folder.Put("spin/one.jpg", image[..(image.Length / 2)]);
+        Assert.Equal(UploadOutcome.Refused, await TakeAsync("spin/one.jpg"));
+        Assert.Contains("breaks off", _folder.Text("spin/one.jpg.error.json"), StringComparison.Ordinal);
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Request_is_taken_when_its_JSON_is_whole()
+    {
+        for (var length = 0; length < Request.Length; length++)
+        {
+            _folder.Put("walk.json", Request[..length]);
+            Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("walk.json", mayGrow: true));
+        }
+        _folder.Put("walk.json", Request[..5] + new string('\0', 5));
+        Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("walk.json", mayGrow: true));
+        Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
+        Assert.Equal(UploadOutcome.Refused, await TakeAsync("walk.json"));
+        _folder.Put("walk.json", Request);
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json", mayGrow: true));
+    }
+
+    [Fact]
+    public async Task Image_waits_for_a_recipe_that_is_still_being_written()
+    {
+        _folder.Put("spin/one.png", Image);
+        _folder.Put("spin/_recipe.json", Recipe[..20]);
+        Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.png", mayGrow: true));
+        _folder.Put("spin/_recipe.json", Recipe);
+        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/one.png", mayGrow: true));
+    }
+
+    [Theory]
+    [InlineData("_Recipe.json", "one.jfif")]
+    [InlineData("_RECIPE.JSON", "one.JPE")]
+    public async Task Recipe_in_any_case_is_found_by_its_images(string recipe, string image)
+    {
+        _folder.Put($"spin/{recipe}", Recipe);
+        _folder.Put($"spin/{image}", Picture.File("baseline.jpg"));
+        Assert.Equal(UploadOutcome.Started, await TakeAsync($"spin/{image}"));
+    }
+
+    [Theory]
+    [InlineData("spin/one.heic", "JPEG, PNG and WebP")]
+    [InlineData("spin/one.gif", "JPEG, PNG and WebP")]
+    [InlineData("spin/one.jpg", "whatever its name says")]
+    public async Task Image_of_a_kind_that_RunComfy_does_not_accept_is_reported(string path, string says)
+    {
+        _folder.Put("spin/_recipe.json", Recipe);
+        _folder.Put(path, "....ftypheic and so on, for quite some bytes");
+        Assert.Equal(UploadOutcome.Refused, await TakeAsync(path));
+        Assert.Contains(says, _folder.Text($"{path}.error.json"), StringComparison.Ordinal);
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Theory]
+    [InlineData("notes.txt", 1)]
+    [InlineData("spin/one.png", 1)]
+    [InlineData(".stversions/one.png", 0)]
+    [InlineData("Thumbs.db", 0)]
+    public async Task Stray_file_is_said_in_the_log(string path, int lines)
+    {
+        _folder.Put(path, Image);
+        await TakeAsync(path);
+        Assert.Equal(lines, _log.Said.Count(line => line.Contains(path, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Report_goes_when_the_upload_is_put_right()
+    {
+        _folder.Put("walk.json", "{}");
+        await TakeAsync("walk.json");
+        Assert.NotNull(await _folder.FindAsync("walk.error.json", Cancel));
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
+    }
+
+    [Theory]
+    [InlineData("""{"my": "own file"}""")]
+    [InlineData("""{"upload": "other.json", "faults": []}""")]
+    [InlineData("no JSON")]
+    public async Task File_that_only_has_the_name_of_a_report_stays(string content)
+    {
+        _folder.Put("walk.error.json", content);
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        Assert.Equal(content, _folder.Text("walk.error.json"));
+    }
+
+    [Fact]
+    public async Task Report_on_a_failed_job_stays_when_its_upload_is_told_of_again()
+    {
+        _folder.Put("walk.json", Request);
+        await TakeAsync("walk.json");
+        var job = _jobs[Assert.Single(_jobs.Ids)].Job;
+        _jobs.Put(SampleJobs.Ended(job, JobStatus.Failed));
+        await new ReportUploadStep(_folder).RunAsync(new("walk.json", new("provider_failed", "No luck.")), Cancel);
+        _folder.LoseRecords();
+        await TakeAsync("walk.json");
+        Assert.Contains("No luck.", _folder.Text("walk.error.json"), StringComparison.Ordinal);
+        await new ReportUploadStep(_folder).RunAsync(new("walk.json", null), Cancel);
+        Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Task<UploadOutcome> TakeAsync(string path, bool mayGrow = false) =>
+        _intake.TakeAsync(path, "https://kling.example.com", mayGrow, TestContext.Current.CancellationToken);
+
+    private sealed class Lines : ILogger<UploadIntake>
+    {
+        public List<string> Said { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Said.Add(formatter(state, exception));
     }
 }

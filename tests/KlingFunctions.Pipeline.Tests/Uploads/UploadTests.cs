@@ -18,12 +18,87 @@ public class UploadTests
     [InlineData("shoes/red.jpeg", UploadKind.Image)]
     [InlineData("shoes/red.PNG", UploadKind.Image)]
     [InlineData("shoes/red.webp", UploadKind.Image)]
-    [InlineData("shoes/red.gif", UploadKind.Other)]
+    [InlineData("shoes/red.jfif", UploadKind.Image)]
+    [InlineData("shoes/red.JPE", UploadKind.Image)]
+    [InlineData("shoes/_Recipe.JSON", UploadKind.Recipe)]
+    [InlineData("shoes/red.gif", UploadKind.UnsupportedImage)]
+    [InlineData("shoes/IMG_0001.HEIC", UploadKind.UnsupportedImage)]
+    [InlineData("shoes/red.tiff", UploadKind.UnsupportedImage)]
     [InlineData("shoes/red", UploadKind.Other)]
     [InlineData("shoes/._red.png", UploadKind.Other)]
     [InlineData("shoes/.json", UploadKind.Other)]
     [InlineData("red.json/readme.txt", UploadKind.Other)]
     public void A_file_is_known_by_its_name(string path, UploadKind kind) => Assert.Equal(kind, Upload.KindOf(path));
+
+    [Theory]
+    [InlineData(".Trash-1000/files/walk.json")]
+    [InlineData("spin/.stversions/one.png")]
+    [InlineData(".stfolder/walk.json")]
+    [InlineData(".sync/Archive/walk.json")]
+    [InlineData("spin/.snapshot/hourly.0/one.png")]
+    [InlineData("spin/.AppleDouble/one.png")]
+    [InlineData("spin/@eaDir/one.png")]
+    [InlineData("spin/@EADIR/one.png/SYNOPHOTO_THUMB_XL.jpg")]
+    [InlineData("@Recycle/one.png")]
+    [InlineData("#recycle/one.png")]
+    [InlineData("#snapshot/spin/one.png")]
+    [InlineData("~snapshot/spin/one.png")]
+    [InlineData("$RECYCLE.BIN/S-1-5/$R1.png")]
+    [InlineData("System Volume Information/one.png")]
+    [InlineData("lost+found/walk.json")]
+    [InlineData("__MACOSX/spin/one.png")]
+    [InlineData("Network Trash Folder/one.png")]
+    [InlineData("walk.json.sb-1a2b3c4d-AbC123/walk.json")]
+    [InlineData("spin/~$walk.json")]
+    [InlineData("spin/~syncthing~one.png")]
+    [InlineData("spin/upload.tmp/one.png")]
+    [InlineData("spin/one.png.part")]
+    [InlineData("spin/one.png.crdownload")]
+    [InlineData("spin/one.png.filepart")]
+    [InlineData("spin/one.png.3fa9.partial")]
+    [InlineData("spin/walk.json~")]
+    [InlineData("spin/Thumbs.db")]
+    [InlineData("desktop.ini")]
+    [InlineData("one.png:Zone.Identifier")]
+    public void Folders_and_files_of_systems_start_nothing(string path)
+    {
+        Assert.Equal(UploadKind.Other, Upload.KindOf(path));
+        Assert.True(Upload.IsHidden(path));
+    }
+
+    [Theory]
+    [InlineData("@brand/#1/one.png")]
+    [InlineData("spin/one (Anna's conflicted copy 2026-01-01).png")]
+    [InlineData("spin/one.sync-conflict-20260101-101010-ABCDEFG.png")]
+    [InlineData("spin/part.png")]
+    [InlineData("recycling/tmp.one.png")]
+    [InlineData("spin/$5.png")]
+    public void Folders_and_files_of_people_are_uploads(string path)
+    {
+        Assert.Equal(UploadKind.Image, Upload.KindOf(path));
+        Assert.False(Upload.IsHidden(path));
+    }
+
+    [Theory]
+    [InlineData("x", 250, ".json")]
+    [InlineData("ü", 122, ".png")]
+    [InlineData("😀", 62, ".json")]
+    public void Report_on_an_upload_with_a_long_name_has_a_name_that_fits(string character, int times, string extension)
+    {
+        var report = Upload.ErrorReportPath($"shoes/{string.Concat(Enumerable.Repeat(character, times))}{extension}");
+        Assert.InRange(Encoding.UTF8.GetByteCount(report["shoes/".Length..]), 200, 255);
+        Assert.Equal(UploadKind.ErrorReport, Upload.KindOf(report));
+        Assert.DoesNotContain('\uFFFD', Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(report)));
+        Assert.NotEqual(report, Upload.ErrorReportPath($"shoes/{string.Concat(Enumerable.Repeat(character, times - 1))}y{extension}"));
+    }
+
+    [Fact]
+    public void Report_on_a_blob_with_a_long_path_has_a_path_that_fits()
+    {
+        var report = Upload.ErrorReportPath($"{new string('a', 800)}/{new string('b', 200)}.png");
+        Assert.InRange(report.Length, 900, 1_024);
+        Assert.Equal(UploadKind.ErrorReport, Upload.KindOf(report));
+    }
 
     [Fact]
     public void The_same_version_of_the_same_file_is_the_same_job()

@@ -42,4 +42,25 @@ internal static class JsonBody
             return null;
         }
     }
+
+    /// <summary>Whether these bytes are no JSON value yet, and more bytes could make them one: a file that is still being written.</summary>
+    public static bool IsCutOff(ReadOnlySpan<byte> utf8)
+    {
+        if (Parse(utf8, out _) is not null) return false;
+        if (utf8.StartsWith(ByteOrderMark)) utf8 = utf8[ByteOrderMark.Length..];
+        // Some systems give a file its length first, filled with zeros.
+        if (utf8.IsEmpty || utf8.Contains((byte)0)) return true;
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, isFinalBlock: false, default);
+            while (reader.Read())
+            {
+            }
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
 }

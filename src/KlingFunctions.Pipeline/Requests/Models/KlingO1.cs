@@ -244,7 +244,7 @@ public sealed partial class KlingO1 : ModelContract
         /// <summary>Whether somebody who wrote <paramref name="word"/> before a number meant this.</summary>
         public bool IsMeantBy(string word, bool numberFollowsAtOnce)
         {
-            var lower = word.ToLowerInvariant();
+            var lower = LookAlikes.Latin(word);
             if (lower == Noun || lower == Noun + "s") return true;
             return numberFollowsAtOnce
                 && ((ShortForms.Contains(lower) && lower[0] == Noun[0])
@@ -254,7 +254,7 @@ public sealed partial class KlingO1 : ModelContract
 
     // Cased letters only, so that a reference may stand between Chinese or Japanese characters, which are written without spaces.
     [GeneratedRegex(
-        @"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#-]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?",
+        @"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#\p{Pd}]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?",
         RegexOptions.CultureInvariant)]
     private static partial Regex Reference { get; }
 
@@ -265,24 +265,32 @@ public sealed partial class KlingO1 : ModelContract
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
         var told = new HashSet<string>(StringComparer.Ordinal);
-        foreach (Match match in Reference.Matches(prompt))
+        var (plain, places) = LookAlikes.Plain(prompt);
+        foreach (Match match in Reference.Matches(plain))
         {
+            var written = prompt[places[match.Index].Start..places[match.Index + match.Length - 1].End];
             string Part(string name) => match.Groups[name].Value;
             var (word, number, tail) = (Part("word"), AsciiDigits(Part("number")), Part("tail"));
             var numberFollowsAtOnce = number.Length > 0 && Part("separator").Length == 0 && Part("gap").Length == 0;
 
             // "@images_of_mine" is somebody's name, and "meet @ Image works" a place.
             if (number.Length == 0 && (tail.Length > 0 || Part("gap").Length > 0)) continue;
-            if (MailAddress.IsMatch(prompt, match.Index)) continue;
+            var isInMailAddress = MailAddress.IsMatch(plain, match.Index);
+            if (isInMailAddress && number.Length == 0) continue;
             if (referables.FirstOrDefault(r => r.IsMeantBy(word, numberFollowsAtOnce)) is not { } meant) continue;
 
             var right = $"@{meant.Word}{number}";
-            if ((match.Value != right || number.Length == 0) && told.Add(match.Value))
+            var isMisspelt = written != right || number.Length == 0;
+            if (isMisspelt && told.Add(written))
             {
                 var advice = number.Length == 0 ? meant.Range : Wording.Quote(right) + (tail.Length > 0 ? " and a space after it" : "");
-                findings.Fault(place, FaultCode.MisspeltReference,
-                    $"The prompt says {Wording.Quote(match.Value)}, which the model does not recognise: write {advice}.");
+                var numbers = LookAlikes.Numbers(written);
+                var says = $"The prompt says {Wording.Quote(written)}{(numbers.Length > 0 ? $" (with {numbers})" : "")}";
+                if (isInMailAddress) findings.Warn(place, FaultCode.MisspeltReference, $"{says}: if it is no mail address but a reference, write {advice}.");
+                else findings.Fault(place, FaultCode.MisspeltReference, $"{says}, which the model does not recognise: write {advice}.");
             }
+            // An address of somebody, as far as can be told.
+            if (isMisspelt && isInMailAddress) continue;
             if (number.Length > 0 && used.Add(right) && !meant.Has(number))
             {
                 var given = meant.Count switch
