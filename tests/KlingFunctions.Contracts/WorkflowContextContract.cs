@@ -57,7 +57,7 @@ public abstract class WorkflowContextContract
     {
         var both = new Barrier(2);
         await using var host = await StartHostAsync(Catalog()
-            .Add(Count, (n, cancel) => Task.Run(() => both.SignalAndWait(TimeSpan.FromSeconds(30), cancel) ? n : -1, cancel))
+            .Add(Count, (n, cancel) => Task.Run(() => both.SignalAndWait(TimeSpan.FromMinutes(2), cancel) ? n : -1, cancel))
             .Add<int, int[]>("W", (context, _) => Task.WhenAll(context.CallAsync(Count, 1), context.CallAsync(Count, 2))));
         await host.StartAsync("W", "a", "0");
         var outputs = Output<int[]>(await host.RunToEndAsync("a"));

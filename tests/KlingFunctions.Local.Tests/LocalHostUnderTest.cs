@@ -58,7 +58,7 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
 
     public async Task RunToRestAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         for (var looks = 1; !Engine.IsIdle; looks++)
         {
             await Task.Delay(1, limit.Token);

@@ -5,7 +5,7 @@ namespace KlingFunctions.Local.Tests.Journal;
 
 public sealed class JournalDatabaseTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-database-");
     private JournalDatabase _database = null!;

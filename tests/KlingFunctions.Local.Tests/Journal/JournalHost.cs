@@ -57,7 +57,7 @@ internal sealed class JournalHost : IWorkflowHost
 
     public async Task RunToRestAsync(string id)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (!_engine.IsIdle) await Task.Delay(1, limit.Token);
     }
 

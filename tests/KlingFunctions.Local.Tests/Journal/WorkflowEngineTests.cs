@@ -35,7 +35,7 @@ public sealed class WorkflowEngineTests
                 return await context.CallAsync(Work, text);
             }));
         await host.StartAsync("W", "a", "\"x\"");
-        await childRan.Task.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        await childRan.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
         Assert.Equal("\"x\"", (await host.RunToEndAsync("a")).Output);
     }
 
@@ -252,7 +252,7 @@ public sealed class WorkflowEngineTests
         await UntilAsync(() => runs == 1);
         // While the run waits for the outcome of one step to be written, the host's patience ends and the other step is broken off.
         using var writing = new ManualResetEventSlim();
-        var busy = host.Database.WriteAsync(_ => writing.Wait(TimeSpan.FromSeconds(30)));
+        var busy = host.Database.WriteAsync(_ => writing.Wait(TimeSpan.FromMinutes(2)));
         first.SetResult();
         // Too short a wait here would only make the test easier to pass.
         await Task.Delay(50, Cancel);
@@ -301,7 +301,7 @@ public sealed class WorkflowEngineTests
             .Add<string, string>("W", (context, text) => context.CallAsync(Work, text)));
         await host.StartAsync("W", "a", "\"x\"");
         await UntilAsync(() => runs == 1);
-        await host.KillAsync().WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+        await host.KillAsync().WaitAsync(TimeSpan.FromMinutes(2), Cancel);
         Assert.Equal("\"x\"", (await host.RunToEndAsync("a")).Output);
     }
 

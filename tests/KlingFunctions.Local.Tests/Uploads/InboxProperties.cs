@@ -234,7 +234,7 @@ public sealed class InboxProperties
 
         public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => throw new NotSupportedException();
 
-        public Task WithdrawAsync(string key, CancellationToken cancel) => throw new NotSupportedException();
+        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => throw new NotSupportedException();
 
         public Task ForgetAsync(string jobId, CancellationToken cancel) => Task.CompletedTask;
     }
