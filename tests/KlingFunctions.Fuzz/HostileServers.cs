@@ -83,7 +83,7 @@ public sealed class HostileServers : IDisposable
         var keeper = new ResultKeeper(
             _client, store, Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions { MaxVideoBytes = MostBytes }), Network, _time,
             NullLogger<ResultKeeper>.Instance);
-        var outcome = await WhileTimePasses(keeper.KeepAsync("job", [new("video", OutputKind.Video, server.Url)], Ct));
+        var outcome = await WhileTimePasses(keeper.KeepAsync("job", "req_1", [new("video", OutputKind.Video, server.Url)], Ct));
         Assert.Contains(Assert.IsType<KeepOutcome.NotKept>(outcome).Code, (string[])["video_unreachable", "video_too_large", "video_invalid"]);
         Assert.InRange(server.Sent, 0, 80_000_000);
         Assert.InRange(server.Asked, 1, 10);
