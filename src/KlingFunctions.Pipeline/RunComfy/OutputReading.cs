@@ -11,6 +11,7 @@ internal static class OutputReading
 {
     private const int Deepest = 16;
     private const int MostFound = 32;
+    private const int MostNamed = 1_000;
 
     // Where results stand, the documented place first.
     private static readonly string[] Places = ["output", "outputs", "result", "results", "data", "response"];
@@ -69,7 +70,7 @@ internal static class OutputReading
         }
 
         var place = 0;
-        foreach (var item in value.EnumerateArray())
+        foreach (var item in value.EnumerateArray().Take(MostNamed))
         {
             place++;
             if (Url(item) is { } url) yield return new($"{key}-{place}", kind, url);

@@ -18,7 +18,7 @@ public sealed partial class RunComfyClient
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
 
     private const int LongestBody = 256 * 1024;
-    private const long LongestRead = 128L * 1024 * 1024;
+    private const long LongestRead = 8L * 1024 * 1024;
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
