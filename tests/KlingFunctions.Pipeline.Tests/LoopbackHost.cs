@@ -1,3 +1,5 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -16,11 +18,17 @@ internal sealed class LoopbackHost : IAsyncDisposable
 
     public string Url => _app.Urls.Single();
 
-    public static async Task<LoopbackHost> StartAsync(RequestDelegate answer, CancellationToken ct)
+    /// <param name="answer">Answers.</param>
+    /// <param name="ct">Gives up.</param>
+    /// <param name="certificate">With one it speaks https.</param>
+    public static async Task<LoopbackHost> StartAsync(RequestDelegate answer, CancellationToken ct, X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is not null) listen.UseHttps(certificate);
+        }));
         var host = new LoopbackHost(builder.Build());
         host._app.Run(async context =>
         {

@@ -40,8 +40,10 @@ public static class UrlRule
 
         var loopback = IsLoopback(uri);
         if (loopback && allowLoopback) return null;
+        if (loopback)
+            return "The URL names an address of this machine, which is not public: it must be reachable from the internet. Beside the simulator set Network:AllowLoopback to true.";
         if (uri.Scheme == Uri.UriSchemeHttp) return "The URL starts with http: but must start with https:.";
-        if (loopback || (IPAddress.TryParse(uri.DnsSafeHost, out var address) && !PublicAddress.IsPublic(address)))
+        if (IPAddress.TryParse(uri.DnsSafeHost, out var address) && !PublicAddress.IsPublic(address))
             return "The URL names an address that is not public: it must be reachable from the internet.";
         return null;
     }

@@ -68,7 +68,7 @@ public sealed partial class WebhookSender
             ct.ThrowIfCancellationRequested();
             var reason = limit.IsCancellationRequested
                 ? $"The receiver did not answer within {Limit.TotalSeconds:0} seconds."
-                : "The connection to the receiver failed.";
+                : Reason(e as HttpRequestException);
             attempt = new DeliveryAttempt.Failed(reason, null, null);
         }
 
@@ -89,6 +89,16 @@ public sealed partial class WebhookSender
             request.Headers.TryAddWithoutValidation("webhook-signature", WebhookSignature.Sign(_secrets, id, now, body));
         return request;
     }
+
+    private static string Reason(HttpRequestException? e) => e?.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => "The receiver's host name is not known: check the address.",
+        HttpRequestError.SecureConnectionError =>
+            "The receiver's TLS certificate is not accepted: it needs one that a public authority signed for this host, and that has not run out.",
+        HttpRequestError.ConnectionError => "The receiver's host could not be connected to.",
+        HttpRequestError.ProxyTunnelError => "The proxy that Network:Proxy names did not connect to the receiver's host.",
+        _ => "The connection to the receiver broke off.",
+    };
 
     private DeliveryAttempt Read(HttpResponseMessage response)
     {

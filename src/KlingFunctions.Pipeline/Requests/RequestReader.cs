@@ -12,7 +12,8 @@ namespace KlingFunctions.Pipeline.Requests;
 /// <remarks>
 /// Around the model's own properties a body may hold two that are ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at
 /// most <see cref="MaxWebhookLength"/> characters, and <c>metadata</c>, an object of at most <see cref="MaxMetadataBytes"/> bytes
-/// as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A property that is null counts as absent.
+/// as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A property that is null counts as absent, as
+/// does an optional one that is an empty text.
 /// </remarks>
 public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> options)
 {
@@ -74,7 +75,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
 
     private string? ReadWebhookUrl(Properties properties, Findings findings)
     {
-        if (properties[WebhookUrl] is not { } value) return null;
+        if (properties.Optional(WebhookUrl) is not { } value) return null;
         var place = properties.PointerTo(WebhookUrl);
         if (value.ValueKind != JsonValueKind.String)
         {
@@ -85,7 +86,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
         if (url.Length > MaxWebhookLength)
             findings.Fault(place, FaultCode.TooLong, $"The webhook_url has {url.Length:N0} characters: at most {MaxWebhookLength:N0} are taken.");
         else if (string.IsNullOrWhiteSpace(url))
-            findings.Fault(place, FaultCode.Empty, "The webhook_url is empty: give an https URL, or leave it out.");
+            findings.Fault(place, FaultCode.Empty, "The webhook_url is blank: give an https URL, or leave it out.");
         else if (UrlRule.Fault(url, _allowLoopback) is { } fault)
             findings.Fault(place, FaultCode.InvalidUrl, fault);
         return url;
@@ -93,7 +94,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
 
     private static JsonElement? ReadMetadata(Properties properties, Findings findings)
     {
-        if (properties[Metadata] is not { } value) return null;
+        if (properties.Optional(Metadata) is not { } value) return null;
         var place = properties.PointerTo(Metadata);
         if (value.ValueKind != JsonValueKind.Object)
         {

@@ -40,6 +40,7 @@ public class UrlRuleTests
     [InlineData("https://:@example.com/a.png", "user name")]
     [InlineData("https://localhost/a.png", "not public")]
     [InlineData("https://sub.localhost/a.png", "not public")]
+    [InlineData("http://127.0.0.1:5000/simulator/images/valley.webp", "Network:AllowLoopback")]
     [InlineData("https://127.1/a.png", "not public")]
     [InlineData("https://0x7f.1/a.png", "not public")]
     [InlineData("https://2130706433/a.png", "not public")]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using Microsoft.AspNetCore.Http;
@@ -125,7 +127,18 @@ public class WebhookSenderTests
         var receiver = await Answering(200);
         var url = receiver.Url;
         await receiver.DisposeAsync();
-        Assert.Equal(new DeliveryAttempt.Failed("The connection to the receiver failed.", null, null), await Send(url));
+        Assert.Equal(new DeliveryAttempt.Failed("The receiver's host could not be connected to.", null, null), await Send(url));
+    }
+
+    [Fact]
+    public async Task Certificate_that_nobody_vouches_for_is_named_in_the_failure()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await using var receiver = await LoopbackHost.StartAsync(_ => Task.CompletedTask, Ct, certificate);
+        Assert.Contains("certificate", Assert.IsType<DeliveryAttempt.Failed>(await Send(receiver.Url)).Reason, StringComparison.Ordinal);
+        Assert.Empty(receiver.Asked);
     }
 
     [Fact]

@@ -39,6 +39,7 @@ public class RequestReaderTests
     [InlineData("""{"prompt":"a cat"}""")]
     [InlineData("""{"prompt":"a cat","elements":[],"image_urls":[]}""")]
     [InlineData("""{"prompt":"a cat","elements":null,"image_urls":null,"duration":null,"aspect_ratio":null,"webhook_url":null,"metadata":null}""")]
+    [InlineData("""{"prompt":"a cat","elements":"","image_urls":"","duration":"","aspect_ratio":"","webhook_url":"","metadata":""}""")]
     [InlineData("""{"aspect_ratio":"16:9","duration":5,"prompt":"a\u0020cat"}""")]
     public void What_is_left_out_gets_the_defaults_and_one_fingerprint(string body)
     {
@@ -182,7 +183,7 @@ public class RequestReaderTests
     [Theory]
     [InlineData("7", "not_allowed_value", "\"7\"")]
     [InlineData("1e999", "not_allowed_value", "only \"5\" and \"10\"")]
-    [InlineData("\"\"", "not_allowed_value", "only \"5\" and \"10\"")]
+    [InlineData("\" \"", "not_allowed_value", "only \"5\" and \"10\"")]
     [InlineData("\"5s\"", "not_allowed_value", "\"5s\"")]
     [InlineData("\"05\"", "not_allowed_value", "\"05\"")]
     [InlineData("5.5", "not_allowed_value", "\"5.5\"")]
@@ -289,7 +290,7 @@ public class RequestReaderTests
     [Theory]
     [InlineData("\"ftp://example.com/\"", "invalid_url")]
     [InlineData("\"https://169.254.169.254/\"", "invalid_url")]
-    [InlineData("\"\"", "empty")]
+    [InlineData("\" \"", "empty")]
     [InlineData("{}", "wrong_type")]
     public void A_webhook_needs_an_https_URL(string written, string code) =>
         AssertFault(Read($$"""{"prompt":"a","webhook_url":{{written}}}"""), "/webhook_url", code);

@@ -270,7 +270,7 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <summary>Fewer queues that are polled faster: a test has one host. And no tiered recompilation, which would cost half of a short life's time.</summary>
     private static Dictionary<string, string?> Defaults => new()
     {
-        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.2",
+        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.5",
         ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:partitionCount"] = "1",
         ["DOTNET_TC_CallCounting"] = "0",
     };

@@ -36,6 +36,10 @@ internal sealed class Properties
     public JsonElement? this[string name] =>
         _values.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
+    /// <summary>The value of a property that may be left out. A form sends an empty text for a field that was left blank: it counts as absent.</summary>
+    public JsonElement? Optional(string name) =>
+        this[name] is { } value && !(value.ValueKind == JsonValueKind.String && value.ValueEquals("")) ? value : null;
+
     /// <summary>Where a property of this object is, or would be.</summary>
     public string PointerTo(string name) => JsonPointer.Child(_pointer, name);
 }

@@ -123,7 +123,7 @@ public sealed partial class KlingO1 : ModelContract
 
     private static JsonArray? ReadList(Properties of, string name, int most, Findings findings, Func<JsonElement, string, JsonNode?> read)
     {
-        if (of[name] is not { } list) return [];
+        if (of.Optional(name) is not { } list) return [];
         var place = of.PointerTo(name);
         if (list.ValueKind != JsonValueKind.Array)
         {
@@ -145,14 +145,14 @@ public sealed partial class KlingO1 : ModelContract
         var properties = Properties.Of(value, place, ElementPropertyNames, findings);
         var element = new JsonObject();
 
-        // The schema's default is the empty text, so a form that sends every field sends that one.
-        if (properties[FrontalImageUrl] is { } frontal && !(frontal.ValueKind == JsonValueKind.String && frontal.ValueEquals("")))
+        // The schema's default is the empty text too.
+        if (properties.Optional(FrontalImageUrl) is { } frontal)
             element[FrontalImageUrl] = images.Read(frontal, properties.PointerTo(FrontalImageUrl));
 
         var references = ReadList(properties, ReferenceImageUrls, MaxElementImages, findings, images.Read);
         if (references is { Count: 0 })
         {
-            var code = properties[ReferenceImageUrls] is null ? FaultCode.Required : FaultCode.TooFew;
+            var code = properties.Optional(ReferenceImageUrls) is null ? FaultCode.Required : FaultCode.TooFew;
             findings.Fault(properties.PointerTo(ReferenceImageUrls), code, $"The element has no {ReferenceImageUrls}: give 1 to {MaxElementImages}.");
         }
         element[ReferenceImageUrls] = references;
@@ -161,7 +161,7 @@ public sealed partial class KlingO1 : ModelContract
 
     private static string ReadDuration(Properties body, Findings findings)
     {
-        if (body[Duration] is not { } value) return Durations[0];
+        if (body.Optional(Duration) is not { } value) return Durations[0];
         if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
         {
             findings.Fault(body.PointerTo(Duration), FaultCode.WrongType, $"The duration must be \"5\" or \"10\", not {Wording.Kind(value)}.");
@@ -179,7 +179,7 @@ public sealed partial class KlingO1 : ModelContract
 
     private static string ReadAspectRatio(Properties body, Findings findings)
     {
-        if (body[AspectRatio] is not { } value) return AspectRatios[0];
+        if (body.Optional(AspectRatio) is not { } value) return AspectRatios[0];
         if (value.ValueKind != JsonValueKind.String)
         {
             findings.Fault(body.PointerTo(AspectRatio), FaultCode.WrongType, $"The aspect_ratio must be a text, not {Wording.Kind(value)}.");
