@@ -45,6 +45,7 @@ internal sealed class Audit
         None("has a history left", Rows("SELECT DISTINCT instance FROM history"));
         None("has an event left", Rows("SELECT instance FROM inbox"));
         None("is told twice in the ledger", Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(*) > 1"));
+        None("has ended and keeps its place in flight", Rows("SELECT value FROM documents, json_each(text, '$.jobs') WHERE name = 'quota/in-flight'"));
         Equal("the journal's own check", "ok", Rows("PRAGMA integrity_check").Single());
         var known = _ordeal.People.Orders.Select(o => o.Id).ToHashSet();
         None("is a job that nobody ordered", Rows("SELECT id FROM instances WHERE workflow = 'GenerateVideo'").Where(id => !known.Contains(id)));
@@ -60,6 +61,9 @@ internal sealed class Audit
 
         var ledger = Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL").ToHashSet();
         None("is in the ledger and not in the account", ledger.Except(account.Accepted.Select(s => s.RequestId)));
+        var counted = Rows("SELECT value FROM documents, json_each(text, '$.jobs') WHERE name LIKE 'quota/days/%'");
+        None("was paid and counts for no day", Rows("SELECT key FROM submissions WHERE request_id IS NOT NULL").Except(counted));
+        None("counts more than once for a day", counted.CountBy(key => key).Where(key => key.Value > 1).Select(key => key.Key));
         // What was never in doubt is in the ledger; and so is what the operator found, and told the job.
         None("was paid and is not in the ledger", account.Accepted
             .Where(s => !ledger.Contains(s.RequestId) && orders.Any(o => People.IsOf(s, o) && !MayBeInDoubt(o))).Select(s => s.RequestId));

@@ -28,6 +28,9 @@ internal sealed class Ordeal : IAsyncDisposable
         People = new(runComfy, receiver, new(seed + 1), figures);
         _settings = Scene.SettingsFor(runComfy);
         _settings["Local:DataDirectory"] = _folder.FullName;
+        // Caps that are never reached, but counted.
+        _settings["Pipeline:MaxInFlight"] = "100";
+        _settings["Pipeline:MaxJobsPerDay"] = "100000";
         _settings["Submission:WhenInDoubt"] = resubmits ? "resubmit" : "fail";
         foreach (var (i, delay) in new[] { "00:00:00", "00:00:00.4", "00:00:00.8", "00:00:01" }.Index()) _settings[$"Webhooks:Schedule:{i}"] = delay;
     }
@@ -71,6 +74,7 @@ internal sealed class Ordeal : IAsyncDisposable
         Receiver.Status = _random.Next(8) == 0 ? 500 : 204;
         Trouble();
         if (_random.Next(6) == 0) People.Upload(Inbox);
+        if (_random.Next(4) == 0) People.RestoreUploads(Inbox);
         using var host = _host = new HostProcess(_settings, point.Inside);
         using var life = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         life.CancelAfter(Patience);

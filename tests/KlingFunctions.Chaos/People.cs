@@ -59,6 +59,19 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         figures.Count("files put into the inbox");
     }
 
+    /// <summary>Writes every file of the inbox anew with what is in it, as a restored backup and many sync programs do. No job may come of it.</summary>
+    public void RestoreUploads(string inbox)
+    {
+        if (!Directory.Exists(inbox)) return;
+        foreach (var path in Directory.EnumerateFiles(inbox, "*.json"))
+        {
+            var content = File.ReadAllBytes(path);
+            File.Delete(path);
+            File.WriteAllBytes(path, content);
+            figures.Count("files of the inbox written anew");
+        }
+    }
+
     /// <summary>Two calls with one key at the same moment.</summary>
     public Task OrderTwiceAsync(HttpClient http, CancellationToken cancel) => TwiceAsync("orders", http, Add(), PostAsync, cancel);
 

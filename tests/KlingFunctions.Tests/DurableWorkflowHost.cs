@@ -120,7 +120,7 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
 
     private async Task UntilAsync(Func<Task<bool>> isSo)
     {
-        for (var since = TimeProvider.System.GetTimestamp(); !await isSo(); await Task.Delay(50))
+        for (var since = TimeProvider.System.GetTimestamp(); !await isSo(); await Task.Delay(150))
         {
             if (TimeProvider.System.GetElapsedTime(since) > Patience) throw new TimeoutException($"Not within {Patience}. {_app.LastLines}");
         }

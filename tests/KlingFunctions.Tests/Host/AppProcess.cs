@@ -258,7 +258,7 @@ internal sealed class AppProcess : IAsyncDisposable
             Headers = { { "aeg-event-type", "Notification" } },
         };
         using (var answer = await Http.SendAsync(delivery)) answer.EnsureSuccessStatusCode();
-        while (await CountMessagesAsync("azure-webjobs-blobtrigger") > 0) await Task.Delay(50);
+        while (await CountMessagesAsync("azure-webjobs-blobtrigger") > 0) await Task.Delay(200);
     }
 
     public async ValueTask DisposeAsync()
