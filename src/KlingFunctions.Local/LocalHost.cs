@@ -12,6 +12,7 @@ using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local;
@@ -32,6 +33,7 @@ internal static class LocalHost
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DefaultUrl);
         // Kestrel's own lines would name each URL whole, with what it carries in its query.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
         builder.Services.AddPipeline(builder.Configuration);
         AddLocal(builder);
         configure?.Invoke(builder);

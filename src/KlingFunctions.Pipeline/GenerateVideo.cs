@@ -291,7 +291,7 @@ public sealed class GenerateVideo
     {
         if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
         if (_job.Upload is { } upload && (_state.Error is not null || _job.HasReport))
-            await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error));
+            await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error, _job.Id));
         var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var input = ReceiversInput.Of(_job, _state);
         IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);

@@ -99,7 +99,7 @@ internal sealed class Ordeal : IAsyncDisposable
         _points.Add(point.Name);
         _figures.Count("kills");
         _figures.Count($"kills: {point.Name}{(inTime ? "" : " (waited for in vain, killed all the same)")}");
-        if (host.Said.Any(line => line.StartsWith("crit:", StringComparison.Ordinal)))
+        if (host.Said.Any(line => line.Contains(" crit: ", StringComparison.Ordinal)))
             throw new InvalidOperationException($"The host said something critical:\n{string.Join('\n', host.Said)}");
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 
 namespace KlingFunctions.Local.Cli;
 
@@ -28,28 +29,36 @@ internal abstract class ClientCommand : Command
         SetAction(async (parsed, cancel) =>
         {
             var voice = new Voice(terminal, parsed.GetValue(_json));
-            using var deployment = new Deployment(
-                parsed.GetValue(_url)!, parsed.GetValue(_key) ?? Environment.GetEnvironmentVariable("KLING_KEY"), terminal.Time);
+            var key = parsed.GetValue(_key) ?? Environment.GetEnvironmentVariable("KLING_KEY");
+            using var deployment = new Deployment(parsed.GetValue(_url)!, key, terminal.Time);
             try
             {
                 return await RunAsync(deployment, voice, parsed, cancel);
             }
             catch (RefusedException refused)
             {
-                return Tell(refused, voice);
+                return Tell(refused, voice, hasKey: !string.IsNullOrWhiteSpace(key));
             }
         });
     }
 
     /// <summary>The argument of the verbs that are about one job.</summary>
-    protected static Argument<string> JobId() => new("ID") { Description = "The job's id, as 'submit' and 'list' give it." };
+    protected static Argument<string> JobId()
+    {
+        var id = new Argument<string>("ID") { Description = "The job's id, as 'submit' and 'list' give it." };
+        id.Validators.Add(given =>
+        {
+            if (given.Tokens is [{ Value: ['-', ..] } option]) given.AddError($"'{option.Value}' is neither an option of this command nor a job's id.");
+        });
+        return id;
+    }
 
     protected abstract Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel);
 
     /// <summary>The path of a job, or of something below it.</summary>
     protected static string PathOf(string id, string below = "") => $"/api/videos/{Uri.EscapeDataString(id)}{below}";
 
-    private static int Tell(RefusedException refused, Voice voice)
+    private static int Tell(RefusedException refused, Voice voice, bool hasKey)
     {
         if (refused.Problem is not null) voice.ResultAsJson(refused.Answer);
         if (refused.Problem?.Errors is { Count: > 0 } faults)
@@ -59,7 +68,14 @@ internal abstract class ClientCommand : Command
         }
         else
         {
-            voice.Say(refused.Message);
+            // Azure says nothing in a 401.
+            if (refused is not { Status: HttpStatusCode.Unauthorized, Problem: null }) voice.Say(refused.Message);
+            if (refused.Status is HttpStatusCode.Unauthorized)
+            {
+                voice.Say(hasKey
+                    ? "The host refuses this key: compare the one in --key or KLING_KEY with the host's own."
+                    : "The host wants its key: put it into the environment variable KLING_KEY, or give it with --key.");
+            }
         }
         if (refused.RetryAfter is { } wait) voice.Say($"Ask again in {Elapsed.Of(wait)}.");
         return ExitCodes.Of(refused.Status);

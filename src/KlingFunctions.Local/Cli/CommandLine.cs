@@ -17,6 +17,7 @@ internal static class CommandLine
     public static async Task<int> RunAsync(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
     {
         var root = Commands(terminal);
+        if (args.Count > 0 && args[0] is "help") args = [.. args.Skip(1), "--help"];
         // Prompts begin with @Element1: that must not be read as the name of a file with arguments.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction misread)
@@ -25,6 +26,7 @@ internal static class CommandLine
             misread.ShowHelp = args.Count == 0;
             misread.ShowTypoCorrections = false; // They would go to stdout.
             await parsed.InvokeAsync(Streams(terminal), cancel);
+            if (Meant(parsed.CommandResult.Command, args) is { } meant) terminal.Error.Say($"Did you mean '{meant}'?");
             return ExitCodes.Usage;
         }
         try
@@ -68,6 +70,14 @@ internal static class CommandLine
         }
     }
 
+    private static string? Meant(Command command, IReadOnlyList<string> args)
+    {
+        if (command.Subcommands.Count > 0) return args.Count == 0 ? null : Suggestion.For(args[0], command.Subcommands.Select(sub => sub.Name));
+        var options = command.Options.SelectMany(option => option.Aliases.Prepend(option.Name)).ToList();
+        return args.Where(arg => arg.StartsWith('-')).Select(arg => arg.Split('=')[0]).Except(options)
+            .Select(arg => Suggestion.For(arg, options)).FirstOrDefault(meant => meant is not null);
+    }
+
     private static InvocationConfiguration Streams(Terminal terminal) => new()
     {
         Output = terminal.Out.Profile.Out.Writer,
@@ -75,7 +85,8 @@ internal static class CommandLine
         EnableDefaultExceptionHandler = false,
     };
 
-    private static RootCommand Commands(Terminal terminal) => new("Turns a prompt and reference images into a stored video, through RunComfy's Kling O1.")
+    private static RootCommand Commands(Terminal terminal) => new(
+        $"Turns a prompt and reference images into a stored video, through RunComfy's Kling O1.\n\nExit codes:\n{ExitCodes.Help}")
     {
         new DemoCommand(terminal),
         new ServeCommand(terminal),

@@ -8,6 +8,23 @@ namespace KlingFunctions.Local.Cli;
 /// </summary>
 internal static class ExitCodes
 {
+    /// <summary>What each means, for <c>--help</c>.</summary>
+    public const string Help =
+        """
+          0    done; watch: the job succeeded
+          1    the job failed or was cancelled
+          64   the arguments are wrong
+          65   the host refused the request
+          66   an input file can't be read
+          69   the host can't be reached, or the address to listen on is taken
+          70   a fault of this program
+          73   an output file can't be written
+          75   try again later
+          77   the host's key is missing or wrong
+          78   a setting is wrong or missing, or the journal can't be used
+          130  interrupted; a job that was being watched goes on
+        """;
+
     /// <summary>Done. For <c>watch</c> and <c>submit --watch</c>: the job has succeeded.</summary>
     public const int Success = 0;
 

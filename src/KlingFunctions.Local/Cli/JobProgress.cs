@@ -100,6 +100,7 @@ internal sealed class JobProgress(IAnsiConsole console, TimeProvider time, DateT
 
     private static string Sentence(JobMoment moment) => (Meaning(moment.Status), moment.Note) switch
     {
+        (_, { } why) when moment.Status is JobStatus.Submitting => $"not accepted by RunComfy yet: {why}",
         (var meaning, null) => meaning,
         ("", var note) => note,
         (var meaning, var note) => $"{meaning}: {note}",

@@ -20,7 +20,7 @@ internal static class JobText
     /// <summary>What goes on beside the status: the place in the queue, or what is being waited out.</summary>
     public static string? Note(VideoResource job) => job switch
     {
-        { Error: { } error } => error.Message,
+        { Error: { } error } => InFlags(error.Message, job.Id),
         // The reader's warnings point at something; what comes up on the way does not.
         { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0) is { } attention => attention.Message,
         { Status: JobStatus.InQueue, Provider.QueuePosition: { } position } => $"position {position}",
@@ -34,7 +34,7 @@ internal static class JobText
         yield return ("Status", JsonWord.Of(job.Status));
         if (job.Error is { } error)
         {
-            yield return ("Error", $"{error.Code}: {error.Message}");
+            yield return ("Error", $"{error.Code}: {InFlags(error.Message, job.Id)}");
             foreach (var detail in error.Details ?? []) yield return ("", $"{detail.Pointer} {detail.Message}");
         }
         else if (Note(job) is { } note)
@@ -42,6 +42,7 @@ internal static class JobText
             yield return ("Note", note);
         }
         yield return ("Prompt", Prompt(job));
+        if (job.Upload is { } upload) yield return ("Upload", upload);
         yield return ("Created", Time(job.CreatedAt));
         yield return ("Updated", Time(job.UpdatedAt));
         if (job.Provider is { } provider) yield return ("RunComfy's id", provider.RequestId);
@@ -51,7 +52,11 @@ internal static class JobText
             yield return ("", $"{file.Name}, {file.ContentType}, {Bytes(file.SizeBytes)}, SHA-256 {file.Sha256}");
         }
         foreach (var told in job.Notifications)
-            yield return ("Webhook", $"{told.Receiver}: {JsonWord.Of(told.State)}, tries: {told.Attempts}");
+        {
+            yield return ("Webhook", $"to {told.Receiver}: {JsonWord.Of(told.State)}, tries: {told.Attempts}");
+            if (told.Reason is { } reason) yield return ("", reason);
+            if (told.NextAttemptAt is { } next) yield return ("", $"The next try is at {Time(next)}.");
+        }
         if (string.Join(", ", job.Links.Keys.Where(name => name is "cancel" or "resume" or "redeliver")) is { Length: > 0 } verbs)
             yield return ("Possible now", verbs);
     }
@@ -63,7 +68,7 @@ internal static class JobText
         foreach (var column in table.Columns.Take(3)) column.NoWrap();
         foreach (var job in jobs)
         {
-            var prompt = Prompt(job);
+            var prompt = (job.Upload is { } upload ? $"{upload}: " : "") + Prompt(job);
             table.AddRow(
                 PlainText.Cell(job.Id), PlainText.Cell(JsonWord.Of(job.Status), Colour(job.Status)), PlainText.Cell(Time(job.CreatedAt)),
                 PlainText.Cell(prompt.Length > LongestPrompt ? prompt[..LongestPrompt] + "…" : prompt));
@@ -79,6 +84,11 @@ internal static class JobText
         JobStatus.Cancelled => Color.Grey,
         _ => Color.Aqua,
     };
+
+    /// <summary>A message that tells a caller what to send, as what to type.</summary>
+    private static string InFlags(string message, string id) => message
+        .Replace("{\"request_id\": \"…\"}", $"'resume {id} --request-id ID'", StringComparison.Ordinal)
+        .Replace("{\"resubmit\": true}", $"'resume {id} --resubmit'", StringComparison.Ordinal);
 
     private static string Prompt(VideoResource job) =>
         job.Request.TryGetProperty("prompt", out var prompt) && prompt.ValueKind is JsonValueKind.String ? prompt.GetString()! : "";

@@ -6,6 +6,7 @@ using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
+using KlingFunctions.Simulator;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Cli;
@@ -13,6 +14,7 @@ namespace KlingFunctions.Local.Cli;
 /// <summary><c>serve</c>: the host, until a signal ends it.</summary>
 internal sealed class ServeCommand : Command
 {
+    private const string SimulatedData = "data-simulated";
     private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
 
     // Of the framework's own sections, those that a host on one machine has use for.
@@ -20,6 +22,10 @@ internal sealed class ServeCommand : Command
 
     private readonly Option<string?> _urls = new("--urls") { Description = "Where to listen, such as http://127.0.0.1:7071 (the default)." };
     private readonly Option<string?> _data = new("--data") { Description = "The folder for the journal, the videos and the inbox (default ./data)." };
+    private readonly Option<bool> _simulate = new("--simulate")
+    {
+        Description = $"Runs a simulated RunComfy beside it: nothing is paid, no token is needed, and data goes to ./{SimulatedData}.",
+    };
     private readonly Terminal _terminal;
 
     public ServeCommand(Terminal terminal)
@@ -28,6 +34,7 @@ internal sealed class ServeCommand : Command
         _terminal = terminal;
         Options.Add(_urls);
         Options.Add(_data);
+        Options.Add(_simulate);
         TreatUnmatchedTokensAsErrors = false;
         SetAction(RunAsync);
     }
@@ -62,6 +69,7 @@ internal sealed class ServeCommand : Command
         if (parsed.GetValue(_urls) is { } urls) settings["urls"] = urls;
         if (parsed.GetValue(_data) is { } data) settings["Local:DataDirectory"] = data;
         var isUp = false;
+        await using var runComfy = parsed.GetValue(_simulate) ? await SimulateAsync(settings, cancel) : null;
         try
         {
             // Why it does not come up is said below, in a sentence.
@@ -78,7 +86,7 @@ internal sealed class ServeCommand : Command
                 throw;
             }
             isUp = true;
-            Introduce(app);
+            Introduce(app, runComfy);
             await app.WaitForShutdownAsync(cancel);
             return ExitCodes.Success;
         }
@@ -92,6 +100,26 @@ internal sealed class ServeCommand : Command
         }
     }
 
+    private static async Task<SimulatorHost> SimulateAsync(Dictionary<string, string?> settings, CancellationToken cancel)
+    {
+        SimulatorHost runComfy;
+        try
+        {
+            runComfy = await SimulatorHost.StartAsync(url: "http://127.0.0.1:5080", ct: cancel);
+        }
+        catch (IOException)
+        {
+            runComfy = await SimulatorHost.StartAsync(ct: cancel);
+        }
+        settings["RunComfy:BaseUrl"] = runComfy.BaseUrl.AbsoluteUri;
+        // Never the real one.
+        settings["RunComfy:ApiToken"] = "simulated";
+        settings["Network:AllowLoopback"] = "true";
+        // Jobs of the real RunComfy are none of the simulator's.
+        settings.TryAdd("Local:DataDirectory", SimulatedData);
+        return runComfy;
+    }
+
     private static string Caps(PipelineOptions pace) => (pace.MaxJobsPerDay, pace.MaxInFlight) switch
     {
         (0, 0) => "no cap on jobs a day or at one time: Pipeline:MaxJobsPerDay and Pipeline:MaxInFlight set one",
@@ -100,13 +128,16 @@ internal sealed class ServeCommand : Command
         var (aDay, atOnce) => $"{aDay} jobs a day, {atOnce} at one time",
     };
 
-    private void Introduce(WebApplication app)
+    private void Introduce(WebApplication app, SimulatorHost? simulator)
     {
         T Options<T>() where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
         var (local, runComfy, url) = (Options<LocalOptions>(), Options<RunComfyOptions>(), app.Services.GetRequiredService<HostAddress>().Value);
         var hasKey = !string.IsNullOrEmpty(local.ApiKey);
         var blobs = app.Services.GetService<BlobServiceClient>()?.Uri;
-        var curl = $"curl {(hasKey ? "-H \"x-functions-key: $KLING_KEY\" " : "")}--json @samples/request.json {url}/api/videos";
+        var body = simulator is null
+            ? "@samples/request.json"
+            : $$"""'{"prompt": "@Image1 at dawn", "image_urls": ["{{new Uri(simulator.BaseUrl, "/simulator/images/valley.webp")}}"]}'""";
+        var curl = $"curl {(hasKey ? "-H \"x-functions-key: $KLING_KEY\" " : "")}--json {body} {url}/api/videos";
 
         _terminal.Out.Facts(
         [
@@ -125,7 +156,7 @@ internal sealed class ServeCommand : Command
             ("Webhooks", string.IsNullOrEmpty(Options<WebhookOptions>().Secret)
                 ? "not signed: set Webhooks:Secret to whsec_ and what 'openssl rand -base64 32' says"
                 : "signed"),
-            ("Check, free", $"{curl}/validate"),
+            (simulator is null ? "Check, free" : "Check", $"{curl}/validate"),
             ("Submit", curl),
         ]);
         _terminal.Out.Say("Ctrl-C ends it; jobs under way go on at the next start.");

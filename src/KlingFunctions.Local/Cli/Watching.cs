@@ -38,8 +38,9 @@ internal sealed class Watching(Deployment deployment, Voice voice, string id)
     {
         while (true)
         {
-            yield return new(_job.Status, voice.Time.GetUtcNow(), JobText.Note(_job));
-            if (_job.Status > JobStatus.Storing) yield break;
+            var hasEnded = _job.Status > JobStatus.Storing;
+            yield return new(_job.Status, hasEnded ? _job.UpdatedAt : voice.Time.GetUtcNow(), JobText.Note(_job));
+            if (hasEnded) yield break;
             await Task.Delay(LookAgainAfter, voice.Time, cancel);
             await LookAsync(cancel);
         }

@@ -215,8 +215,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
         const string Run = "dotnet run --project src/KlingFunctions";
         _out.Facts(
         [
-            ("Play with it, free", $"{Run}.Simulator"),
-            ("  and beside it", $"{Run}.Local -- serve --RunComfy:BaseUrl http://127.0.0.1:5080 --RunComfy:ApiToken any --Network:AllowLoopback true"),
+            ("Play with it, free", $"{Run}.Local -- serve --simulate"),
             ("For real", $"{Run}.Local -- serve"),
             ("", "with your token in the environment variable RunComfy__ApiToken"),
             ("Run the tests", "dotnet test -c Release"),

@@ -46,6 +46,9 @@ public sealed record VideoResource
     /// <summary>The owner's own data, as it was given.</summary>
     public JsonElement? Metadata { get; init; }
 
+    /// <summary>The upload that started it: its path in the inbox or in the container <c>uploads</c>.</summary>
+    public string? Upload { get; init; }
+
     /// <summary>What can be done now, by name.</summary>
     public required IReadOnlyDictionary<string, string> Links { get; init; }
 
@@ -72,6 +75,7 @@ public sealed record VideoResource
             Warnings = [.. state.Warnings, .. Unlisted(state, self), .. state.Attention is { } attention ? new[] { attention } : []],
             Notifications = [.. snapshot.Notifications.Select(n => new NotificationView(n.Receiver, n.State, n.Attempts, n.NextAttemptAt, n.Reason))],
             Metadata = job.Request.Metadata,
+            Upload = job.Upload,
             Links = LinksOf(self, job, state),
         };
     }

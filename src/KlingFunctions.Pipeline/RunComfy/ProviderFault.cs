@@ -32,6 +32,9 @@ public enum FaultClass
 /// <param name="RetryAfter">How long the provider asks to wait, from 0 to 24 hours; null when it did not say.</param>
 public sealed record ProviderFault(FaultClass Class, int? HttpStatus, int? ProviderCode, string Message, TimeSpan? RetryAfter)
 {
+    /// <summary>One sentence fit for people, with its full stop: others follow it.</summary>
+    public string Message { get; init; } = Message is [.., '.' or '!' or '?' or '…'] ? Message : Message + ".";
+
     /// <summary>A longer <c>Retry-After</c> is cut to this: beyond, it serves a job's owner better to ask anyway.</summary>
     public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
 }

@@ -5,7 +5,8 @@ namespace KlingFunctions.Pipeline.Uploads;
 /// <summary>An upload whose job ended.</summary>
 /// <param name="Path">The upload.</param>
 /// <param name="Error">Why the job failed; null if a resumed one did not fail again.</param>
-public sealed record UploadFailure(string Path, JobError? Error);
+/// <param name="JobId">The job; null in workflows that began with an older version.</param>
+public sealed record UploadFailure(string Path, JobError? Error, string? JobId = null);
 
 /// <summary>
 /// Leaves <c>name.error.json</c> beside an upload whose job failed: who uploads looks there, and perhaps nowhere else. Deletes it when the
@@ -23,7 +24,7 @@ public sealed class ReportUploadStep(IUploads uploads)
             return true;
         }
         var faults = error.Details ?? [new Fault("", error.Code, error.Message)];
-        await uploads.WriteReportAsync(report, Upload.ErrorReport(failure.Path, faults, error.Message), cancellationToken);
+        await uploads.WriteReportAsync(report, Upload.ErrorReport(failure.Path, faults, error.Message, failure.JobId), cancellationToken);
         return true;
     }
 }

@@ -109,7 +109,7 @@ public static class Upload
     }
 
     /// <summary>The report on a bad upload: JSON in UTF-8, laid out for a person to read.</summary>
-    public static byte[] ErrorReport(string path, IReadOnlyList<Fault> faults, string message = NothingStarted)
+    public static byte[] ErrorReport(string path, IReadOnlyList<Fault> faults, string message = NothingStarted, string? jobId = null)
     {
         ArgumentNullException.ThrowIfNull(faults);
         var buffer = new ArrayBufferWriter<byte>();
@@ -117,6 +117,7 @@ public static class Upload
         {
             writer.WriteStartObject();
             writer.WriteString("upload", path);
+            if (jobId is not null) writer.WriteString("job", jobId);
             writer.WriteString("message", message);
             writer.WriteStartArray("faults");
             foreach (var fault in faults)

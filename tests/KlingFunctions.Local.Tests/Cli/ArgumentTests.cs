@@ -23,6 +23,35 @@ public sealed class ArgumentTests
     }
 
     [Theory]
+    [InlineData("'submit'", "submitt", "--prompt", "rain")]
+    [InlineData("'--prompt'", "submit", "--promt", "rain")]
+    [InlineData("'--json'", "cancel", "vid_1", "--jsno")]
+    public async Task Misspelt_word_is_answered_with_the_nearest_one(string meant, params string[] args)
+    {
+        var called = await Called.WithAsync(args);
+        Assert.Equal(ExitCodes.Usage, called.ExitCode);
+        Assert.Contains($"Did you mean {meant}?", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Option_that_there_is_not_is_never_taken_for_a_job()
+    {
+        var called = await Called.WithAsync("cancel", "--all");
+        Assert.Equal(ExitCodes.Usage, called.ExitCode);
+        Assert.Contains("--all", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Help_lists_every_exit_code()
+    {
+        var said = (await Called.WithAsync("--help")).Out;
+        var codes = typeof(ExitCodes).GetFields().Where(field => field.FieldType == typeof(int)).Select(field => (int)field.GetRawConstantValue()!);
+        Assert.All(codes, code => Assert.Matches($@"(?m)^ +{code} ", said));
+    }
+
+    [Theory]
+    [InlineData("help")]
+    [InlineData("help", "submit")]
     [InlineData("--help")]
     [InlineData("submit", "--help")]
     [InlineData("serve", "--help")]

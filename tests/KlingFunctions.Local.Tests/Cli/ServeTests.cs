@@ -33,6 +33,24 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
+    public async Task Simulated_host_needs_no_token_and_takes_the_call_that_it_prints()
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var (output, error) = (new Transcript(), new Transcript());
+        var serving = CommandLine.RunAsync(
+            ["serve", "--simulate", "--urls", "http://127.0.0.1:0", "--data", _folder.FullName], Called.On(output, error), end.Token);
+        await output.HasAsync("Ctrl-C");
+        var said = output.ToString();
+        Assert.Contains("a simulator, nothing is paid", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("costs money", said, StringComparison.Ordinal);
+        var printed = System.Text.RegularExpressions.Regex.Match(said, "--json '(?<body>.+)' (?<url>http://[^/]+)/api/videos/validate");
+        var checkedFree = await Called.WithAsync(["validate", "--input", "-", "--url", printed.Groups["url"].Value], printed.Groups["body"].Value);
+        Assert.Equal((ExitCodes.Success, ""), (checkedFree.ExitCode, error.ToString()));
+        await end.CancelAsync();
+        Assert.Equal(ExitCodes.Success, await serving);
+    }
+
+    [Fact]
     public async Task The_real_RunComfy_is_named_with_its_price()
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -33,6 +33,7 @@ public sealed class InboxTests : IAsyncLifetime
         await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""");
         var job = await EndAsync(await OnlyJobAsync());
         Assert.Equal("succeeded", Scene.StatusOf(job));
+        Assert.Equal("walk/walk.json", job.GetProperty("upload").GetString());
         Assert.Equal("asset:walk/robot.png", job.GetProperty("request").GetProperty("image_urls")[0].GetString());
         // RunComfy got a link that it can fetch, and the link is nowhere in the job.
         var link = Assert.Single(_runComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;

@@ -134,12 +134,13 @@ public class UploadTests
     [Fact]
     public void The_report_is_JSON_that_a_person_can_read()
     {
-        var report = Upload.ErrorReport("shoes/größe.json", [new Fault("/prompt", FaultCode.Empty, "The prompt is “empty”: say more.")]);
+        var report = Upload.ErrorReport("shoes/größe.json", [new Fault("/prompt", FaultCode.Empty, "The prompt is “empty”: say more.")], jobId: "vid_1");
         var text = Encoding.UTF8.GetString(report);
         Assert.Contains("größe", text, StringComparison.Ordinal);
         Assert.Contains("“empty”", text, StringComparison.Ordinal);
         var json = JsonElement.Parse(text);
         Assert.Equal("shoes/größe.json", json.GetProperty("upload").GetString());
+        Assert.Equal("vid_1", json.GetProperty("job").GetString());
         Assert.Equal("empty", json.GetProperty("faults")[0].GetProperty("code").GetString());
         Assert.True(text.Split('\n').Length > 5);
     }

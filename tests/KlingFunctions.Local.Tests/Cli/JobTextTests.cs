@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using KlingFunctions.Local.Cli;
+
+namespace KlingFunctions.Local.Tests.Cli;
+
+/// <summary>What people read of a job, whatever host it is on.</summary>
+public sealed class JobTextTests
+{
+    [Fact]
+    public async Task Failed_webhook_is_shown_with_its_reason_and_its_next_try()
+    {
+        var job = StubHost.Job("succeeded");
+        job["notifications"] = new JsonArray(new JsonObject
+        {
+            ["receiver"] = "example.com",
+            ["state"] = "pending",
+            ["attempts"] = 2,
+            ["next_attempt_at"] = "2026-01-01T09:00:00Z",
+            ["reason"] = "The receiver answered HTTP 503.",
+        });
+        var said = await StatusAsync(job);
+        Assert.Contains("to example.com: pending, tries: 2", said, StringComparison.Ordinal);
+        Assert.Contains("The receiver answered HTTP 503.", said, StringComparison.Ordinal);
+        Assert.Contains("The next try is at 2026-01-01 09:00:00Z.", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Job_in_doubt_tells_the_commands_that_settle_it()
+    {
+        var job = StubHost.Job("failed");
+        job["error"] = new JsonObject
+        {
+            ["code"] = "submission_in_doubt",
+            ["message"] = "If it is there, resume the job with {\"request_id\": \"…\"}; if it is not, resume it with {\"resubmit\": true}.",
+        };
+        var said = await StatusAsync(job);
+        Assert.Contains("'resume vid_1 --request-id ID'", said, StringComparison.Ordinal);
+        Assert.Contains("'resume vid_1 --resubmit'", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("{", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Upload_that_started_a_job_is_named_in_status_and_list()
+    {
+        var job = StubHost.Job("succeeded");
+        job["upload"] = "shoes/red.json";
+        Assert.Contains("shoes/red.json", await StatusAsync(job), StringComparison.Ordinal);
+        await using var stub = await StubHost.StartAsync(new JsonObject { ["videos"] = new JsonArray(job.DeepClone()) });
+        Assert.Contains("shoes/red.json", (await stub.CallAsync("list")).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Job_that_ended_before_it_was_watched_is_shown_with_its_own_times()
+    {
+        var job = StubHost.Job("succeeded");
+        job["updated_at"] = "2026-01-01T08:00:11Z";
+        await using var stub = await StubHost.StartAsync(job);
+        Assert.Contains("11.0 s", (await stub.CallAsync("watch", "vid_1")).Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, "KLING_KEY")]
+    [InlineData("wrong", "refuses this key")]
+    public async Task Missing_key_and_wrong_key_are_told_apart(string? key, string says)
+    {
+        await using var stub = await StubHost.StartAsync((http, _) =>
+        {
+            http.Response.StatusCode = 401;
+            return Task.CompletedTask;
+        });
+        var called = await stub.CallAsync(key is null ? ["list"] : ["list", "--key", key]);
+        Assert.Equal(ExitCodes.NoPermission, called.ExitCode);
+        Assert.Contains(says, called.Error, StringComparison.Ordinal);
+        Assert.Contains("--key", called.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> StatusAsync(JsonObject job)
+    {
+        await using var stub = await StubHost.StartAsync(job);
+        return (await stub.CallAsync("status", "vid_1")).Out;
+    }
+}
