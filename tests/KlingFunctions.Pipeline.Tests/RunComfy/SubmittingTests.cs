@@ -60,7 +60,7 @@ public class SubmittingTests
     public async Task A_refusal_is_classified_and_quoted(int status, string body, FaultClass expected, string sentence)
     {
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Submit(status, body));
-        Assert.Equal((expected, (int?)status, sentence), (refused.Fault.Class, refused.Fault.HttpStatus, refused.Fault.Message));
+        Assert.Equal((expected, (int?)status, sentence + "."), (refused.Fault.Class, refused.Fault.HttpStatus, refused.Fault.Message));
     }
 
     [Theory]
@@ -137,7 +137,7 @@ public class SubmittingTests
     {
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Submit(
             400, $$"""{"message":"Bearer {{Clients.Token}} could not fetch \"https://u:p@acct.blob.core.windows.net/in/a.png?sv=1&sig=SECRET\" today"}"""));
-        Assert.Equal("Bearer [token] could not fetch \"https://acct.blob.core.windows.net/in/a.png\" today", refused.Fault.Message);
+        Assert.Equal("Bearer [token] could not fetch \"https://acct.blob.core.windows.net/in/a.png\" today.", refused.Fault.Message);
     }
 
     private static readonly int[] Refusals = [400, 401, 402, 403, 404, 405, 406, 411, 413, 414, 415, 422, 429, 431];
