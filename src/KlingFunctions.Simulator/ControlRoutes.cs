@@ -47,12 +47,17 @@ internal static class ControlRoutes
         {
             if (await JsonNode.ParseAsync(request.Body, cancellationToken: request.HttpContext.RequestAborted) is not JsonObject changes)
                 throw new JsonException("The body must be a JSON object with the knobs to set.");
+            var knobs = Json(new());
+            if (changes.Select(change => change.Key).FirstOrDefault(name => !knobs.ContainsKey(name)) is { } unknown)
+                throw new JsonException($"There is no knob '{unknown}'. There are {string.Join(", ", knobs.Select(knob => knob.Key))}.");
             simulation.Change(behaviour => Merge(Json(from(behaviour)), changes).Deserialize(ControlJson.Default.Behaviour) ?? behaviour);
             return Answers.Ok(Json(simulation.Behaviour));
         }
         catch (JsonException problem)
         {
-            return Results.Text(problem.Message, "text/plain", Encoding.UTF8, 400);
+            // The library's sentence speaks of types of .NET, which say nothing to who turns a knob.
+            var wrong = problem.Path is { Length: > 2 } path ? $"The value of '{path[2..]}' is not one that this knob takes: see docs/simulator.md." : problem.Message;
+            return Results.Text(wrong, "text/plain", Encoding.UTF8, 400);
         }
     }
 

@@ -70,6 +70,19 @@ public class SettingsTests
     }
 
     [Fact]
+    public async Task Document_has_every_knob_with_its_values_and_every_fault()
+    {
+        var document = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "simulator.md"), TestContext.Current.CancellationToken);
+        foreach (var knob in typeof(Behaviour).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            var row = Assert.Single(document.Split('\n'), line => line.StartsWith($"| `{JsonNamingPolicy.SnakeCaseLower.ConvertName(knob.Name)}` |", StringComparison.Ordinal));
+            if (knob.PropertyType.IsEnum) Assert.All(Enum.GetNames(knob.PropertyType), name => Assert.Contains($"`{name}`", row, StringComparison.Ordinal));
+        }
+        Assert.All(Enum.GetNames<FaultKind>(), kind => Assert.Contains($"| `{kind}` |", document, StringComparison.Ordinal));
+        Assert.All(Enum.GetNames<ApiCall>(), call => Assert.Contains($"`{call}`", document, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_fault_from_configuration_strikes_once_unless_told_otherwise()
     {
         var section = new ConfigurationBuilder().AddInMemoryCollection(EveryKnob).Build();
