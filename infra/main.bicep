@@ -23,6 +23,14 @@ param webhookSecret string = ''
 @secure()
 param previousWebhookSecret string = ''
 
+@description('The key that links without a function key are signed with: base64 of 32 to 64 bytes. Made up at the first deployment, and left as it is by the later ones, unless given.')
+@secure()
+param linkSigningKey string = ''
+
+@description('The signing key before the present one: while it is set, its links still open.')
+@secure()
+param previousLinkSigningKey string = ''
+
 @description('What the workflows run on: storage (Azure Storage), or dts (the Durable Task Scheduler). The app must be built for the same: see the README.')
 @allowed(['storage', 'dts'])
 param durableBackend string = 'storage'
@@ -104,6 +112,8 @@ var secrets = {
   runComfyApiToken: 'runcomfy-api-token'
   webhook: 'webhook-secret'
   previousWebhook: 'previous-webhook-secret'
+  linkSigningKey: 'link-signing-key'
+  previousLinkSigningKey: 'previous-link-signing-key'
 }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -160,6 +170,8 @@ module vault 'modules/vault.bicep' = {
     runComfyApiToken: runComfyApiToken
     webhookSecret: webhookSecret
     previousWebhookSecret: previousWebhookSecret
+    linkSigningKey: linkSigningKey
+    previousLinkSigningKey: previousLinkSigningKey
   }
 }
 
@@ -224,6 +236,7 @@ module app 'modules/app.bicep' = {
     vaultName: names.vault
     secretNames: secrets
     webhookSecretRotates: !empty(previousWebhookSecret)
+    linkSigningKeyRotates: !empty(previousLinkSigningKey)
     componentName: names.component
     schedulerName: dts ? names.scheduler : ''
     schedulerHubName: hub

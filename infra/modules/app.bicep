@@ -7,10 +7,13 @@ param identityName string
 param storageName string
 param packageContainerName string
 param vaultName string
-param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string }
+param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string, linkSigningKey: string, previousLinkSigningKey: string }
 
 @description('The previous secret is there, and signs as well.')
 param webhookSecretRotates bool
+
+@description('The previous key of signed links is there, and opens links as well.')
+param linkSigningKeyRotates bool
 
 param componentName string
 
@@ -107,6 +110,9 @@ var onScheduler = empty(schedulerName)
 var whileRotating = webhookSecretRotates
   ? { Webhooks__PreviousSecret: secret(vault.properties.vaultUri, secretNames.previousWebhook) }
   : {}
+var whileLinkKeyRotates = linkSigningKeyRotates
+  ? { Links__PreviousSigningKey: secret(vault.properties.vaultUri, secretNames.previousLinkSigningKey) }
+  : {}
 
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
@@ -122,11 +128,13 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
       Storage__Blobs: account.properties.primaryEndpoints.blob
       RunComfy__ApiToken: secret(vault.properties.vaultUri, secretNames.runComfyApiToken)
       Webhooks__Secret: secret(vault.properties.vaultUri, secretNames.webhook)
+      Links__SigningKey: secret(vault.properties.vaultUri, secretNames.linkSigningKey)
       Pipeline__MaxJobsPerDay: string(maxJobsPerDay)
       Pipeline__MaxInFlight: string(maxInFlight)
     },
     onScheduler,
-    whileRotating
+    whileRotating,
+    whileLinkKeyRotates
   )
 }
 

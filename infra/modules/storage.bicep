@@ -14,7 +14,7 @@ param deleteVideosAfterDays int
 param deleteUploadsAfterDays int
 
 // Containers.cs has those of the app.
-var containers = ['uploads', 'videos', 'ledger', 'jobs', 'quota', 'subscriptions', 'dead-letters']
+var containers = ['uploads', 'videos', 'ledger', 'jobs', 'quota', 'subscriptions', 'dead-letters', 'keys']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name

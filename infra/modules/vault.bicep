@@ -1,8 +1,8 @@
-// The two secrets. The app settings refer to them; nobody copies them.
+// The secrets. The app settings refer to them; nobody copies them.
 param name string
 param location string
 param tags object
-param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string }
+param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string, linkSigningKey: string, previousLinkSigningKey: string }
 
 @description('Lets in private endpoints and Azure\'s own services alone.')
 param isolated bool
@@ -15,6 +15,12 @@ param webhookSecret string
 
 @secure()
 param previousWebhookSecret string
+
+@secure()
+param linkSigningKey string
+
+@secure()
+param previousLinkSigningKey string
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
@@ -56,4 +62,24 @@ resource previousSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!em
   parent: vault
   name: secretNames.previousWebhook
   properties: { value: previousWebhookSecret }
+}
+
+resource givenLinkKey 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty(linkSigningKey)) {
+  parent: vault
+  name: secretNames.linkSigningKey
+  properties: { value: linkSigningKey }
+}
+
+module generatedLinkKey 'generated-secret.bicep' = if (empty(linkSigningKey)) {
+  params: {
+    vaultName: vault.name
+    name: secretNames.linkSigningKey
+    prefix: ''
+  }
+}
+
+resource previousLinkKey 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = if (!empty(previousLinkSigningKey)) {
+  parent: vault
+  name: secretNames.previousLinkSigningKey
+  properties: { value: previousLinkSigningKey }
 }

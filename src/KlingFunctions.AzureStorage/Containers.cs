@@ -30,6 +30,9 @@ public static class Containers
     /// <summary>Notifications that were given up.</summary>
     public const string DeadLetters = "dead-letters";
 
+    /// <summary>The key that signs links, where no setting gives one.</summary>
+    public const string Keys = "keys";
+
     /// <summary>All that the Functions app needs.</summary>
-    public static IReadOnlyList<string> All { get; } = [Uploads, Videos, Ledger, Jobs, Quota, Subscriptions, DeadLetters];
+    public static IReadOnlyList<string> All { get; } = [Uploads, Videos, Ledger, Jobs, Quota, Subscriptions, DeadLetters, Keys];
 }

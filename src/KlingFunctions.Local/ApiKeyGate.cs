@@ -13,12 +13,14 @@ namespace KlingFunctions.Local;
 /// </summary>
 internal sealed class ApiKeyGate(RequestDelegate next, IOptions<LocalOptions> options)
 {
+    // Signed links carry their own signature, which their routes check.
+    private static readonly string[] Open = [RouteTable.Health, LinkSigner.Route, Uploads.SignedAssetLinks.Route];
+
     private readonly byte[]? _key = options.Value.ApiKey is { Length: > 0 } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
 
     public Task InvokeAsync(HttpContext http)
     {
-        // Links to assets carry their own signature.
-        if (http.Request.Path.StartsWithSegments(RouteTable.Health) || http.Request.Path.StartsWithSegments(Uploads.SignedAssetLinks.Route)) return next(http);
+        if (Open.Any(open => http.Request.Path.StartsWithSegments(open))) return next(http);
         if (_key is not null)
         {
             var given = http.Request.Headers["x-functions-key"].ToString();

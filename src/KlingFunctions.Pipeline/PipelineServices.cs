@@ -26,6 +26,7 @@ public static class PipelineServices
         [RunComfyOptions.Section] = typeof(RunComfyOptions),
         [PipelineOptions.Section] = typeof(PipelineOptions),
         [PublicOptions.Section] = typeof(PublicOptions),
+        [LinkOptions.Section] = typeof(LinkOptions),
         [SubmissionOptions.Section] = typeof(SubmissionOptions),
         [WebhookOptions.Section] = typeof(WebhookOptions),
         [StorageOptions.Section] = typeof(StorageOptions),
@@ -39,6 +40,7 @@ public static class PipelineServices
         Options<RunComfyOptions, RunComfyOptionsValidator>(RunComfyOptions.Section);
         Options<PipelineOptions, PipelineOptionsValidator>(PipelineOptions.Section);
         Options<PublicOptions, PublicOptionsValidator>(PublicOptions.Section);
+        Options<LinkOptions, LinkOptionsValidator>(LinkOptions.Section);
         Options<SubmissionOptions, SubmissionOptionsValidator>(SubmissionOptions.Section);
         Options<WebhookOptions, WebhookOptionsValidator>(WebhookOptions.Section);
         Options<StorageOptions, StorageOptionsValidator>(StorageOptions.Section);

@@ -42,7 +42,7 @@ public abstract partial class PipelineContract
         var accepted = await Scene.JsonOf(answer);
         var id = accepted.GetProperty("id").GetString()!;
         Assert.Equal("accepted", Scene.StatusOf(accepted));
-        Assert.Equal($"{scene.Http.BaseAddress!.AbsoluteUri.TrimEnd('/')}/api/videos/{id}/operation", answer.Headers.Location!.AbsoluteUri);
+        Assert.StartsWith($"{scene.Http.BaseAddress!.AbsoluteUri.TrimEnd('/')}/api/signed/operations/{id}?until=", answer.Headers.Location!.AbsoluteUri, StringComparison.Ordinal);
         Assert.NotNull(answer.Headers.RetryAfter!.Delta);
 
         await scene.EndAsync(id);
@@ -107,7 +107,7 @@ public abstract partial class PipelineContract
         using (var running = await scene.Http.GetAsync(operation))
         {
             Assert.Equal(HttpStatusCode.Accepted, running.StatusCode);
-            Assert.EndsWith($"/api/videos/{id}/operation", running.Headers.Location!.AbsoluteUri, StringComparison.Ordinal);
+            Assert.Contains($"/api/signed/operations/{id}?until=", running.Headers.Location!.AbsoluteUri, StringComparison.Ordinal);
             Assert.NotNull(running.Headers.RetryAfter);
         }
         await scene.UntilAsync(id, "succeeded");
@@ -726,8 +726,11 @@ public abstract partial class PipelineContract
         await NotifiedAsync(scene, id, "delivered");
         Assert.Single(scene.Receiver.Received);
 
-        using (var deleted = await scene.Http.DeleteAsync(made.Headers.Location)) Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
-        using (var twice = await scene.Http.DeleteAsync(made.Headers.Location)) Assert.Equal(HttpStatusCode.NotFound, twice.StatusCode);
+        var subscription = new Uri($"/api/subscriptions/{(await Scene.JsonOf(made)).GetProperty("id").GetString()}", UriKind.Relative);
+        using (var deleted = await scene.Http.DeleteAsync(subscription)) Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        using (var twice = await scene.Http.DeleteAsync(subscription)) Assert.Equal(HttpStatusCode.NotFound, twice.StatusCode);
+        // Its link is answered as one that was never signed.
+        using (var gone = await scene.Http.DeleteAsync(made.Headers.Location)) Assert.Equal(HttpStatusCode.Unauthorized, gone.StatusCode);
         await scene.EndAsync(await scene.SubmitAsync());
         await scene.Host.RunToRestAsync();
         Assert.Single(scene.Receiver.Received);

@@ -67,7 +67,12 @@ public sealed class ConnectorTests
         var left = Contract.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => $"{o.Name} {p.Name}"))
             .Except(Operations.Select(o => $"{o.Data.Item2} {o.Data.Item1}"));
 
-        Assert.Equal(["get /api/health", "get /api/health/ready", "get /api/openapi.json"], left);
+        // Signed links are followed as answers give them, not called by name.
+        Assert.Equal(
+            [
+                "get /api/signed/operations/{id}", "delete /api/signed/subscriptions/{id}", "get /api/health", "get /api/health/ready", "get /api/openapi.json",
+            ],
+            left);
     }
 
     [Theory]

@@ -6,9 +6,7 @@ using System.Text.RegularExpressions;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Telemetry;
@@ -61,12 +59,7 @@ public sealed class DeploymentTests
     [MemberData(nameof(Backends))]
     public void No_setting_is_one_that_nobody_reads(string backend)
     {
-        (string Section, Type Options)[] sections =
-        [
-            (PipelineOptions.Section, typeof(PipelineOptions)), (SubmissionOptions.Section, typeof(SubmissionOptions)), (WebhookOptions.Section, typeof(WebhookOptions)),
-            (StorageOptions.Section, typeof(StorageOptions)), (RunComfyOptions.Section, typeof(RunComfyOptions)), (NetworkOptions.Section, typeof(NetworkOptions)),
-        ];
-        var ours = sections.SelectMany(s => s.Options.GetProperties().Select(p => $"{s.Section}__{p.Name}"));
+        var ours = PipelineServices.Sections.SelectMany(s => s.Value.GetProperties().Select(p => $"{s.Key}__{p.Name}"));
         string[] theirs = ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"];
         // What the code and the host.json of each backend name.
         var named = Regex.Matches(
@@ -91,7 +84,7 @@ public sealed class DeploymentTests
     {
         var inVault = Deployment.Storage.Of("Microsoft.KeyVault/vaults/secrets").Select(s => s.Name.Split('/')[1]).ToHashSet();
 
-        foreach (var setting in new[] { "RunComfy__ApiToken", "Webhooks__Secret" })
+        foreach (var setting in new[] { "RunComfy__ApiToken", "Webhooks__Secret", "Links__SigningKey" })
         {
             var reference = Regex.Match(Deployment.Storage.AppSettings[setting], @"^\[format\('@Microsoft.KeyVault\(SecretUri=\{0\}secrets/\{1\}\)', .*vaultUri, '([\w-]+)'\)\]$");
             Assert.True(reference.Success, Deployment.Storage.AppSettings[setting]);
@@ -272,6 +265,7 @@ public sealed class DeploymentTests
     private static Dictionary<string, string> SettingsOf(string backend) => Of(backend).AppSettings.ToDictionary(s => s.Key, s => s.Key switch
     {
         "Storage__Blobs" => "https://stsample.blob.core.windows.net/",
+        "Links__SigningKey" => Convert.ToBase64String(new byte[64]),
         "Webhooks__Secret" => "whsec_" + Convert.ToBase64String(new byte[64]),
         _ => s.Value.StartsWith('[') ? "known-to-azure" : s.Value,
     });

@@ -10,5 +10,7 @@ public sealed class LocalPipelineContract : PipelineContract
 
     protected override TimeProvider Time => _time;
 
-    protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => await LocalHostUnderTest.StartAsync(settings, _time);
+    // With a key, as the Functions app has one.
+    protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => await LocalHostUnderTest.StartAsync(
+        new Dictionary<string, string?>(settings) { ["Local:ApiKey"] = "a-key-of-the-tests" }, _time);
 }

@@ -20,7 +20,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     {
         await using var stage = await Stage.StartAsync(azurite, new());
         var functions = await stage.App.FunctionsAsync();
-        EveryRouteNeedsAKeyButHealth(functions);
+        EveryRouteNeedsAKeyButHealthAndSignedLinks(functions);
         WorkflowsAndStepsAreThoseOfTheCatalogue(functions);
         UploadsComeByEventGridAlone(functions);
         FunctionsThatNeedTheJobsGetAClient(functions);
@@ -58,8 +58,8 @@ public sealed class FunctionsTests(SharedAzurite azurite)
         Assert.DoesNotContain("   at ", refusal.Message, StringComparison.Ordinal);
     }
 
-    private static void EveryRouteNeedsAKeyButHealth(IReadOnlyList<AppFunction> functions) => Assert.Equal(
-        ["/api/health/{*path} anonymous", "/api/{*path} function"],
+    private static void EveryRouteNeedsAKeyButHealthAndSignedLinks(IReadOnlyList<AppFunction> functions) => Assert.Equal(
+        ["/api/health/{*path} anonymous", "/api/signed/{*path} anonymous", "/api/{*path} function"],
         Names(functions.Where(f => f.Trigger.Is("httpTrigger")).Select(f => $"/api/{f.Trigger.Route} {f.Trigger.AuthLevel!.ToLowerInvariant()}")));
 
     private static void WorkflowsAndStepsAreThoseOfTheCatalogue(IReadOnlyList<AppFunction> functions)

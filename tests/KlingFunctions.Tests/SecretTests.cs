@@ -172,11 +172,18 @@ public sealed class SecretTests(SharedAzurite azurite)
         return (await AskAsync(scene, "/api/videos", request)).GetProperty("id").GetString()!;
     }
 
-    /// <summary>Calls the app, and keeps its answer with all headers.</summary>
+    /// <summary>Calls the app, and keeps its answer with all headers but the signed link, which is looked at too.</summary>
     private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
     {
         using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body);
         Assert.True(answer.StatusCode is not (HttpStatusCode.NotFound or >= HttpStatusCode.InternalServerError));
+        if (answer.Headers.Location is { } link && link.AbsolutePath.StartsWith("/api/signed/operations/", StringComparison.Ordinal))
+        {
+            using var bare = new HttpClient();
+            using var opened = await bare.GetAsync(link, Cancel);
+            Assert.NotEqual(HttpStatusCode.Unauthorized, opened.StatusCode);
+        }
+        answer.Headers.Location = null;
         _answers.Enqueue($"{answer.Headers} {answer.Content.Headers} {await answer.Content.ReadAsStringAsync(Cancel)}");
         return await Scene.JsonOf(answer);
     }

@@ -1,3 +1,4 @@
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using Microsoft.AspNetCore.Http;
 
@@ -9,10 +10,27 @@ internal static class Answers
     // A video takes minutes; pollers such as Logic Apps need not ask more often.
     private const string SecondsBetweenPolls = "5";
 
-    /// <summary>202 with the address of the job's operation.</summary>
-    public static IResult Running(HttpContext http, JobSnapshot snapshot)
+    // No workflow fails without saying why; a row that was changed by hand may.
+    private static readonly JobError ErrorIsMissing = new(
+        ErrorCodes.InternalError, "The job failed, and what is stored of it does not say why: look it up in the host's log, or send the request again as a new job.");
+
+    /// <summary>The job for pollers that branch on the HTTP status.</summary>
+    public static IResult Operation(HttpContext http, JobSnapshot snapshot, LinkSigner signer) => snapshot.State.Status switch
     {
-        http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/videos/{snapshot.Job.Id}/operation";
+        JobStatus.Succeeded => Resource(http, snapshot, StatusCodes.Status200OK),
+        JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, snapshot.Job.Id),
+        JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, ProblemCode.Cancelled, "The job was cancelled.", id: snapshot.Job.Id),
+        _ => Running(http, snapshot, signer),
+    };
+
+    /// <summary>422 with the error of a job that failed.</summary>
+    private static IResult Failed(JobError error, string id) =>
+        Problem.Result(StatusCodes.Status422UnprocessableEntity, error.Code, error.Message, error.Details, id);
+
+    /// <summary>202. Its <c>Location</c> needs no key: pollers need not send the one that they submitted with.</summary>
+    public static IResult Running(HttpContext http, JobSnapshot snapshot, LinkSigner signer)
+    {
+        http.Response.Headers.Location = signer.LinkTo(LinkPurpose.Operation, snapshot.Job.Id, http.Request);
         http.Response.Headers.RetryAfter = SecondsBetweenPolls;
         return Resource(http, snapshot, StatusCodes.Status202Accepted);
     }

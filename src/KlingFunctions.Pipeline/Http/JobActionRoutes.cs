@@ -6,11 +6,14 @@ using Microsoft.AspNetCore.Http;
 namespace KlingFunctions.Pipeline.Http;
 
 /// <summary>The routes that act on a job: cancel, resume and redeliver. <see cref="JobActions"/> and <see cref="Redelivery"/> decide.</summary>
-public sealed class JobActionRoutes(JobActions actions, Redelivery redelivery)
+public sealed class JobActionRoutes(JobActions actions, Redelivery redelivery, LinkKeys keys)
 {
     /// <summary><c>POST /api/videos/{id}/cancel</c>: asks the job to cancel.</summary>
-    public async Task<IResult> CancelAsync(HttpContext http, string id) =>
-        Answer(await actions.CancelAsync(id, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot));
+    public async Task<IResult> CancelAsync(HttpContext http, string id)
+    {
+        var signer = await keys.SignerAsync(http.RequestAborted);
+        return Answer(await actions.CancelAsync(id, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot, signer));
+    }
 
     /// <summary><c>POST /api/videos/{id}/resume</c>: lets a failed job go on.</summary>
     public async Task<IResult> ResumeAsync(HttpContext http, string id)
@@ -19,7 +22,8 @@ public sealed class JobActionRoutes(JobActions actions, Redelivery redelivery)
         if (refusal is not null) return refusal;
         var (wish, fault) = ResumeBody.Read(body);
         if (fault is not null) return Problem.Faults([fault]);
-        return Answer(await actions.ResumeAsync(id, wish, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot));
+        var signer = await keys.SignerAsync(http.RequestAborted);
+        return Answer(await actions.ResumeAsync(id, wish, http.RequestAborted), id, snapshot => Answers.Running(http, snapshot, signer));
     }
 
     /// <summary><c>POST /api/videos/{id}/redeliver</c>: sends the notifications again.</summary>

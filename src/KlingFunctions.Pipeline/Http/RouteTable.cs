@@ -30,6 +30,10 @@ public static class RouteTable
         app.MapPost("/api/subscriptions", (HttpContext http, SubscriptionRoutes routes) => routes.AddAsync(http));
         app.MapMethods("/api/subscriptions", GetOrHead, (HttpContext http, SubscriptionRoutes routes) => routes.ListAsync(http));
         app.MapDelete("/api/subscriptions/{id}", (HttpContext http, string id, SubscriptionRoutes routes) => routes.RemoveAsync(http, id));
+        app.MapMethods(
+            $"{LinkSigner.Route}/operations/{{id}}", GetOrHead, (HttpContext http, string id, SignedRoutes routes) => routes.OperationAsync(http, id));
+        app.MapDelete(
+            $"{LinkSigner.Route}/subscriptions/{{id}}", (HttpContext http, string id, SignedRoutes routes) => routes.EndSubscriptionAsync(http, id));
         app.MapMethods(Health, GetOrHead, ServiceRoutes.Health);
         app.MapMethods($"{Health}/ready", GetOrHead, (HttpContext http, ServiceRoutes routes) => routes.ReadyAsync(http));
         app.MapMethods("/api/openapi.json", GetOrHead, (HttpContext http) => ServiceRoutes.OpenApi(http));
@@ -51,5 +55,6 @@ public static class RouteTable
     });
 
     internal static IServiceCollection AddRoutes(this IServiceCollection services) =>
-        services.AddSingleton<VideoRoutes>().AddSingleton<JobActionRoutes>().AddSingleton<SubscriptionRoutes>().AddSingleton<ServiceRoutes>();
+        services.AddSingleton<LinkKeys>().AddSingleton<SignedRoutes>()
+            .AddSingleton<VideoRoutes>().AddSingleton<JobActionRoutes>().AddSingleton<SubscriptionRoutes>().AddSingleton<ServiceRoutes>();
 }

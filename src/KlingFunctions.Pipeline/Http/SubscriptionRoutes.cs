@@ -25,7 +25,7 @@ public sealed record SubscriptionResource(string Id, string Url, IReadOnlyList<s
 public sealed record SubscriptionList(IReadOnlyList<SubscriptionResource> Subscriptions);
 
 /// <summary>The routes below <c>/api/subscriptions</c>: how Power Automate's triggers come and go.</summary>
-public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time)
+public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<NetworkOptions> network, TimeProvider time, LinkKeys keys)
 {
     // Every receiver of a job is in the job's status, which has little room: see StatusLimit.
     internal const int MaxSubscriptions = 20;
@@ -56,8 +56,9 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
         }
         if (findings.AnyFault) return Problem.Faults(findings.Faults);
         var subscription = new Subscription(Subscriptions.IdOf(wish!.Url!, events), wish.Url!, [.. events.Distinct()], time.GetUtcNow());
+        var signer = await keys.SignerAsync(http.RequestAborted);
         var all = await subscriptions.ListAsync(http.RequestAborted);
-        if (all.FirstOrDefault(subscription.IsLike) is { } there) return Kept(http, there, StatusCodes.Status200OK);
+        if (all.FirstOrDefault(subscription.IsLike) is { } there) return Kept(http, there, signer, StatusCodes.Status200OK);
         if (all.Count >= MaxSubscriptions) return TooMany(all);
 
         var isNew = await subscriptions.AddAsync(subscription, http.RequestAborted);
@@ -68,7 +69,7 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
             await subscriptions.RemoveAsync(subscription.Id, CancellationToken.None);
             return TooMany([.. all.Where(s => s.Id != subscription.Id)]);
         }
-        return Kept(http, subscription, isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
+        return Kept(http, subscription, signer, isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
     }
 
     /// <summary><c>GET /api/subscriptions</c>: all of them, by host.</summary>
@@ -78,9 +79,10 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
 
     private static SubscriptionResource Shown(Subscription subscription, string url) => new(subscription.Id, url, subscription.Events, subscription.CreatedAt);
 
-    private static IResult Kept(HttpContext http, Subscription subscription, int status)
+    private static IResult Kept(HttpContext http, Subscription subscription, LinkSigner signer, int status)
     {
-        http.Response.Headers.Location = $"{BaseUrl.Of(http.Request)}/api/subscriptions/{subscription.Id}";
+        // DELETE there ends it without a key: platforms that switch a trigger off may send none.
+        http.Response.Headers.Location = signer.LinkTo(LinkPurpose.Subscription, subscription.Id, http.Request);
         return Results.Json(Shown(subscription, UrlRule.Redact(subscription.Url)), PipelineJson.Default.SubscriptionResource, statusCode: status);
     }
 

@@ -24,14 +24,10 @@ public sealed record ValidationResult(bool Valid, IReadOnlyList<Fault> Warnings,
 
 /// <summary>The routes below <c>/api/videos</c>. Both hosts map these very methods.</summary>
 public sealed class VideoRoutes(
-    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, RequestFiles videos, IOptions<PublicOptions> address)
+    RequestReader reader, JobIntake intake, ValidateStep validate, IJobs jobs, RequestFiles videos, IOptions<PublicOptions> address, LinkKeys keys)
 {
     internal const int DefaultPage = 20;
     internal const int MaxPage = 100;
-
-    // No workflow fails without saying why; a row that was changed by hand may.
-    private static readonly JobError ErrorIsMissing = new(
-        ErrorCodes.InternalError, "The job failed, and what is stored of it does not say why: look it up in the host's log, or send the request again as a new job.");
 
     /// <summary><c>POST /api/videos</c>: accepts a job.</summary>
     public async Task<IResult> SubmitAsync(HttpContext http)
@@ -42,11 +38,13 @@ public sealed class VideoRoutes(
         var reading = reader.Read(body);
         if (reading.Request is null) return Problem.Faults(reading.Faults);
 
+        // Before the job starts: without an Idempotency-Key, an answer that fails after it costs another job.
+        var signer = await keys.SignerAsync(http.RequestAborted);
         var id = key is null ? JobIntake.NewId() : JobIntake.IdOf(key);
         switch (await intake.HandInAsync(id, reading, address.Value.Url ?? BaseUrl.Of(http.Request), upload: null, http.RequestAborted))
         {
             case Intake.Accepted { Snapshot: var snapshot }:
-                return Answers.Running(http, snapshot);
+                return Answers.Running(http, snapshot, signer);
             case Intake.Taken:
                 return Problem.Result(
                     StatusCodes.Status422UnprocessableEntity, ProblemCode.IdempotencyKeyReused,
@@ -83,13 +81,7 @@ public sealed class VideoRoutes(
     public async Task<IResult> OperationAsync(HttpContext http, string id)
     {
         if (await jobs.GetAsync(id, http.RequestAborted) is not { } snapshot) return Problem.NotFound(id);
-        return snapshot.State.Status switch
-        {
-            JobStatus.Succeeded => Answers.Resource(http, snapshot, StatusCodes.Status200OK),
-            JobStatus.Failed => Failed(snapshot.State.Error ?? ErrorIsMissing, id),
-            JobStatus.Cancelled => Problem.Result(StatusCodes.Status409Conflict, ProblemCode.Cancelled, "The job was cancelled.", id: id),
-            _ => Answers.Running(http, snapshot),
-        };
+        return Answers.Operation(http, snapshot, await keys.SignerAsync(http.RequestAborted));
     }
 
     /// <summary><c>GET /api/videos</c>: a page of jobs, newest first.</summary>
@@ -149,9 +141,6 @@ public sealed class VideoRoutes(
             location.Path!, location.File.ContentType, lastModified: location.StoredAt,
             entityTag: new EntityTagHeaderValue($"\"{location.File.Sha256}\""), enableRangeProcessing: true);
     }
-
-    private static IResult Failed(JobError error, string id) =>
-        Problem.Result(StatusCodes.Status422UnprocessableEntity, error.Code, error.Message, error.Details, id);
 
     private static JobStatus? StatusOf(string word) => Enum.GetValues<JobStatus>().Cast<JobStatus?>().FirstOrDefault(s => JsonWord.Of(s!.Value) == word);
 }

@@ -10,25 +10,44 @@ namespace KlingFunctions.Contracts.Hosts;
 /// <param name="Polls">How often it looked, and for how long it waited before each look.</param>
 public sealed record ActionOutcome(bool Succeeded, HttpStatusCode Status, JsonElement Body, IReadOnlyList<TimeSpan> Polls);
 
+/// <summary>What the engine sends when it polls. Its documentation does not say whether headers of the first request go along.</summary>
+public enum PollHeaders
+{
+    /// <summary>The headers of the first request, its key included.</summary>
+    Own,
+
+    /// <summary>No header at all.</summary>
+    None,
+
+    /// <summary>A key that is not the host's.</summary>
+    WrongKey,
+}
+
 /// <summary>
 /// The HTTP action of Azure Logic Apps, by its documented rules (learn.microsoft.com/azure/logic-apps: logic-apps-workflow-actions-triggers,
 /// error-exception-handling, connectors-native-http): on 202 with <c>Location</c> it looks there, after <c>Retry-After</c> or 20 s, until the
 /// answer is not a 202; a redirect is not followed and is a failure, as is any answer that is not a 2xx; the retry policy sends the same request
 /// again, up to four times, after 408, 429, a 5xx or no answer.
 /// </summary>
-/// <param name="http">Sends; its key, if any, goes along with polls.</param>
+/// <param name="http">Sends the first request, with its key.</param>
 /// <param name="wait">Lets time pass; it is told where the engine will look next.</param>
 public sealed class LogicAppsEngine(HttpClient http, Func<Uri, TimeSpan, Task> wait)
 {
     private const int Retries = 4;
     private static readonly TimeSpan Otherwise = TimeSpan.FromSeconds(20);
 
+    // Neither follows redirects, nor knows the host's key.
+    private static readonly HttpClient Bare = new(new SocketsHttpHandler { AllowAutoRedirect = false });
+
+    /// <summary>What polls carry.</summary>
+    public PollHeaders Polls { get; init; }
+
     /// <summary>While above 0, so many answers to requests are lost on their way back.</summary>
     public int AnswersLost { get; set; }
 
     public async Task<ActionOutcome> RunAsync(Func<HttpRequestMessage> request)
     {
-        var answer = await SendAsync(request);
+        var answer = await SendAsync(http, request);
         var polls = new List<TimeSpan>();
         while (answer?.StatusCode is HttpStatusCode.Accepted)
         {
@@ -37,7 +56,7 @@ public sealed class LogicAppsEngine(HttpClient http, Func<Uri, TimeSpan, Task> w
             polls.Add(answer.Headers.RetryAfter?.Delta ?? Otherwise);
             answer.Dispose();
             await wait(location, polls[^1]);
-            answer = await SendAsync(() => new(HttpMethod.Get, location));
+            answer = await SendAsync(Polls is PollHeaders.Own ? http : Bare, () => Poll(location));
         }
         using (answer)
         {
@@ -47,12 +66,19 @@ public sealed class LogicAppsEngine(HttpClient http, Func<Uri, TimeSpan, Task> w
         }
     }
 
-    private async Task<HttpResponseMessage?> SendAsync(Func<HttpRequestMessage> request)
+    private HttpRequestMessage Poll(Uri location)
+    {
+        var poll = new HttpRequestMessage(HttpMethod.Get, location);
+        if (Polls is PollHeaders.WrongKey) poll.Headers.Add("x-functions-key", "the-key-of-another-host");
+        return poll;
+    }
+
+    private async Task<HttpResponseMessage?> SendAsync(HttpClient sender, Func<HttpRequestMessage> request)
     {
         for (var tries = 0; ; tries++)
         {
             using var message = request();
-            var answer = await http.SendAsync(message);
+            var answer = await sender.SendAsync(message);
             var lost = AnswersLost > 0;
             if (lost) AnswersLost--;
             if (!lost && answer.StatusCode is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests) && (int)answer.StatusCode < 500) return answer;

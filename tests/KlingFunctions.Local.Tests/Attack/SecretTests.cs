@@ -260,12 +260,19 @@ public sealed class SecretTests
     private async Task<string> SubmitAsync(Scene scene, string image, string? webhook) =>
         (await AskAsync(scene, "/api/videos", Body($"{image}?key={ImageQuery}", webhook))).GetProperty("id").GetString()!;
 
-    /// <summary>Calls the host, and keeps its answer with all headers.</summary>
+    /// <summary>Calls the host, and keeps its answer with all headers but the signed link, which is looked at too.</summary>
     private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
     {
         using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body.Count > 0 ? body : null);
         var text = await answer.Content.ReadAsStringAsync(Cancel);
         Assert.True(answer.StatusCode < HttpStatusCode.InternalServerError, text);
+        if (answer.Headers.Location is { } link && link.AbsolutePath.StartsWith("/api/signed/operations/", StringComparison.Ordinal))
+        {
+            using var bare = new HttpClient();
+            using var opened = await bare.GetAsync(link, Cancel);
+            Assert.NotEqual(HttpStatusCode.Unauthorized, opened.StatusCode);
+        }
+        answer.Headers.Location = null;
         _answers.Enqueue($"{answer.Headers} {answer.Content.Headers} {text}");
         return answer.Content.Headers.ContentType?.MediaType is "video/mp4" || text.Length == 0 ? default : JsonDocument.Parse(text).RootElement;
     }

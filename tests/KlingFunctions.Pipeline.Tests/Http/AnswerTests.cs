@@ -46,7 +46,7 @@ public class AnswerTests
     {
         var documented = from operation in ApiDocument.Operations
                          from status in operation.Operation["responses"]!.AsObject()
-                         where !OfTheHost.Contains(status.Key)
+                         where !OfTheHost.Contains(status.Key) || (status.Key is "401" && operation.Operation["security"] is JsonArray { Count: 0 })
                          select $"{operation.Method} {operation.Path} {status.Key}";
         Assert.Equal(
             Scenario.All.Select(s => $"{s.Method} {s.Route} {(int)s.Status}").Distinct().Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));

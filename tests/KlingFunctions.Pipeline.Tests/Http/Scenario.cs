@@ -163,10 +163,24 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return new(HttpMethod.Delete, subscriptions + "/{id}", HttpStatusCode.NoContent, "for one that is there", async app =>
         {
             using var made = await PostAsync(app, subscriptions, Webhook);
-            return await app.Http.DeleteAsync(made.Headers.Location);
+            return await app.Http.DeleteAsync(new Uri($"{subscriptions}/{made.Headers.Location!.Segments[^1]}", UriKind.Relative));
         });
         yield return new(HttpMethod.Delete, subscriptions + "/{id}", HttpStatusCode.NotFound, "for none",
             app => app.Http.DeleteAsync(new Uri(subscriptions + "/x", UriKind.Relative)));
+
+        const string operation = "/api/signed/operations/{id}", end = "/api/signed/subscriptions/{id}";
+        yield return Get(operation, HttpStatusCode.Accepted, "for a job that runs", app => SignedAsync(app, Running(app, JobStatus.InQueue)));
+        yield return Get(operation, HttpStatusCode.OK, "for a job that succeeded", app => SignedAsync(app, Running(app, JobStatus.InQueue), Ended()));
+        yield return Get(operation, HttpStatusCode.UnprocessableEntity, "for a job that failed", app => SignedAsync(app, Running(app, JobStatus.InQueue), Failed()));
+        yield return Get(operation, HttpStatusCode.Conflict, "for a job that was cancelled", app => SignedAsync(app, Running(app, JobStatus.InQueue), Cancelled()));
+        yield return Get(operation, HttpStatusCode.Unauthorized, "without a signature", app => GetAsync(app, "/api/signed/operations/vid_1"));
+        yield return new(HttpMethod.Delete, end, HttpStatusCode.NoContent, "for one that is there", async app =>
+        {
+            using var made = await PostAsync(app, subscriptions, Webhook);
+            return await app.Http.DeleteAsync(made.Headers.Location);
+        });
+        yield return new(HttpMethod.Delete, end, HttpStatusCode.Unauthorized, "without a signature",
+            app => app.Http.DeleteAsync(new Uri("/api/signed/subscriptions/sub_1", UriKind.Relative)));
 
         yield return Get("/api/health", HttpStatusCode.OK, "always", app => GetAsync(app, "/api/health"));
         yield return Get("/api/health/ready", HttpStatusCode.OK, "when jobs can be read", app => GetAsync(app, "/api/health/ready"));
@@ -189,6 +203,14 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         with?.Invoke(request);
         return await app.Http.SendAsync(request);
+    }
+
+    /// <summary>Polls a job at the link that it was answered with while it was running.</summary>
+    private static async Task<HttpResponseMessage> SignedAsync(TestApp app, string running, JobSnapshot? now = null)
+    {
+        using var first = await GetAsync(app, running + "/operation");
+        if (now is not null) app.Jobs.Put(now);
+        return await app.Http.GetAsync(first.Headers.Location);
     }
 
     private static async Task<HttpResponseMessage> PostAsync(
