@@ -1,4 +1,5 @@
 // All that KlingFunctions needs in Azure, for 'azd up'. Deploying it again changes nothing that is already so.
+// Resources are declared directly instead of by Azure Verified Modules: every property is in the reviewed snapshot, and a build needs no registry.
 targetScope = 'subscription'
 
 @description('The name of the azd environment: part of the names of all resources.')
@@ -6,8 +7,40 @@ targetScope = 'subscription'
 @maxLength(64)
 param environmentName string
 
-@description('Where everything lies: a region with Flex Consumption, and with the Durable Task Scheduler if that is the backend.')
-@minLength(1)
+@description('Where everything lies: regions with Flex Consumption, and with the Durable Task Scheduler if that is the backend.')
+@allowed([
+  'australiaeast'
+  'australiasoutheast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'southindia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'ukwest'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
 @metadata({ azd: { type: 'location' } })
 param location string
 
@@ -80,12 +113,12 @@ param monthlyBudget int = 20
 @description('The first day of the first month of the budget, which can\'t be changed: the first deployment says it to the later ones.')
 param budgetStart string = '${utcNow('yyyy-MM')}-01'
 
-@description('Who deploys: may put files into uploads and read videos. Empty: nobody but the app.')
-param principalId string = ''
+@description('Who may put files into uploads, read videos and the webhook secret, and open the dashboard of the scheduler: whoever deploys. Empty: nobody but the app.')
+param principalId string = deployer().objectId
 
-@description('What principalId is.')
+@description('What principalId is. Service principals have no user name.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
-param principalType string = 'User'
+param principalType string = empty(deployer().?userPrincipalName) ? 'ServicePrincipal' : 'User'
 
 var abbreviations = loadJsonContent('./abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -193,6 +226,8 @@ module scheduler 'modules/scheduler.bicep' = if (dts) {
     location: location
     tags: tags
     identityName: names.identity
+    deployerPrincipalId: principalId
+    deployerPrincipalType: principalType
   }
   dependsOn: [identity]
 }

@@ -7,6 +7,10 @@ param tags object
 @description('Whose orchestrations run here.')
 param identityName string
 
+@description('Who may open the dashboard. Empty: nobody.')
+param deployerPrincipalId string
+param deployerPrincipalType string
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
 }
@@ -36,6 +40,17 @@ resource runsOrchestrations 'Microsoft.Authorization/roleAssignments@2022-04-01'
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', durableTaskDataContributor)
+  }
+}
+
+// The dashboard shows histories to those alone who may read the hub.
+resource opensDashboard 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
+  scope: hub
+  name: guid(hub.id, deployerPrincipalId, durableTaskDataContributor)
+  properties: {
+    principalId: deployerPrincipalId
+    principalType: deployerPrincipalType
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', durableTaskDataContributor)
   }
 }

@@ -10,6 +10,7 @@ quiet="-v error -nostdin -y -bitexact"
 ffmpeg $quiet -i robot-front.svg -frames:v 1 -pix_fmt rgb24 $images/robot-front.png
 ffmpeg $quiet -i robot-side.svg -frames:v 1 -pix_fmt yuvj420p -q:v 3 $images/robot-side.jpg
 ffmpeg $quiet -i valley.svg -frames:v 1 -c:v libwebp -quality 82 $images/valley.webp
+ffmpeg $quiet -i connector-icon.svg -frames:v 1 -pix_fmt rgb24 ../../infra/connector/icon.png
 
 # The robot without its background, for the clips.
 sed -e '/<rect width="768"/d' -e '/<ellipse cx="384" cy="690"/d' robot-side.svg > robot-alone.svg

@@ -17,3 +17,5 @@ param deleteVideosAfterDays = 90
 param deleteUploadsAfterDays = 7
 param alertEmail = 'operator@example.com'
 param monthlyBudget = 0
+param principalId = '11111111-1111-1111-1111-111111111111'
+param principalType = 'User'

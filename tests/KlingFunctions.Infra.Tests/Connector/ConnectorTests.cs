@@ -2,27 +2,26 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using KlingFunctions.Contracts.Node;
 
-namespace KlingFunctions.Infra;
+namespace KlingFunctions.Infra.Connector;
 
 /// <summary>The definition of the custom connector, by a validator's word and held against the contract of the API.</summary>
 public sealed class ConnectorTests
 {
     private static readonly NpmPackage Validator = new("@apidevtools/swagger-parser", "13.1.0", "swagger", "The tests of the connector");
-    private static readonly string[] Visibilities = ["important", "advanced", "internal"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private static JsonElement Connector { get; } = Json("infra/connector/apiDefinition.swagger.json");
+    private static JsonElement Definition { get; } = Json(ConnectorDefinition.File);
 
     private static JsonElement Contract { get; } = Json("src/KlingFunctions.Pipeline/Http/openapi.json");
 
     public static TheoryData<string, string> Operations => new(
-        Connector.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => (path.Name, o.Name))));
+        Definition.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => (path.Name, o.Name))));
 
     [Fact]
     public async Task It_is_Swagger_2_0()
     {
-        var verdict = await ValidateAsync(Repository.Path("infra/connector/apiDefinition.swagger.json"));
+        var verdict = await ValidateAsync(Repository.Path(ConnectorDefinition.File));
 
         Assert.True(verdict.Code == 0, verdict.Output + verdict.Error);
     }
@@ -31,7 +30,7 @@ public sealed class ConnectorTests
     public async Task The_validator_sees_a_fault()
     {
         var faulty = Path.GetTempFileName();
-        await File.WriteAllTextAsync(faulty, Repository.Read("infra/connector/apiDefinition.swagger.json").Replace("\"in\": \"path\"", "\"in\": \"road\"", StringComparison.Ordinal), Cancel);
+        await File.WriteAllTextAsync(faulty, Repository.Read(ConnectorDefinition.File).Replace("\"in\": \"path\"", "\"in\": \"road\"", StringComparison.Ordinal), Cancel);
 
         var verdict = await ValidateAsync(faulty);
 
@@ -43,10 +42,10 @@ public sealed class ConnectorTests
     [MemberData(nameof(Operations))]
     public void An_operation_is_one_of_the_API_with_its_parameters_and_its_answers(string path, string method)
     {
-        var ours = Connector.GetProperty("paths").GetProperty(path).GetProperty(method);
+        var ours = Definition.GetProperty("paths").GetProperty(path).GetProperty(method);
         var theirs = Contract.GetProperty("paths").GetProperty(path).GetProperty(method);
 
-        Assert.Equal(theirs.GetProperty("operationId").GetString(), ours.GetProperty("operationId").GetString());
+        Assert.Equal(theirs.GetProperty("operationId").GetString(), ours.GetProperty("operationId").GetString(), ignoreCase: true);
         var known = theirs.TryGetProperty("parameters", out var parameters)
             ? parameters.EnumerateArray().Select(p => At(Contract, p.GetProperty("$ref").GetString()!)).ToDictionary(p => p.GetProperty("name").GetString()!) : [];
         foreach (var parameter in ours.GetProperty("parameters").EnumerateArray().Where(p => p.GetProperty("in").GetString() != "body"))
@@ -57,45 +56,25 @@ public sealed class ConnectorTests
         }
         Assert.Equal(theirs.TryGetProperty("requestBody", out _), ours.GetProperty("parameters").EnumerateArray().Any(p => p.GetProperty("in").GetString() == "body"));
         // A 200 of the first call stands for the last poll of an operation that began with 202.
-        var answers = ours.GetProperty("responses").EnumerateObject().Select(r => r.Name).Where(r => r is not "default" && !(path == "/api/videos" && method == "post" && r == "200"));
+        var answers = ours.GetProperty("responses").EnumerateObject().Select(r => r.Name).Where(r => !(path == "/api/videos" && method == "post" && r == "200"));
         Assert.Subset(theirs.GetProperty("responses").EnumerateObject().Select(r => r.Name).ToHashSet(), answers.ToHashSet());
     }
 
     [Fact]
     public void Every_operation_that_starts_or_shows_a_job_is_there()
     {
-        var left = Contract.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Where(o => IsMethod(o.Name)).Select(o => $"{o.Name} {p.Name}"))
-            .Except(Operations.Select(o => $"{o.Data.Item2} {o.Data.Item1}"));
+        // Those that need no key, such as health, are not for the users of a connection; nor is the document itself.
+        var wanted = Contract.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject()
+            .Where(o => IsMethod(o.Name) && !o.Value.TryGetProperty("security", out _)).Select(o => $"{o.Name} {p.Name}")).Except(["get /api/openapi.json"]);
 
-        // Signed links are followed as answers give them, not called by name.
-        Assert.Equal(
-            [
-                "get /api/signed/operations/{id}", "delete /api/signed/subscriptions/{id}", "get /api/health", "get /api/health/ready", "get /api/openapi.json",
-            ],
-            left);
-    }
-
-    [Theory]
-    [MemberData(nameof(Operations))]
-    public void An_operation_is_called_something_that_a_person_can_read(string path, string method)
-    {
-        var operation = Connector.GetProperty("paths").GetProperty(path).GetProperty(method);
-
-        Assert.Matches("^[A-Z][^.]{3,60}$", operation.GetProperty("summary").GetString());
-        Assert.EndsWith(".", operation.GetProperty("description").GetString(), StringComparison.Ordinal);
-        Assert.Contains(operation.GetProperty("x-ms-visibility").GetString(), Visibilities);
-        Assert.All(operation.GetProperty("parameters").EnumerateArray().Where(p => p.GetProperty("in").GetString() != "body"), p =>
-        {
-            Assert.True(p.TryGetProperty("x-ms-summary", out _));
-            Assert.True(p.TryGetProperty("description", out _));
-        });
+        Assert.Equal(wanted.Order(), Operations.Select(o => $"{o.Data.Item2} {o.Data.Item1}").Order());
     }
 
     [Fact]
     public void A_definition_has_the_properties_of_the_API_and_no_other()
     {
         var schemas = Contract.GetProperty("components").GetProperty("schemas");
-        foreach (var definition in Connector.GetProperty("definitions").EnumerateObject())
+        foreach (var definition in Definition.GetProperty("definitions").EnumerateObject())
         {
             var theirs = schemas.GetProperty(definition.Name);
             Assert.Equal(Names(theirs), Names(definition.Value));
@@ -103,7 +82,7 @@ public sealed class ConnectorTests
             foreach (var property in definition.Value.GetProperty("properties").EnumerateObject())
             {
                 var same = theirs.GetProperty("properties").GetProperty(property.Name);
-                Assert.Equal(TypeOf(Contract, same), TypeOf(Connector, property.Value));
+                Assert.Equal(TypeOf(Contract, same), TypeOf(Definition, property.Value));
             }
         }
     }
@@ -111,22 +90,22 @@ public sealed class ConnectorTests
     [Fact]
     public void The_trigger_subscribes_by_the_platforms_own_address_and_ends_by_Location()
     {
-        var path = Connector.GetProperty("paths").GetProperty("/api/subscriptions");
+        var path = Definition.GetProperty("paths").GetProperty("/api/subscriptions");
         var subscribe = path.GetProperty("post");
         Assert.Equal("single", subscribe.GetProperty("x-ms-trigger").GetString());
         Assert.Equal("#/definitions/WebhookBody", path.GetProperty("x-ms-notification-content").GetProperty("schema").GetProperty("$ref").GetString());
 
-        var wish = Connector.GetProperty("definitions").GetProperty("SubscriptionRequest").GetProperty("properties");
+        var wish = Definition.GetProperty("definitions").GetProperty("SubscriptionRequest").GetProperty("properties");
         Assert.True(wish.GetProperty("url").GetProperty("x-ms-notification-url").GetBoolean());
         Assert.Equal("internal", wish.GetProperty("url").GetProperty("x-ms-visibility").GetString());
         Assert.True(subscribe.GetProperty("responses").GetProperty("201").GetProperty("headers").TryGetProperty("Location", out _));
-        Assert.Equal("internal", Connector.GetProperty("paths").GetProperty("/api/subscriptions/{id}").GetProperty("delete").GetProperty("x-ms-visibility").GetString());
+        Assert.Equal("internal", Definition.GetProperty("paths").GetProperty("/api/subscriptions/{id}").GetProperty("delete").GetProperty("x-ms-visibility").GetString());
     }
 
     [Fact]
     public void The_action_that_makes_a_video_is_asynchronous()
     {
-        var responses = Connector.GetProperty("paths").GetProperty("/api/videos").GetProperty("post").GetProperty("responses");
+        var responses = Definition.GetProperty("paths").GetProperty("/api/videos").GetProperty("post").GetProperty("responses");
 
         Assert.Equal("#/definitions/VideoResource", responses.GetProperty("200").GetProperty("schema").GetProperty("$ref").GetString());
         Assert.True(responses.GetProperty("202").GetProperty("headers").TryGetProperty("Location", out _));
@@ -139,14 +118,14 @@ public sealed class ConnectorTests
         var properties = Json("infra/connector/apiProperties.json").GetProperty("properties");
         var parameters = properties.GetProperty("connectionParameters");
         Assert.Equal("securestring", parameters.GetProperty("api_key").GetProperty("type").GetString());
-        var key = Assert.Single(Connector.GetProperty("securityDefinitions").EnumerateObject()).Value;
+        var key = Assert.Single(Definition.GetProperty("securityDefinitions").EnumerateObject()).Value;
         Assert.Equal(("apiKey", "header", "x-functions-key"), (key.GetProperty("type").GetString(), key.GetProperty("in").GetString(), key.GetProperty("name").GetString()));
 
         var policy = Assert.Single(properties.GetProperty("policyTemplateInstances").EnumerateArray());
         var host = Regex.Match(policy.GetProperty("parameters").GetProperty("x-ms-apimTemplateParameter.urlTemplate").GetString()!, @"^https://@connectionParameters\('(\w+)'\)$");
         Assert.True(parameters.TryGetProperty(host.Groups[1].Value, out _));
         // The policy puts its address in the place of host and base path.
-        Assert.Equal("/", Connector.GetProperty("basePath").GetString());
+        Assert.Equal("/", Definition.GetProperty("basePath").GetString());
     }
 
     private static async Task<CommandLine> ValidateAsync(string file)
