@@ -7,8 +7,6 @@ using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Storing;
-using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Telemetry;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
