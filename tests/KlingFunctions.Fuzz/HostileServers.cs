@@ -45,7 +45,7 @@ public sealed class HostileServers : IDisposable
     {
         await using var server = Serve(answer, "application/json");
         var sender = new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance);
-        var attempt = await WhileTimePasses(sender.SendAsync(new(server.Url), "msg_1", "{}"u8.ToArray(), Ct));
+        var attempt = await WhileTimePasses(sender.SendAsync(new(server.Url), "msg_1", "{}"u8.ToArray(), null, Ct));
         Assert.True(attempt is DeliveryAttempt.Delivered or DeliveryAttempt.Failed, $"{attempt}");
         Assert.InRange(server.Sent, 0, 20_000_000);
     }

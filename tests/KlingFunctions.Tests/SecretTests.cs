@@ -133,7 +133,11 @@ public sealed class SecretTests(SharedAzurite azurite)
         scene.Receiver.Status = 503;
         var hook = scene.Receiver.Url.Split('?')[0];
 
-        await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"{hook}?key={SubscriptionQuery}" });
+        await AskAsync(scene, "/api/subscriptions", new JsonObject
+        {
+            ["url"] = $"{hook}?key={SubscriptionQuery}",
+            ["header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {SubscriptionQuery}" },
+        });
         var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
         await scene.Host.RunUntilAsync(told, j => States(j).Count(s => s == "dead_letter") == 2);
 
@@ -168,7 +172,11 @@ public sealed class SecretTests(SharedAzurite azurite)
     private async Task<string> SubmitAsync(Scene scene, string image, string? webhook)
     {
         var request = new JsonObject { ["prompt"] = "@Image1 at dawn", ["image_urls"] = new JsonArray($"{image}?key={ImageQuery}") };
-        if (webhook is not null) request["webhook_url"] = webhook;
+        if (webhook is not null)
+        {
+            request["webhook_url"] = webhook;
+            request["webhook_header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {WebhookQuery}" };
+        }
         return (await AskAsync(scene, "/api/videos", request)).GetProperty("id").GetString()!;
     }
 

@@ -11,7 +11,8 @@ namespace KlingFunctions.Pipeline.Http;
 /// <summary>What a subscriber sends.</summary>
 /// <param name="Url">Where it wants to be told; its query is kept secret.</param>
 /// <param name="Events">Of which types of event it wants to hear; none: of all.</param>
-public sealed record SubscriptionRequest(string? Url, IReadOnlyList<string>? Events = null);
+/// <param name="Header">A header that it wants with its webhooks; kept secret.</param>
+public sealed record SubscriptionRequest(string? Url, IReadOnlyList<string>? Events = null, WebhookHeader? Header = null);
 
 /// <summary>A subscription as it may be shown.</summary>
 /// <param name="Id">Its id.</param>
@@ -31,7 +32,7 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
     internal const int MaxSubscriptions = 20;
     internal const int MaxUrl = 2048;
 
-    /// <summary><c>POST /api/subscriptions</c>: keeps one. The same URL and events again is the same subscription.</summary>
+    /// <summary><c>POST /api/subscriptions</c>: keeps one. The same URL and events again is the same subscription, with the header of the last call.</summary>
     public async Task<IResult> AddAsync(HttpContext http)
     {
         var (body, refusal) = await RequestBody.ReadAsync(http.Request, optional: false, http.RequestAborted);
@@ -43,7 +44,7 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
         }
         catch (JsonException)
         {
-            return Problem.Faults([new("", FaultCode.InvalidJson, "The body must be {\"url\": \"https://…\", \"events\": [\"video.succeeded\"]}; 'events' may be left out.")]);
+            return Problem.Faults([new("", FaultCode.InvalidJson, "The body must be {\"url\": \"https://…\", \"events\": [\"video.succeeded\"]}; 'events' may be left out, and so may 'header', {\"name\": \"Authorization\", \"value\": \"…\"}.")]);
         }
         var events = wish?.Events ?? [];
         var findings = new Findings();
@@ -54,11 +55,13 @@ public sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<Net
             findings.Fault(
                 $"/events/{i}", FaultCode.NotAllowedValue, $"There is no event {Wording.Quote(type ?? "")}: it is one of {string.Join(", ", EventTypes.All)}.");
         }
+        if (wish?.Header is { } header) WebhookHeader.Check(header.Name, header.Value, "/header", findings);
         if (findings.AnyFault) return Problem.Faults(findings.Faults);
-        var subscription = new Subscription(Subscriptions.IdOf(wish!.Url!, events), wish.Url!, [.. events.Distinct()], time.GetUtcNow());
+        var subscription = new Subscription(Subscriptions.IdOf(wish!.Url!, events), wish.Url!, [.. events.Distinct()], time.GetUtcNow(), wish.Header);
         var signer = await keys.SignerAsync(http.RequestAborted);
         var all = await subscriptions.ListAsync(http.RequestAborted);
-        if (all.FirstOrDefault(subscription.IsLike) is { } there) return Kept(http, there, signer, StatusCodes.Status200OK);
+        if (all.FirstOrDefault(subscription.IsLike) is { } there && await subscriptions.SetHeaderAsync(there.Id, wish.Header, http.RequestAborted))
+            return Kept(http, there, signer, StatusCodes.Status200OK);
         if (all.Count >= MaxSubscriptions) return TooMany(all);
 
         var isNew = await subscriptions.AddAsync(subscription, http.RequestAborted);

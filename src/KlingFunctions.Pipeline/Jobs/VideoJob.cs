@@ -84,9 +84,9 @@ public sealed record VideoJob
     /// <summary>What the run before knew, if this one goes on from it because the history was cut.</summary>
     public Carried Carried { get; init; } = new();
 
-    /// <summary>The job with the query of its webhook's URL, which is a secret, left out: as it may enter another history.</summary>
+    /// <summary>The job without its webhook's secrets, the query of the URL and the header: as it may enter another history.</summary>
     public VideoJob WithoutSecrets() =>
-        Request.WebhookUrl is { } url ? this with { Request = Request with { WebhookUrl = UrlRule.Redact(url) } } : this;
+        Request.WebhookUrl is { } url ? this with { Request = Request with { WebhookUrl = UrlRule.Redact(url), WebhookHeader = null } } : this;
 }
 
 /// <summary>What a run has to know of those before it, beside the state that it shows.</summary>

@@ -24,13 +24,13 @@ public sealed partial class DeliverStep(
         var notification = delivery.Notification;
         var (id, receiver) = (notification.Receiver.NotificationId, notification.Receiver);
         var isOwn = receiver.Id == FindReceiversStep.OwnWebhook;
-        var url = isOwn
-            ? (await jobs.GetAsync(notification.Job.Id, cancellationToken))?.Job.Request.WebhookUrl
-            : (await subscriptions.FindAsync(receiver.Id, cancellationToken))?.Url;
+        var (url, header) = isOwn
+            ? (await jobs.GetAsync(notification.Job.Id, cancellationToken))?.Job.Request is { } request ? (request.WebhookUrl, request.WebhookHeader) : default
+            : await subscriptions.FindAsync(receiver.Id, cancellationToken) is { } subscription ? (subscription.Url, subscription.Header) : default;
         if (url is null) return (new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted."), true);
 
         var body = WebhookBody.Of(notification);
-        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, cancellationToken);
+        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, header, cancellationToken);
         switch (attempt)
         {
             case DeliveryAttempt.Delivered:

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using KlingFunctions.Pipeline.Documents;
+using KlingFunctions.Pipeline.Requests;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;
@@ -12,7 +13,8 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// <param name="Url">Where to; its query is a secret.</param>
 /// <param name="Events">Of which types of event it wants to hear; empty: of all.</param>
 /// <param name="CreatedAt">When it was made (UTC).</param>
-public sealed record Subscription(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt)
+/// <param name="Header">A header that it wants with its webhooks: a secret.</param>
+public sealed record Subscription(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt, WebhookHeader? Header = null)
 {
     /// <summary>Whether another one sends the same events to the same URL.</summary>
     public bool IsLike(Subscription other) => Url == other.Url && Events.ToHashSet().SetEquals(other.Events);
@@ -34,6 +36,18 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
     /// <summary>Keeps a subscription, durably. Returns false if one of this id is there.</summary>
     public async Task<bool> AddAsync(Subscription subscription, CancellationToken cancellationToken) =>
         await documents.TryWriteAsync(NameOf(subscription.Id), subscription, PipelineJson.Default.Subscription, version: null, cancellationToken) is not null;
+
+    /// <summary>Gives a subscription another header, or none. Returns false if there is no subscription of this id any more.</summary>
+    public async Task<bool> SetHeaderAsync(string id, WebhookHeader? header, CancellationToken cancellationToken)
+    {
+        while (await documents.ReadAsync(NameOf(id), PipelineJson.Default.Subscription, cancellationToken) is { } kept)
+        {
+            if (kept.Value.Header == header) return true;
+            var changed = kept.Value with { Header = header };
+            if (await documents.TryWriteAsync(NameOf(id), changed, PipelineJson.Default.Subscription, kept.Version, cancellationToken) is not null) return true;
+        }
+        return false;
+    }
 
     /// <summary>Removes one. Returns false if there is none of this id.</summary>
     public async Task<bool> RemoveAsync(string id, CancellationToken cancellationToken) =>

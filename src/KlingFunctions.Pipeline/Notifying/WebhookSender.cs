@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Requests;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -43,16 +44,17 @@ public sealed partial class WebhookSender
     /// <param name="webhookId">The same for every attempt at one message, so that the receiver can tell a repeat; visible ASCII without a
     /// full stop.</param>
     /// <param name="body">The JSON to send, byte for byte.</param>
+    /// <param name="header">The receiver's own header; null for none.</param>
     /// <param name="ct">Gives up the attempt.</param>
     /// <exception cref="ArgumentException">The id can't be one.</exception>
-    public async Task<DeliveryAttempt> SendAsync(Uri url, string webhookId, ReadOnlyMemory<byte> body, CancellationToken ct)
+    public async Task<DeliveryAttempt> SendAsync(Uri url, string webhookId, ReadOnlyMemory<byte> body, WebhookHeader? header, CancellationToken ct)
     {
         if (webhookId.Length == 0 || webhookId.Any(c => c is <= ' ' or > '~' or '.'))
             throw new ArgumentException("A webhook id is visible ASCII without a full stop.", nameof(webhookId));
 
         using var limit = new CancellationTokenSource(Limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
-        using var request = Request(url, webhookId, body);
+        using var request = Request(url, webhookId, body, header);
         DeliveryAttempt attempt;
         try
         {
@@ -77,7 +79,7 @@ public sealed partial class WebhookSender
         return attempt;
     }
 
-    private HttpRequestMessage Request(Uri url, string id, ReadOnlyMemory<byte> body)
+    private HttpRequestMessage Request(Uri url, string id, ReadOnlyMemory<byte> body, WebhookHeader? header)
     {
         var now = _time.GetUtcNow();
         var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ReadOnlyMemoryContent(body) };
@@ -87,6 +89,7 @@ public sealed partial class WebhookSender
         request.Headers.Add("webhook-timestamp", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
         if (_secrets.Count > 0)
             request.Headers.TryAddWithoutValidation("webhook-signature", WebhookSignature.Sign(_secrets, id, now, body));
+        if (header is not null) request.Headers.TryAddWithoutValidation(header.Name, header.Value);
         return request;
     }
 

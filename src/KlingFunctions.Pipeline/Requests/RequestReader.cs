@@ -10,10 +10,10 @@ namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>Reads a body into a request, or finds everything that is wrong with it: all that can be known without the network.</summary>
 /// <remarks>
-/// Around the model's own properties a body may hold two that are ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at
-/// most <see cref="MaxWebhookLength"/> characters, and <c>metadata</c>, an object of at most <see cref="MaxMetadataBytes"/> bytes
-/// as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A property that is null counts as absent, as
-/// does an optional one that is an empty text.
+/// Around the model's own properties a body may hold three that are ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at
+/// most <see cref="MaxWebhookLength"/> characters, <c>webhook_header</c>, the <see cref="WebhookHeader"/> sent along, and <c>metadata</c>,
+/// an object of at most <see cref="MaxMetadataBytes"/> bytes as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A
+/// property that is null counts as absent, as does an optional one that is an empty text.
 /// </remarks>
 public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> options)
 {
@@ -30,9 +30,12 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
     public const int MaxMetadataDepth = 8;
 
     private const string WebhookUrl = "webhook_url";
+    private const string Header = "webhook_header";
     private const string Metadata = "metadata";
 
-    private readonly string[] _propertyNames = [.. model.PropertyNames, WebhookUrl, Metadata];
+    private static readonly string[] HeaderNames = ["name", "value"];
+
+    private readonly string[] _propertyNames = [.. model.PropertyNames, WebhookUrl, Header, Metadata];
 
     private readonly bool _allowLoopback = options.Value.AllowLoopback;
 
@@ -55,13 +58,15 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
         var properties = Properties.Of(body, "", _propertyNames, findings);
         var input = model.Read(properties, url => ImageFault(url, allowAssets), findings);
         var webhookUrl = ReadWebhookUrl(properties, findings);
+        var webhookHeader = ReadWebhookHeader(properties, findings);
         var metadata = ReadMetadata(properties, findings);
         return findings.Reading(() => new VideoRequest
         {
             Input = input,
             WebhookUrl = webhookUrl,
+            WebhookHeader = webhookHeader,
             Metadata = metadata,
-            Fingerprint = CanonicalJson.Fingerprint(input, webhookUrl, metadata),
+            Fingerprint = CanonicalJson.Fingerprint(input, webhookUrl, webhookHeader, metadata),
         });
     }
 
@@ -90,6 +95,33 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
         else if (UrlRule.Fault(url, _allowLoopback) is { } fault)
             findings.Fault(place, FaultCode.InvalidUrl, fault);
         return url;
+    }
+
+    private static WebhookHeader? ReadWebhookHeader(Properties properties, Findings findings)
+    {
+        if (properties.Optional(Header) is not { } value) return null;
+        var place = properties.PointerTo(Header);
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            findings.Fault(place, FaultCode.WrongType, $"The webhook_header must be an object with name and value, not {Wording.Kind(value)}.");
+            return null;
+        }
+        if (properties.Optional(WebhookUrl) is null)
+            findings.Fault(place, FaultCode.Required, "The webhook_header goes with a webhook_url: give that too, or leave the header out.");
+        var header = Properties.Of(value, place, HeaderNames, findings);
+        var (name, text) = (TextOf(header, "name", findings), TextOf(header, "value", findings));
+        if (name is null || text is null) return null;
+        WebhookHeader.Check(name, text, place, findings);
+        return new(name, text);
+    }
+
+    /// <summary>A text, empty if it is absent; null if it is something else.</summary>
+    private static string? TextOf(Properties properties, string name, Findings findings)
+    {
+        if (properties[name] is not { } value) return "";
+        if (value.ValueKind == JsonValueKind.String) return value.GetString();
+        findings.Fault(properties.PointerTo(name), FaultCode.WrongType, $"The {name} must be a text, not {Wording.Kind(value)}.");
+        return null;
     }
 
     private static JsonElement? ReadMetadata(Properties properties, Findings findings)

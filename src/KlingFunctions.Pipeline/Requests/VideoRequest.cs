@@ -13,6 +13,9 @@ public sealed record VideoRequest
     /// <summary>Where the caller wants to be told of the end, if anywhere. Its query may be a secret: never log or show it whole.</summary>
     public string? WebhookUrl { get; init; }
 
+    /// <summary>The header that goes with the webhook, if the caller gave one: a secret.</summary>
+    public WebhookHeader? WebhookHeader { get; init; }
+
     /// <summary>The caller's own object, given back as it came; <see langword="null"/> if there is none.</summary>
     public JsonElement? Metadata { get; init; }
 

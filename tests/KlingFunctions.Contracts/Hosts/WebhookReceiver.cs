@@ -10,6 +10,9 @@ namespace KlingFunctions.Contracts.Hosts;
 /// <summary>A webhook as it came in.</summary>
 public sealed record ReceivedWebhook(string Id, string Timestamp, string? Signature, byte[] Body)
 {
+    /// <summary>The receiver's own header, if it came.</summary>
+    public string? Authorization { get; init; }
+
     public JsonElement Json => JsonDocument.Parse(Body).RootElement;
 
     public bool IsSignedWith(string secret, DateTimeOffset now) => Signature is { } signature
@@ -61,7 +64,7 @@ public sealed class WebhookReceiver : IAsyncDisposable
         var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         var headers = http.Request.Headers;
-        _received.Enqueue(new(headers["webhook-id"]!, headers["webhook-timestamp"]!, headers["webhook-signature"], body.ToArray()));
+        _received.Enqueue(new(headers["webhook-id"]!, headers["webhook-timestamp"]!, headers["webhook-signature"], body.ToArray()) { Authorization = headers.Authorization });
         var (status, retryAfter) = _answers.TryDequeue(out var answer) ? answer : (Status, null);
         http.Response.StatusCode = status;
         if (retryAfter is not null) http.Response.Headers.RetryAfter = retryAfter;

@@ -156,7 +156,11 @@ public sealed class SecretTests
         scene.Receiver.Status = 503;
         foreach (var call in new[] { ApiCall.Status, ApiCall.Result, ApiCall.Download }) scene.RunComfy.Inject(new(call, FaultKind.ServerError));
         scene.RunComfy.Inject(new(ApiCall.Download, FaultKind.Truncated));
-        await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"{hook}?key={SubscriptionQuery}" });
+        await AskAsync(scene, "/api/subscriptions", new JsonObject
+        {
+            ["url"] = $"{hook}?key={SubscriptionQuery}",
+            ["header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {SubscriptionQuery}" },
+        });
 
         // Succeeds; nobody takes the news; told anew.
         var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
@@ -253,7 +257,11 @@ public sealed class SecretTests
     private static JsonObject Body(string image, string? webhook)
     {
         var request = new JsonObject { ["prompt"] = "@Image1 at dawn", ["image_urls"] = new JsonArray(image) };
-        if (webhook is not null) request["webhook_url"] = webhook;
+        if (webhook is not null)
+        {
+            request["webhook_url"] = webhook;
+            request["webhook_header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {WebhookQuery}" };
+        }
         return request;
     }
 

@@ -34,6 +34,7 @@ public class DocumentTests
         { "ValidationResult", typeof(ValidationResult) },
         { "Problem", typeof(Problem) },
         { "ResumeRequest", typeof(ResumeWish) },
+        { "WebhookHeader", typeof(WebhookHeader) },
         { "SubscriptionRequest", typeof(SubscriptionRequest) },
         { "SubscriptionResource", typeof(SubscriptionResource) },
         { "SubscriptionList", typeof(SubscriptionList) },
@@ -175,11 +176,13 @@ public class DocumentTests
     public void The_limits_are_those_of_the_code()
     {
         var request = ApiDocument.Schemas["VideoRequest"]!["properties"]!;
-        Assert.Equal(KlingO1.Contract.PropertyNames.Concat(["webhook_url", "metadata"]), request.AsObject().Select(p => p.Key));
+        Assert.Equal(KlingO1.Contract.PropertyNames.Concat(["webhook_url", "webhook_header", "metadata"]), request.AsObject().Select(p => p.Key));
         Assert.Equal(KlingO1.MaxPromptLength, (int)request["prompt"]!["maxLength"]!);
         Assert.Equal(KlingO1.MaxReferences, (int)request["elements"]!["maxItems"]!);
         Assert.Equal(KlingO1.MaxReferences, (int)request["image_urls"]!["maxItems"]!);
         Assert.Equal(KlingO1.MaxElementImages, (int)ApiDocument.Schemas["Element"]!["properties"]!["reference_image_urls"]!["maxItems"]!);
+        var header = ApiDocument.Schemas["WebhookHeader"]!["properties"]!;
+        Assert.Equal((WebhookHeader.MaxNameLength, WebhookHeader.MaxValueLength), ((int)header["name"]!["maxLength"]!, (int)header["value"]!["maxLength"]!));
         Assert.Equal(UrlRule.MaxLength, (int)ApiDocument.Schemas["ImageUrl"]!["maxLength"]!);
         Assert.Equal(UrlRule.MaxLength, (int)ApiDocument.Schemas["Element"]!["properties"]!["frontal_image_url"]!["maxLength"]!);
         Assert.Equal(RequestReader.MaxWebhookLength, (int)request["webhook_url"]!["maxLength"]!);

@@ -146,7 +146,7 @@ public class WebhookSenderTests
     {
         using var stop = new CancellationTokenSource();
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), "msg_1", Body, stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), "msg_1", Body, null, stop.Token));
     }
 
     [Theory]
@@ -154,7 +154,7 @@ public class WebhookSenderTests
     [InlineData("a.b")]
     [InlineData("a\r\nx: y")]
     public async Task What_cannot_be_a_webhook_id_is_not_sent(string id) =>
-        await Assert.ThrowsAsync<ArgumentException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), id, Body, Ct));
+        await Assert.ThrowsAsync<ArgumentException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), id, Body, null, Ct));
 
     private static Task<LoopbackHost> Answering(int status, Action<HttpResponse>? also = null) => LoopbackHost.StartAsync(
         context =>
@@ -165,7 +165,7 @@ public class WebhookSenderTests
         },
         Ct);
 
-    private Task<DeliveryAttempt> Send(string url, string? secret = Secret) => Sender(secret).SendAsync(new Uri(url), "msg_1", Body, Ct);
+    private Task<DeliveryAttempt> Send(string url, string? secret = Secret) => Sender(secret).SendAsync(new Uri(url), "msg_1", Body, null, Ct);
 
     private WebhookSender Sender(string? secret) => new(
         new GuardedClient(Options.Create(new NetworkOptions { AllowLoopback = true })), Options.Create(new WebhookOptions { Secret = secret }), _time, NullLogger<WebhookSender>.Instance);

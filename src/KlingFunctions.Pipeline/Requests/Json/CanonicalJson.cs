@@ -9,7 +9,7 @@ namespace KlingFunctions.Pipeline.Requests.Json;
 internal static class CanonicalJson
 {
     /// <summary>SHA-256, in lower-case hex, over the canonical form of a request.</summary>
-    public static string Fingerprint(JsonElement input, string? webhookUrl, JsonElement? metadata)
+    public static string Fingerprint(JsonElement input, string? webhookUrl, WebhookHeader? webhookHeader, JsonElement? metadata)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
@@ -17,6 +17,12 @@ internal static class CanonicalJson
             writer.WriteStartArray();
             Write(writer, input);
             writer.WriteStringValue(webhookUrl);
+            // Nothing without a header: jobs of older versions keep their fingerprints.
+            if (webhookHeader is not null)
+            {
+                writer.WriteStringValue(webhookHeader.Name.ToLowerInvariant());
+                writer.WriteStringValue(webhookHeader.Value);
+            }
             if (metadata is { } value) Write(writer, value);
             else writer.WriteNullValue();
             writer.WriteEndArray();
