@@ -82,7 +82,9 @@ public sealed class AutomationTests
     public void The_requests_for_editors_are_calls_of_the_contract_and_none_is_missing()
     {
         using var contract = JsonDocument.Parse(Repository.Read("src/KlingFunctions.Pipeline/Http/openapi.json"));
-        var operations = contract.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()
+        // Signed links are followed as answers give them, not written by hand.
+        var operations = contract.RootElement.GetProperty("paths").EnumerateObject()
+            .Where(path => !path.Name.StartsWith("/api/signed/", StringComparison.Ordinal)).SelectMany(path => path.Value.EnumerateObject()
             .Where(o => o.Name is "get" or "post" or "delete").Select(o => $"{o.Name.ToUpperInvariant()} {Regex.Replace(path.Name, @"\{\w+\}", "{}")}"));
 
         var requests = Regex.Matches(Repository.Read("test.http"), @"^(GET|POST|DELETE) \{\{host\}\}(/api/[^\s?]+)", RegexOptions.Multiline)
