@@ -11,10 +11,22 @@ public sealed class FunctionsPipelineContract(SharedAzurite azurite) : PipelineC
 
     protected override TimeProvider Time => TimeProvider.System;
 
-    protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
+    protected override async Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
     {
         _pooled = hasOwnSettings ? null : azurite.Apps.Rent();
-        return _pooled is null ? base.StartRunComfyAsync(behaviour, hasOwnSettings) : SimulatorHost.StartAsync(behaviour, Time, _pooled.RunComfy.AbsoluteUri);
+        if (_pooled is null) return await base.StartRunComfyAsync(behaviour, hasOwnSettings);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await SimulatorHost.StartAsync(behaviour, Time, _pooled.RunComfy.AbsoluteUri);
+            }
+            catch (IOException) when (tries < 200)
+            {
+                // The test before gives its app back first, and ends its simulator then.
+                await Task.Delay(50);
+            }
+        }
     }
 
     protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled is not null

@@ -60,7 +60,7 @@ public class SubmittingTests
     public async Task A_refusal_is_classified_and_quoted(int status, string body, FaultClass expected, string sentence)
     {
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Submit(status, body));
-        Assert.Equal((expected, (int?)status, sentence + "."), (refused.Fault.Class, refused.Fault.HttpStatus, refused.Fault.Message));
+        Assert.Equal((expected, (int?)status, sentence.TrimEnd('.') + "."), (refused.Fault.Class, refused.Fault.HttpStatus, refused.Fault.Message));
     }
 
     [Theory]

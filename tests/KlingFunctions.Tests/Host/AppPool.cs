@@ -54,7 +54,8 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
             return;
         }
         var blobs = new BlobServiceClient(account);
-        foreach (var name in AzureStorage.Containers.All)
+        // The key of signed links stays: the app has it in its memory.
+        foreach (var name in AzureStorage.Containers.All.Except([AzureStorage.Containers.Keys]))
         {
             var container = blobs.GetBlobContainerClient(name);
             await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);

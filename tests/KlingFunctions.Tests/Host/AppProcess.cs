@@ -131,6 +131,22 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <summary>Starts it again after it died.</summary>
     public async Task StartAsync()
     {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await StartOnceAsync();
+                return;
+            }
+            catch (AppRefusedException e) when (tries < 5 && e.Message.Contains("address already in use", StringComparison.Ordinal))
+            {
+                // The worker looks for a free port and takes it a moment later; the Functions host starts another worker then.
+            }
+        }
+    }
+
+    private async Task StartOnceAsync()
+    {
         var start = new ProcessStartInfo("dotnet", [Metadata("HostProgram"), Metadata("AppDirectory"), Address.AbsoluteUri])
         {
             RedirectStandardInput = true,
