@@ -57,17 +57,20 @@ public sealed class FullDiskTests
     public async Task What_a_step_has_brought_while_the_disk_was_full_is_kept_in_mind_until_it_can_be_written()
     {
         var runs = 0;
+        var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         JournalHost host = null!;
         host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web)
             .Add(Pay, async (_, _) =>
             {
                 // Between the call that is paid for and its being written down.
                 await FullDisk.FillAsync(host.Database);
+                full.TrySetResult();
                 return $"{Interlocked.Increment(ref runs)}{new string('x', 5000)}";
             })
             .Add<string, string>("W", async (context, text) => (await context.CallAsync(Pay, text))[..1]));
         await using var ends = host;
         await host.StartAsync("W", "a", "\"x\"");
+        await full.Task.WaitAsync(Cancel);
         for (var i = 0; i < 50; i++)
         {
             host.Time.Advance(WorkflowEngine.AfterABrokenRun);
