@@ -1,4 +1,4 @@
-// All that KlingFunctions needs in Azure, for 'azd up'. Deploying it again changes nothing that is already so.
+// All Azure resources of KlingFunctions, for 'azd up'. A repeated deployment changes nothing that is up to date.
 // Resources are declared directly instead of by Azure Verified Modules: every property is in the reviewed snapshot, and a build needs no registry.
 targetScope = 'subscription'
 
@@ -7,7 +7,7 @@ targetScope = 'subscription'
 @maxLength(64)
 param environmentName string
 
-@description('Where everything lies: regions with Flex Consumption, and with the Durable Task Scheduler if that is the backend.')
+@description('The region of all resources: those with Flex Consumption, and with the Durable Task Scheduler if that is the backend.')
 @allowed([
   'australiaeast'
   'australiasoutheast'
@@ -48,75 +48,79 @@ param location string
 @secure()
 param runComfyApiToken string
 
-@description('The secret that webhooks are signed with: whsec_ and base64 of 24 to 64 bytes. Made up at the first deployment, and left as it is by the later ones, unless given.')
+@description('The secret that signs webhooks: whsec_ and base64 of 24 to 64 bytes. Generated at the first deployment, and kept by later ones, unless given.')
 @secure()
 param webhookSecret string = ''
 
-@description('The secret before the present one: while it is set, webhooks carry both signatures.')
+@description('The previous webhook secret: while it is set, webhooks have both signatures.')
 @secure()
 param previousWebhookSecret string = ''
 
-@description('The key that links without a function key are signed with: base64 of 32 to 64 bytes. Made up at the first deployment, and left as it is by the later ones, unless given.')
+@description('The key that signs links without a function key: base64 of 32 to 64 bytes. Generated at the first deployment, and kept by later ones, unless given.')
 @secure()
 param linkSigningKey string = ''
 
-@description('The signing key before the present one: while it is set, its links still open.')
+@description('The previous signing key: while it is set, its links stay valid.')
 @secure()
 param previousLinkSigningKey string = ''
 
-@description('What the workflows run on: storage (Azure Storage), or dts (the Durable Task Scheduler). The app must be built for the same: see the README.')
+@description('The backend of the workflows: storage (Azure Storage), or dts (the Durable Task Scheduler). The app must be built for the same: see the README.')
 @allowed(['storage', 'dts'])
 param durableBackend string = 'storage'
 
-@description('Closes storage and vault to the Internet, but for allowedIpRanges. RunComfy fetches uploaded images from the storage by signed links: closed, it can\'t, and requests must name images elsewhere.')
+@description('Closes storage and vault to the Internet, except for allowedIpRanges. RunComfy then can\'t fetch uploaded images by signed links, and requests must name images elsewhere.')
 param networkIsolation bool = false
 
-@description('Public IPv4 addresses or CIDR ranges that may reach the storage in spite of networkIsolation, separated by commas.')
+@description('Public IPv4 addresses or CIDR ranges that may reach storage despite networkIsolation, separated by commas.')
 param allowedIpRanges string = ''
 
-@description('Jobs that may be started on one UTC day, about a dollar each: 0 is no cap.')
+@description('The cap on jobs per UTC day, each of which costs money at RunComfy; 0: no cap.')
 @minValue(0)
 param maxJobsPerDay int = 0
 
-@description('Jobs that may be submitted and not finished at one time: 0 is no cap.')
+@minValue(0)
+@description('The cap on US dollars for submissions per UTC day; 0: no cap.')
+param maxSpendPerDay int = 0
+
+@description('The cap on jobs that are submitted and not finished at one time; 0: no cap.')
 @minValue(0)
 param maxInFlight int = 0
 
-@description('How many instances the app may grow to.')
+@description('The largest number of instances of the app.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Instances that always wait for uploads, and are paid for while they wait: 0 is none, and the first upload after a pause wakes one up.')
+@description('Always-ready instances for uploads, which cost money while they wait; 0: none, and the first upload after a pause starts one.')
 @minValue(0)
 param alwaysReadyForUploads int = 0
 
-@description('Days after which a video moves to the cool tier: 0 is never.')
+@description('Days after which a video moves to the cool tier; 0: never.')
 @minValue(0)
 param coolVideosAfterDays int = 30
 
-@description('Days after which a video is deleted: 0 is never.')
+@description('Days after which a video is deleted; 0: never.')
 @minValue(0)
 param deleteVideosAfterDays int = 0
 
-@description('Days after which an upload is deleted: 0 is never.')
+@description('Days after which an upload is deleted; 0: never.')
 @minValue(0)
 param deleteUploadsAfterDays int = 0
 
-@description('Who is told of alerts. Empty: the owners of the subscription.')
+@description('The mail address for alerts. Empty: the owners of the subscription.')
 param alertEmail string = ''
 
-@description('What Azure may cost in a month, in the currency of the subscription, before mail is sent; RunComfy bills by itself. 0: no budget.')
+@description('The monthly budget for Azure in the currency of the subscription; a mail is sent when it is exceeded. RunComfy bills separately. 0: no budget.')
 @minValue(0)
 param monthlyBudget int = 20
 
-@description('The first day of the first month of the budget, which can\'t be changed: the first deployment says it to the later ones.')
+@description('The first day of the first month of the budget. It can\'t be changed, so later deployments reuse that of the first.')
 param budgetStart string = '${utcNow('yyyy-MM')}-01'
 
-@description('Who may put files into uploads, read videos and the webhook secret, and open the dashboard of the scheduler: whoever deploys. Empty: nobody but the app.')
+@description('The deployer, who may upload files, read videos and the webhook secret, and open the dashboard of the scheduler. Empty: only the app may.')
 param principalId string = deployer().objectId
 
-@description('What principalId is. Service principals have no user name.')
+@description('The type of principalId. Service principals have no user name.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param principalType string = empty(deployer().?userPrincipalName) ? 'ServicePrincipal' : 'User'
 
@@ -124,7 +128,7 @@ var abbreviations = loadJsonContent('./abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var dts = durableBackend == 'dts'
-// Named here, and not told by one module to the next, so that a snapshot of a deployment can be read.
+// Named here instead of passed between modules, so that a snapshot of a deployment is readable.
 var names = {
   app: '${abbreviations.webSitesFunctions}${token}'
   component: '${abbreviations.insightsComponents}${token}'
@@ -279,9 +283,10 @@ module app 'modules/app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyForUploads: alwaysReadyForUploads
     maxJobsPerDay: maxJobsPerDay
+    maxSpendPerDay: maxSpendPerDay
     maxInFlight: maxInFlight
   }
-  // What the app reads when it first starts, it reads with these.
+  // The app needs these roles at its first start.
   dependsOn: [roles, scheduler, network]
 }
 

@@ -1,5 +1,5 @@
-// Brings events of uploads to the app. Deployed after the app, whose host makes the key: hooks/postdeploy does it.
-// The key goes from one service of Azure to the other; no person and no shell sees it.
+// Connects events of uploads to the app. Deployed after the app, whose host creates the key: hooks/postdeploy does it. The key goes from
+// one Azure service to the other; no person or shell sees it.
 param appName string
 param topicName string
 param storageName string
@@ -30,7 +30,7 @@ resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
       subjectBeginsWith: '/blobServices/default/containers/uploads/blobs/'
-      // The reports that the app itself writes beside bad uploads.
+      // Excludes the reports that the app writes beside bad uploads.
       advancedFilters: [{ operatorType: 'StringNotEndsWith', key: 'subject', values: ['.error.json'] }]
     }
     retryPolicy: { eventTimeToLiveInMinutes: 1440, maxDeliveryAttempts: 30 }

@@ -1,4 +1,4 @@
-# After each deployment: brings events of uploads to the app, and says what comes next. May be run again: azd hooks run postdeploy
+# After each deployment: connects upload events to the app, and prints the next steps. Can be repeated: azd hooks run postdeploy
 $ErrorActionPreference = 'Stop'
 
 if (-not (Get-Command az -ErrorAction SilentlyContinue)) {
@@ -11,7 +11,7 @@ if ($LASTEXITCODE -ne 0) {
 
 $app = "/subscriptions/${env:AZURE_SUBSCRIPTION_ID}/resourceGroups/${env:AZURE_RESOURCE_GROUP}/providers/Microsoft.Web/sites/${env:AZURE_FUNCTION_APP_NAME}"
 
-# Secrets that could not be read while roles were still spreading would otherwise be tried again only after hours.
+# Secrets that could not be read while roles were propagating would otherwise be tried again only after hours.
 az rest --method post --output none --url "https://management.azure.com$app/config/configreferences/appsettings/refresh?api-version=2022-03-01" 2> $null
 if ($LASTEXITCODE -ne 0) {
     Write-Host 'The references to the vault were not refreshed. If /api/health does not answer, restart the app.'
@@ -34,7 +34,7 @@ for ($try = 1; ; $try++) {
 
 Write-Host @"
 
-KlingFunctions is at ${env:AZURE_FUNCTION_APP_URL}, and uploads to ${env:AZURE_STORAGE_ACCOUNT_NAME}/uploads start jobs. A job costs about a dollar.
+KlingFunctions is at ${env:AZURE_FUNCTION_APP_URL}, and uploads to ${env:AZURE_STORAGE_ACCOUNT_NAME}/uploads start jobs. A job costs money at RunComfy: a validation tells the price.
 
   `$KEY = az functionapp keys list -g ${env:AZURE_RESOURCE_GROUP} -n ${env:AZURE_FUNCTION_APP_NAME} --query functionKeys.default -o tsv
   curl ${env:AZURE_FUNCTION_APP_URL}/api/health

@@ -1,5 +1,5 @@
 #!/bin/sh
-# After each deployment: brings events of uploads to the app, and says what comes next. May be run again: azd hooks run postdeploy
+# After each deployment: connects upload events to the app, and prints the next steps. Can be repeated: azd hooks run postdeploy
 set -eu
 
 if ! command -v az > /dev/null; then
@@ -13,7 +13,7 @@ fi
 
 app="/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$AZURE_RESOURCE_GROUP/providers/Microsoft.Web/sites/$AZURE_FUNCTION_APP_NAME"
 
-# Secrets that could not be read while roles were still spreading would otherwise be tried again only after hours.
+# Secrets that could not be read while roles were propagating would otherwise be tried again only after hours.
 az rest --method post --output none \
   --url "https://management.azure.com$app/config/configreferences/appsettings/refresh?api-version=2022-03-01" 2> /dev/null ||
   echo "The references to the vault were not refreshed. If /api/health does not answer, restart the app."
@@ -37,7 +37,7 @@ done
 
 cat << END
 
-KlingFunctions is at $AZURE_FUNCTION_APP_URL, and uploads to $AZURE_STORAGE_ACCOUNT_NAME/uploads start jobs. A job costs about a dollar.
+KlingFunctions is at $AZURE_FUNCTION_APP_URL, and uploads to $AZURE_STORAGE_ACCOUNT_NAME/uploads start jobs. A job costs money at RunComfy: a validation tells the price.
 
   KEY=\$(az functionapp keys list -g $AZURE_RESOURCE_GROUP -n $AZURE_FUNCTION_APP_NAME --query functionKeys.default -o tsv)
   curl $AZURE_FUNCTION_APP_URL/api/health

@@ -1,4 +1,4 @@
-// What a person should know without looking. What to do about each is in docs/operations.md.
+// Alerts for a person. The response to each is in docs/operations.md.
 param prefix string
 param actionGroupName string
 param budgetName string
@@ -7,7 +7,7 @@ param tags object
 param workspaceName string
 param topicName string
 
-@description('Empty: the owners of the subscription.')
+@description('The mail address for alerts. Empty: the owners of the subscription.')
 param email string
 
 param monthlyBudget int
@@ -88,7 +88,7 @@ resource onMetrics 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
         ]
       }
       autoMitigate: false
-      // A new workspace has no such table until the app has sent something.
+      // A new workspace does not have this table until the app has sent data.
       skipQueryValidation: true
       actions: { actionGroups: [people.id] }
     }
@@ -124,7 +124,7 @@ resource undeliveredEvents 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// The start of a budget can't be changed: its amount is changed in the portal.
+// The start of a budget can't be changed; its amount is changed in the portal.
 @onlyIfNotExists()
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
   name: budgetName

@@ -9,25 +9,26 @@ param packageContainerName string
 param vaultName string
 param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string, linkSigningKey: string, previousLinkSigningKey: string }
 
-@description('The previous secret is there, and signs as well.')
+@description('Whether the previous secret exists, and also signs.')
 param webhookSecretRotates bool
 
-@description('The previous key of signed links is there, and opens links as well.')
+@description('Whether the previous key of signed links exists, and its links stay valid.')
 param linkSigningKeyRotates bool
 
 param componentName string
 
-@description('Empty: Durable runs on storage.')
+@description('The scheduler of Durable. Empty: Durable runs on storage.')
 param schedulerName string
 
 param schedulerHubName string
 
-@description('Empty: the app is in no network.')
+@description('The network of the app. Empty: none.')
 param networkName string
 
 param maximumInstanceCount int
 param alwaysReadyForUploads int
 param maxJobsPerDay int
+param maxSpendPerDay int
 param maxInFlight int
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
@@ -104,7 +105,7 @@ var onScheduler = empty(schedulerName)
   : {
       DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.properties.endpoint};Authentication=ManagedIdentity;ClientID=${identity.properties.clientId}'
       TASKHUB_NAME: schedulerHubName
-      // The Scheduler purges what ended 30 days ago: the app forgets its part before, not after.
+      // The Scheduler purges instances 30 days after their end, so the app must delete its own data of a job earlier.
       Pipeline__KeepFor: '25.00:00:00'
     }
 var whileRotating = webhookSecretRotates
@@ -119,6 +120,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   name: 'appsettings'
   properties: union(
     {
+      // The address / shows the app's page instead of the platform's.
+      AzureWebJobsDisableHomepage: 'true'
       AzureWebJobsStorage__accountName: account.name
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identity.properties.clientId
@@ -130,7 +133,10 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
       Webhooks__Secret: secret(vault.properties.vaultUri, secretNames.webhook)
       Links__SigningKey: secret(vault.properties.vaultUri, secretNames.linkSigningKey)
       Pipeline__MaxJobsPerDay: string(maxJobsPerDay)
+      Pipeline__MaxSpendPerDay: string(maxSpendPerDay)
       Pipeline__MaxInFlight: string(maxInFlight)
+      // RunComfy can't reach storage behind a private endpoint.
+      Assets__Delivery: empty(networkName) ? 'auto' : 'inline'
     },
     onScheduler,
     whileRotating,
@@ -138,7 +144,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   )
 }
 
-// Deployments come with an identity, too.
+// Deployments use an identity too.
 resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'

@@ -1,4 +1,4 @@
-// Says that something was uploaded. Who hears it is set up after the app is there: upload-events.bicep.
+// The events of uploads. Their subscription needs the deployed app: upload-events.bicep.
 param name string
 param location string
 param tags object

@@ -1,11 +1,12 @@
-// A secret, if none is given. In a template of its own: the given one has the same name, and ARM refuses two of one name in one template.
+// Generates a secret, if none is given. A separate template, since ARM refuses two resources of one name in one template, and the given
+// secret has the same name.
 param vaultName string
 param name string
 
-@description('What stands before the base64.')
+@description('The prefix of the base64.')
 param prefix string = 'whsec_'
 
-@description('What it becomes at the first deployment: 64 bytes, of which 244 bits are random.')
+@description('The value at the first deployment: 64 bytes with 244 random bits.')
 @secure()
 param value string = '${prefix}${base64(replace('${newGuid()}${newGuid()}', '-', ''))}'
 

@@ -1,4 +1,4 @@
-// As whom the app speaks to everything else.
+// The identity of the app.
 param name string
 param location string
 param tags object

@@ -1,4 +1,4 @@
-// Where traces, metrics and logs go. Nothing is taken by key: who sends must be somebody.
+// The destination of traces, metrics and logs. Keys are disabled: senders need an identity.
 param workspaceName string
 param componentName string
 param location string
@@ -12,6 +12,21 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
     sku: { name: 'PerGB2018' }
     retentionInDays: 30
     features: { disableLocalAuth: true }
+  }
+}
+
+// The name must be a GUID.
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(resourceGroup().id, 'workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'KlingFunctions'
+    category: 'workbook'
+    sourceId: workspace.id
+    version: 'Notebook/1.0'
+    serializedData: loadTextContent('../dashboards/workbook.json')
   }
 }
 

@@ -1,4 +1,4 @@
-// A network of the app's own, from which storage and vault are reached by private endpoints.
+// The app's network, with private endpoints of storage and vault.
 param name string
 param endpointPrefix string
 param location string

@@ -1,4 +1,4 @@
-// Who may do what: the app all that its bindings, its stores and Durable ask for, and no more; the deployer may look and upload.
+// Role assignments: the app gets all that its bindings, stores and Durable need, and no more; the deployer may read and upload.
 param storageName string
 param vaultName string
 param componentName string
@@ -22,12 +22,12 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-// Owner, since contributors may not set index tags; it also makes the keys of user-delegation links.
+// Owner, since contributors may not set index tags. It also allows the keys of user-delegation links.
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
-// Work items and control queues of Durable, events of uploads and those that were given up.
+// Durable's work items and control queues, and events of uploads with their poison queue.
 var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fae8'
-// Histories and instances of Durable.
+// Durable's histories and instances.
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -74,7 +74,7 @@ resource deployerOnStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }
 
-// To read the webhook secret that was made up, which receivers verify signatures with.
+// Read access to the generated webhook secret, with which receivers verify signatures.
 resource deployerOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
   scope: vault
   name: guid(vault.id, deployerPrincipalId, keyVaultSecretsUser)

@@ -1,13 +1,13 @@
-// The Durable Task Scheduler, in place of storage, for the histories of jobs.
+// The Durable Task Scheduler, which replaces storage for the histories of jobs.
 param name string
 param hubName string
 param location string
 param tags object
 
-@description('Whose orchestrations run here.')
+@description('The identity of the app, whose orchestrations run here.')
 param identityName string
 
-@description('Who may open the dashboard. Empty: nobody.')
+@description('The principal that may open the dashboard. Empty: none.')
 param deployerPrincipalId string
 param deployerPrincipalType string
 
@@ -20,7 +20,7 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
   location: location
   tags: tags
   properties: {
-    // Opened by role, not by address. An empty list would let nobody in.
+    // Access is controlled by role, not by address. An empty list would deny everyone.
     ipAllowlist: ['0.0.0.0/0']
     sku: { name: 'Consumption' }
   }
@@ -44,7 +44,7 @@ resource runsOrchestrations 'Microsoft.Authorization/roleAssignments@2022-04-01'
   }
 }
 
-// The dashboard shows histories to those alone who may read the hub.
+// The dashboard shows histories only to readers of the hub.
 resource opensDashboard 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(deployerPrincipalId)) {
   scope: hub
   name: guid(hub.id, deployerPrincipalId, durableTaskDataContributor)

@@ -1,11 +1,11 @@
-// One account for everything: what the owner uploads and gets, what the app remembers, and what Durable and the Functions host keep.
+// One account for everything: uploads, videos, the app's documents, and the data of Durable and the Functions host.
 param name string
 param location string
 param tags object
 param packageContainerName string
 param eventDeadLetterContainerName string
 
-@description('Lets in private endpoints, Azure\'s own services and allowedIpRanges alone.')
+@description('Allows only private endpoints, Azure\'s own services and allowedIpRanges.')
 param isolated bool
 
 param allowedIpRanges string[]
@@ -13,8 +13,8 @@ param coolVideosAfterDays int
 param deleteVideosAfterDays int
 param deleteUploadsAfterDays int
 
-// Containers.cs has those of the app.
-var containers = ['uploads', 'videos', 'ledger', 'jobs', 'quota', 'subscriptions', 'dead-letters', 'keys']
+// Containers.cs lists the app's containers.
+var containers = ['uploads', 'images', 'videos', 'ledger', 'jobs', 'quota', 'learned', 'batches', 'subscriptions', 'dead-letters', 'keys']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -28,12 +28,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     allowCrossTenantReplication: false
     allowSharedKeyAccess: false
     defaultToOAuthAuthentication: true
-    // With a hierarchical namespace blobs take no index tags, and each video carries its job's id as one.
+    // A hierarchical namespace does not support index tags, and each video has its job's id as a tag.
     isHnsEnabled: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
     networkAcls: {
-      // Event Grid writes what it could not deliver.
+      // Event Grid writes undelivered events here.
       bypass: 'AzureServices'
       defaultAction: isolated ? 'Deny' : 'Allow'
       ipRules: [for range in isolated ? allowedIpRanges : []: { action: 'Allow', value: range }]

@@ -1,10 +1,10 @@
-// The secrets. The app settings refer to them; nobody copies them.
+// The secrets. App settings refer to them instead of copying them.
 param name string
 param location string
 param tags object
 param secretNames { runComfyApiToken: string, webhook: string, previousWebhook: string, linkSigningKey: string, previousLinkSigningKey: string }
 
-@description('Lets in private endpoints and Azure\'s own services alone.')
+@description('Allows only private endpoints and Azure\'s own services.')
 param isolated bool
 
 @secure()

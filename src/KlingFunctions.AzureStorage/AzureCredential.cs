@@ -4,12 +4,12 @@ using Microsoft.Extensions.Configuration;
 
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>As whom this process speaks to Azure.</summary>
+/// <summary>The identity of this process towards Azure.</summary>
 public static class AzureCredential
 {
     /// <summary>
-    /// In Azure, which sets one of two variables, the managed identity (of <c>AZURE_CLIENT_ID</c>, if that is set) and nothing else: what a
-    /// chain finds besides may have other rights. Elsewhere whatever the developer is signed in with.
+    /// In Azure, which sets one of two variables, only the managed identity (of <c>AZURE_CLIENT_ID</c>, if that is set): another identity
+    /// of a credential chain may have other rights. Elsewhere the developer's sign-in.
     /// </summary>
     public static TokenCredential For(IConfiguration configuration)
     {

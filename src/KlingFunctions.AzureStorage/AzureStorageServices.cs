@@ -10,22 +10,23 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>Registers the ports on Blob Storage, as the setting <c>Storage:Blobs</c> says.</summary>
+/// <summary>Registers the ports on Blob Storage, in the account that <c>Storage:Blobs</c> names.</summary>
 public static class AzureStorageServices
 {
-    /// <summary>Adds every port that has to do with storage, and the index of jobs.</summary>
+    /// <summary>Adds every storage port, and the index of jobs.</summary>
     public static IServiceCollection AddAzureStores(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddAccount(configuration, Containers.All);
         services.AddSingleton<IDocuments, BlobDocuments>().AddSingleton<ISubmissionLedger, BlobLedger>();
         services.AddSingleton<IVideoStore, BlobVideoStore>();
-        services.AddSingleton<IAssetLinks>(s => LinksTo(Containers.Uploads, s)).AddSingleton<IUploads, BlobUploads>();
+        services.AddSingleton<IAssetLinks>(s => new RoutedAssetLinks(LinksTo(Containers.Images, s), LinksTo(Containers.Uploads, s)));
+        services.AddSingleton<IUploads, BlobUploads>().AddSingleton<IAssetStore, BlobAssets>();
         return services.AddSingleton<BlobJobIndex>();
     }
 
     /// <summary>
-    /// Adds videos for a host that keeps everything else in its own way; and, under the key <see cref="Containers.Images"/>, the links to
-    /// what that container holds.
+    /// Adds only the video store, for a host that stores everything else itself; and, under the key <see cref="Containers.Images"/>, links
+    /// to the images in that container.
     /// </summary>
     public static IServiceCollection AddBlobVideos(this IServiceCollection services, IConfiguration configuration)
     {

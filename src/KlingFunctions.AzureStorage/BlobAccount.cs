@@ -4,14 +4,14 @@ using Microsoft.Extensions.Configuration;
 namespace KlingFunctions.AzureStorage;
 
 /// <summary>
-/// Reads the setting <c>Storage:Blobs</c>: the URI of a Blob service, reached with an identity, or the connection string of an Azurite on
-/// this machine. An account key opens everything to whoever sees it, and so none is taken for an account in Azure.
+/// Reads the setting <c>Storage:Blobs</c>: the URI of a Blob service, opened with an identity, or the connection string of an Azurite on
+/// this machine. An account key gives everyone who sees it full access, so none is accepted for an account in Azure.
 /// </summary>
 internal static class BlobAccount
 {
     private const string UriForm = "https://ACCOUNT.blob.core.windows.net";
 
-    /// <summary>One sentence that says what is wrong with the setting, without repeating it; null if nothing is.</summary>
+    /// <summary>One sentence that says what is wrong with the setting, without repeating its value; null if the setting is valid.</summary>
     public static string? Fault(string? setting)
     {
         if (string.IsNullOrWhiteSpace(setting))
@@ -19,14 +19,14 @@ internal static class BlobAccount
         return IsUri(setting) ? UriFault(setting) : ConnectionStringFault(setting);
     }
 
-    /// <summary>A client for a setting without fault.</summary>
+    /// <summary>Opens a client for a valid setting.</summary>
     /// <param name="setting">The value of <c>Storage:Blobs</c>.</param>
-    /// <param name="configuration">Tells whether this runs in Azure: see <see cref="AzureCredential"/>.</param>
+    /// <param name="configuration">Shows whether this process runs in Azure: see <see cref="AzureCredential"/>.</param>
     public static BlobServiceClient Open(string setting, IConfiguration configuration) => IsUri(setting)
         ? new(new Uri(setting), AzureCredential.For(configuration), ClientOptions())
         : new(setting, ClientOptions());
 
-    // Every Azurite since 3.35 speaks this version, and all that is used here is older.
+    // Azurite supports this version since 3.35, and no newer feature is used here.
     internal static BlobClientOptions ClientOptions() => new(BlobClientOptions.ServiceVersion.V2025_11_05);
 
     private static bool IsUri(string setting) => Uri.TryCreate(setting, UriKind.Absolute, out _);
@@ -45,7 +45,7 @@ internal static class BlobAccount
                 : $"Storage:Blobs uses http, which would show everything to everyone on the way: use https, like {UriForm}.";
         }
 
-        // Azurite, and nothing else, has the account in the path.
+        // Only Azurite has the account in the path.
         return uri.AbsolutePath == "/" || uri.IsLoopback
             ? null
             : $"Storage:Blobs names something within the Blob service: give the service's own URI, like {UriForm}.";
@@ -60,7 +60,7 @@ internal static class BlobAccount
         }
         catch (Exception e) when (e is FormatException or ArgumentException or InvalidOperationException)
         {
-            // What was thrown may repeat the setting, key and all.
+            // The exception may repeat the setting with its key, so it is dropped.
             return $"Storage:Blobs is neither a URI, like {UriForm}, nor a connection string that can be read, like UseDevelopmentStorage=true.";
         }
 

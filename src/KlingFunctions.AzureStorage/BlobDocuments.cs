@@ -33,7 +33,7 @@ internal sealed class BlobDocuments(BlobServiceClient account) : IDocuments
                 BinaryData.FromString(text), new BlobUploadOptions { HttpHeaders = Headers, Conditions = conditions }, cancellationToken);
             return written.Value.ETag.ToString("G");
         }
-        // 404: the version that is to be replaced was deleted.
+        // 404: the version to replace was deleted.
         catch (RequestFailedException e) when (e.Status is 409 or 412 || e.ErrorCode == BlobErrorCode.BlobNotFound)
         {
             return null;

@@ -5,15 +5,15 @@ using Azure.Storage.Sas;
 namespace KlingFunctions.AzureStorage;
 
 /// <summary>
-/// Mints links to single blobs that anyone can read for a while: signed with a key that the service gives to the identity, or on Azurite
-/// with the account's own. A link is a secret.
+/// Creates links to single blobs that anyone can read for a limited time. They are signed with a user delegation key, or on Azurite with
+/// the account key. A link is a secret.
 /// </summary>
 internal sealed class BlobLinks(BlobServiceClient account, TimeProvider time) : IDisposable
 {
-    /// <summary>No link may live longer than this: it would outlive the key that signs it.</summary>
+    /// <summary>The longest lifetime of a link: a longer one would outlive its signing key.</summary>
     public static readonly TimeSpan LongestLife = TimeSpan.FromHours(6);
 
-    // The service gives keys for seven days at most.
+    // The service issues keys for at most seven days.
     private static readonly TimeSpan KeyLife = TimeSpan.FromHours(24);
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(15);
 
@@ -21,10 +21,10 @@ internal sealed class BlobLinks(BlobServiceClient account, TimeProvider time) : 
     private UserDelegationKey? _key;
 
     /// <summary>A read-only link.</summary>
-    /// <param name="blob">The blob; whether it is there is not looked at.</param>
-    /// <param name="life">How long the link works; at most <see cref="LongestLife"/>.</param>
-    /// <param name="cancel">Ends the call.</param>
-    public async Task<Uri> ReadLinkAsync(BlobClient blob, TimeSpan life, CancellationToken cancel)
+    /// <param name="blob">The blob; its existence is not checked.</param>
+    /// <param name="life">The link's lifetime; at most <see cref="LongestLife"/>.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public async Task<Uri> ReadLinkAsync(BlobClient blob, TimeSpan life, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(life, LongestLife);
         var sas = new BlobSasBuilder(BlobSasPermissions.Read, time.GetUtcNow() + life)
@@ -35,20 +35,20 @@ internal sealed class BlobLinks(BlobServiceClient account, TimeProvider time) : 
             Protocol = account.Uri.Scheme == Uri.UriSchemeHttps ? SasProtocol.Https : SasProtocol.HttpsAndHttp,
         };
         if (blob.CanGenerateSasUri) return blob.GenerateSasUri(sas);
-        return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(await KeyAsync(cancel), account.AccountName) }.ToUri();
+        return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(await KeyAsync(cancellationToken), account.AccountName) }.ToUri();
     }
 
     public void Dispose() => _renewing.Dispose();
 
-    private async Task<UserDelegationKey> KeyAsync(CancellationToken cancel)
+    private async Task<UserDelegationKey> KeyAsync(CancellationToken cancellationToken)
     {
         if (Good() is { } key) return key;
-        await _renewing.WaitAsync(cancel);
+        await _renewing.WaitAsync(cancellationToken);
         try
         {
             if (Good() is { } renewed) return renewed;
             var now = time.GetUtcNow();
-            return _key = await account.GetUserDelegationKeyAsync(new BlobGetUserDelegationKeyOptions(now + KeyLife) { StartsOn = now - ClockSkew }, cancel);
+            return _key = await account.GetUserDelegationKeyAsync(new BlobGetUserDelegationKeyOptions(now + KeyLife) { StartsOn = now - ClockSkew }, cancellationToken);
         }
         finally
         {

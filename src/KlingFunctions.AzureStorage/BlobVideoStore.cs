@@ -7,65 +7,67 @@ using KlingFunctions.Pipeline.Storing;
 namespace KlingFunctions.AzureStorage;
 
 /// <summary>
-/// Videos as blobs <c>{job}/{name}.mp4</c>, each with its SHA-256 in its metadata: a blob without is not found. The commit of a blob's blocks
-/// is one step, and is refused where there is a blob already: so a video is there whole or not at all, and once.
+/// Videos as blobs <c>{job}/{name}.mp4</c>, each with its SHA-256 in its metadata: a blob without it is ignored. A block list is committed
+/// in one step, which fails if the blob exists: so a video is complete or absent, and written once.
 /// </summary>
 internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links) : IVideoStore
 {
-    /// <summary>The metadata that vouches for a blob.</summary>
+    /// <summary>The metadata with the hash, without which a blob is ignored.</summary>
     public const string Sha256 = "sha256";
 
-    /// <summary>The metadata that names the paid request whose file it is.</summary>
+    /// <summary>The metadata with the id of the paid request that made the file.</summary>
     public const string RequestId = "request_id";
 
-    /// <summary>The index tag that every file of a job has.</summary>
+    /// <summary>The index tag with the job's id, on every file of a job.</summary>
     public const string JobTag = "job";
 
     private static readonly TimeSpan LinkLifetime = TimeSpan.FromHours(1);
 
     private readonly BlobContainerClient _videos = account.GetBlobContainerClient(Containers.Videos);
 
-    public async Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken ct) => (await LookAsync(jobId, name, ct))?.File;
+    public Uri? LinkOrigin => _videos.Uri;
 
-    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
-        await LookAsync(jobId, name, ct) is { } found
-            ? new(found.File, await links.ReadLinkAsync(found.Blob, LinkLifetime, ct), null, found.StoredAt)
+    public async Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken cancellationToken) => (await FindBlobAsync(jobId, name, cancellationToken))?.File;
+
+    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken cancellationToken) =>
+        await FindBlobAsync(jobId, name, cancellationToken) is { } found
+            ? new(found.File, await links.ReadLinkAsync(found.Blob, LinkLifetime, cancellationToken), null, found.StoredAt)
             : null;
 
-    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken cancellationToken)
     {
-        ct.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         CheckName(jobId);
         CheckName(name);
-        return Task.FromResult<VideoSink>(new BlobVideoSink(this, _videos, jobId, name, Left(jobId, name)));
+        return Task.FromResult<VideoSink>(new BlobVideoSink(this, _videos, jobId, name, TransferRecord(jobId, name)));
     }
 
-    public async Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
+    public async Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken cancellationToken)
     {
         CheckName(jobId);
         CheckName(name);
-        var left = Left(jobId, name);
-        if (await SuspendedTransfer.ReadAsync(left, ct) is not { } transfer) return null;
+        var record = TransferRecord(jobId, name);
+        if (await SuspendedTransfer.ReadAsync(record, cancellationToken) is not { } transfer) return null;
         var blob = _videos.GetBlockBlobClient(transfer.Blob);
         try
         {
-            var staged = await blob.GetBlockListAsync(BlockListTypes.Uncommitted, cancellationToken: ct);
-            // The storage deletes staged blocks after a week.
-            var there = staged.Value.UncommittedBlocks.ToDictionary(block => block.Name, block => block.SizeLong);
-            if (transfer.Blocks.All(there.ContainsKey) && transfer.Blocks.Sum(block => there[block]) == transfer.Checkpoint.Length)
-                return new BlobVideoSink(this, _videos, jobId, name, left, transfer);
+            var staged = await blob.GetBlockListAsync(BlockListTypes.Uncommitted, cancellationToken: cancellationToken);
+            // Storage deletes staged blocks after a week.
+            var sizes = staged.Value.UncommittedBlocks.ToDictionary(block => block.Name, block => block.SizeLong);
+            if (transfer.Blocks.All(sizes.ContainsKey) && transfer.Blocks.Sum(block => sizes[block]) == transfer.Checkpoint.Length)
+                return new BlobVideoSink(this, _videos, jobId, name, record, transfer);
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
-            // None is left.
+            // No blocks are staged any more.
         }
         return null;
     }
 
-    /// <summary>What a suspended transfer has written down.</summary>
-    private BlobClient Left(string jobId, string name) => _videos.GetBlobClient($"{jobId}/{name}.left");
+    /// <summary>The record of a suspended transfer.</summary>
+    private BlobClient TransferRecord(string jobId, string name) => _videos.GetBlobClient($"{jobId}/{name}.left");
 
-    /// <summary>The headers of a stored file: browsers show it, and save it under a name that tells what it is.</summary>
+    /// <summary>HTTP headers of a stored file: browsers display it, and save it under a name with job and format.</summary>
     internal static BlobHttpHeaders Headers(string jobId, string name, string contentType) => new()
     {
         ContentType = contentType,
@@ -78,12 +80,12 @@ internal sealed class BlobVideoStore(BlobServiceClient account, BlobLinks links)
             throw new ArgumentException("The name of a job or of a file is 1 to 128 of the characters A-Z, a-z, 0-9, _ and -.", nameof(name));
     }
 
-    private async Task<Found?> LookAsync(string jobId, string name, CancellationToken ct)
+    private async Task<Found?> FindBlobAsync(string jobId, string name, CancellationToken cancellationToken)
     {
         CheckName(jobId);
         CheckName(name);
-        // What follows the point is not known: it depends on what the file is. A list sees every write that was answered before it.
-        await foreach (var blob in _videos.GetBlobsAsync(new() { Traits = BlobTraits.Metadata, Prefix = $"{jobId}/{name}." }, ct))
+        // The extension is unknown here: it depends on the file's format. Listing is strongly consistent, so no completed write is missed.
+        await foreach (var blob in _videos.GetBlobsAsync(new() { Traits = BlobTraits.Metadata, Prefix = $"{jobId}/{name}." }, cancellationToken))
         {
             var properties = blob.Properties;
             if (!blob.Metadata.TryGetValue(Sha256, out var sha256)) continue;

@@ -4,16 +4,16 @@ using Azure.Storage.Blobs.Specialized;
 namespace KlingFunctions.AzureStorage;
 
 /// <summary>
-/// Cuts what is written into blocks and stages them, one under way while the next fills. Memory is two blocks, whatever the length.
+/// Splits its input into blocks and stages them: one uploads while the next fills. Memory is two blocks, whatever the length.
 /// </summary>
 internal sealed class BlockStream : Stream
 {
-    /// <summary>The length of a block but the last, in bytes. A blob has at most 50,000 blocks.</summary>
+    /// <summary>The length of every block except the last, in bytes. A blob has at most 50,000 blocks.</summary>
     public const int BlockLength = 8 * 1024 * 1024;
 
     private readonly Func<ReadOnlyMemory<byte>, BlockBlobClient> _blobFor;
 
-    // Two writers of one blob must not mix: each block says whose it is. All ids of a blob must be of one length.
+    // Block ids contain the writer's id, so that two writers of one blob do not mix. All ids of a blob must have the same length.
     private readonly Guid _writer = Guid.NewGuid();
     private readonly List<string> _blocks;
     private readonly CancellationTokenSource _stop = new();
@@ -25,7 +25,7 @@ internal sealed class BlockStream : Stream
     private Task _staging = Task.CompletedTask;
     private bool _disposed;
 
-    /// <param name="blobFor">The blob for a file that begins so: asked once, with the whole of the first block.</param>
+    /// <param name="blobFor">Chooses the blob from the first bytes of the file. Called once, with the complete first block.</param>
     public BlockStream(Func<ReadOnlyMemory<byte>, BlockBlobClient> blobFor)
         : this(blobFor, [])
     {
@@ -39,7 +39,7 @@ internal sealed class BlockStream : Stream
 
     public override bool CanWrite => !_disposed;
 
-    /// <summary>So many bytes were written.</summary>
+    /// <summary>The bytes written so far.</summary>
     public override long Length => _length;
 
     public override long Position
@@ -63,31 +63,31 @@ internal sealed class BlockStream : Stream
         }
     }
 
-    /// <summary>Goes on behind blocks that are staged already.</summary>
-    /// <param name="blob">Where they are staged.</param>
+    /// <summary>Continues behind blocks that are staged already.</summary>
+    /// <param name="blob">The blob with the staged blocks.</param>
     /// <param name="blocks">Their ids, in order.</param>
-    /// <param name="length">Their length.</param>
+    /// <param name="length">Their total length in bytes.</param>
     public static BlockStream Continue(BlockBlobClient blob, IEnumerable<string> blocks, long length) =>
         new(_ => blob, [.. blocks]) { _blob = blob, _length = length };
 
-    /// <summary>Stages what is left. The blob, and its blocks in order.</summary>
-    public async Task<(BlockBlobClient Blob, IReadOnlyList<string> Blocks)> StageAllAsync(CancellationToken cancel)
+    /// <summary>Stages the rest. Returns the blob, and its blocks in order.</summary>
+    public async Task<(BlockBlobClient Blob, IReadOnlyList<string> Blocks)> StageAllAsync(CancellationToken cancellationToken)
     {
-        if (_filled > 0) await StageAsync(cancel);
-        await _staging.WaitAsync(cancel);
+        if (_filled > 0) await StageAsync(cancellationToken);
+        await _staging.WaitAsync(cancellationToken);
         return (_blob ?? throw new InvalidOperationException("Nothing was written."), _blocks);
     }
 
-    /// <summary>Stages what is left. The blocks, in order.</summary>
-    /// <param name="blob">Where they should be.</param>
-    /// <param name="cancel">Gives up.</param>
-    /// <exception cref="ArgumentException">They are staged elsewhere.</exception>
-    public async Task<IReadOnlyList<string>> CompleteAsync(BlockBlobClient blob, CancellationToken cancel)
+    /// <summary>Stages the rest. Returns the blocks in order.</summary>
+    /// <param name="blob">The blob that must have them.</param>
+    /// <param name="cancellationToken">Cancels the upload.</param>
+    /// <exception cref="ArgumentException">The blocks are staged in another blob.</exception>
+    public async Task<IReadOnlyList<string>> CompleteAsync(BlockBlobClient blob, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         _blob ??= blob;
         if (_blob.Name != blob.Name) throw new ArgumentException($"What was written is {_blob.Name}, not {blob.Name}.", nameof(blob));
-        return (await StageAllAsync(cancel)).Blocks;
+        return (await StageAllAsync(cancellationToken)).Blocks;
     }
 
     public override async ValueTask DisposeAsync()
@@ -95,7 +95,7 @@ internal sealed class BlockStream : Stream
         if (_disposed) return;
         _disposed = true;
         await _stop.CancelAsync();
-        // Only then does nobody read from the buffers any more.
+        // The upload reads from the buffers until it has ended.
         await _staging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_filling is not null) ArrayPool<byte>.Shared.Return(_filling);
         if (_spare is not null) ArrayPool<byte>.Shared.Return(_spare);
@@ -107,7 +107,7 @@ internal sealed class BlockStream : Stream
 
     public override void Flush()
     {
-        // Nothing is durable before the commit.
+        // Nothing is durable before the commit, so a flush has nothing to do.
     }
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
@@ -116,9 +116,9 @@ internal sealed class BlockStream : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private async Task StageAsync(CancellationToken cancel)
+    private async Task StageAsync(CancellationToken cancellationToken)
     {
-        await _staging.WaitAsync(cancel);
+        await _staging.WaitAsync(cancellationToken);
         var block = _filling!;
         (_filling, _spare) = (_spare, block);
         _blob ??= _blobFor(block.AsMemory(0, _filled));

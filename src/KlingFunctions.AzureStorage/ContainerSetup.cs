@@ -11,17 +11,17 @@ namespace KlingFunctions.AzureStorage;
 internal sealed record NeededContainers(IReadOnlyList<string> Names);
 
 /// <summary>
-/// Makes the containers that are missing before anything else of the host starts. Roles take some minutes to spread after a first
-/// deployment, and so a refusal is waited out for a while.
+/// Creates missing containers before the rest of the host starts. After a first deployment, role assignments take some minutes to
+/// propagate, so a refusal is retried for a while.
 /// </summary>
 internal sealed partial class ContainerSetup(BlobServiceClient account, NeededContainers needed, TimeProvider time, ILogger<ContainerSetup> logger)
     : IHostedLifecycleService
 {
-    /// <summary>The least role that has all rights that are used: tags ask for an owner's.</summary>
+    /// <summary>The least built-in role with all rights in use: index tags need the owner's.</summary>
     public const string Role = "Storage Blob Data Owner";
 
-    // Less than a minute in all: after that the Functions host takes the worker for dead, and starts another, which waits anew.
-    private static readonly TimeSpan[] Patience = [.. new[] { 5, 10, 15, 20 }.Select(s => TimeSpan.FromSeconds(s))];
+    // Less than a minute in all: after that the Functions host assumes that the worker is dead and starts another, which tries again.
+    private static readonly TimeSpan[] RetryDelays = [.. new[] { 5, 10, 15, 20 }.Select(s => TimeSpan.FromSeconds(s))];
 
     public Task StartingAsync(CancellationToken cancellationToken) =>
         Task.WhenAll(needed.Names.Select(name => CreateAsync(name, cancellationToken)));
@@ -36,25 +36,25 @@ internal sealed partial class ContainerSetup(BlobServiceClient account, NeededCo
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task CreateAsync(string name, CancellationToken cancel)
+    private async Task CreateAsync(string name, CancellationToken cancellationToken)
     {
         for (var tries = 0; ; tries++)
         {
             try
             {
-                await account.GetBlobContainerClient(name).CreateIfNotExistsAsync(cancellationToken: cancel);
+                await account.GetBlobContainerClient(name).CreateIfNotExistsAsync(cancellationToken: cancellationToken);
                 return;
             }
-            // What Azurite says to a wrong key; in Azure it is what network rules say, which take time to spread too.
+            // Azurite answers a wrong key with this. In Azure it comes from network rules, which also take time to propagate.
             catch (RequestFailedException e) when (account.Uri.IsLoopback && e.ErrorCode == BlobErrorCode.AuthorizationFailure)
             {
                 throw new StorageUnavailableException(
-                    $"Storage:Blobs: the account key in the connection string is not that of the account at {account.Uri.Authority}: put it right, or set UseDevelopmentStorage=true.", e);
+                    $"Storage:Blobs: the account key in the connection string is not that of the account at {account.Uri.Authority}: fix it, or set UseDevelopmentStorage=true.", e);
             }
-            catch (RequestFailedException e) when (e.Status == 403 && tries < Patience.Length)
+            catch (RequestFailedException e) when (e.Status == 403 && tries < RetryDelays.Length)
             {
-                LogRefused(name, account.Uri.Host, e.ErrorCode, Role, Patience[tries]);
-                await Task.Delay(Patience[tries], time, cancel);
+                LogRefused(name, account.Uri.Host, e.ErrorCode, Role, RetryDelays[tries]);
+                await Task.Delay(RetryDelays[tries], time, cancellationToken);
             }
             catch (RequestFailedException e) when (e.Status == 403)
             {
@@ -66,7 +66,7 @@ internal sealed partial class ContainerSetup(BlobServiceClient account, NeededCo
                 throw new StorageUnavailableException(
                     $"Storage:Blobs: no identity could be shown to {account.Uri.Host}: on Azure give the app a managed identity, and set AZURE_CLIENT_ID if it is a user-assigned one; elsewhere sign in with 'az login'.", e);
             }
-            catch (Exception e) when (!cancel.IsCancellationRequested && e is RequestFailedException { Status: 0 } or AggregateException)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is RequestFailedException { Status: 0 } or AggregateException)
             {
                 throw new StorageUnavailableException(
                     $"Storage:Blobs: {account.Uri.GetLeftPart(UriPartial.Authority)} can't be reached: {(account.Uri.IsLoopback ? "start Azurite there" : "check the name and the account's network rules")}, or set another address.", e);

@@ -1,6 +1,6 @@
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>The storage can't be used: the message is a sentence that says why and what to do.</summary>
+/// <summary>Storage can't be used. The message is one sentence with the cause and the fix.</summary>
 /// <param name="message">The sentence.</param>
-/// <param name="inner">What the storage said.</param>
+/// <param name="inner">The storage's own error.</param>
 public sealed class StorageUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

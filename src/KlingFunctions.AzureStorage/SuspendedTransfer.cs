@@ -6,18 +6,18 @@ using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.AzureStorage;
 
-/// <summary>A video of which some blocks are staged, for a later run to go on with. Lies beside the video as <c>{name}.left</c>.</summary>
-/// <param name="Blob">The name of the blob that has the blocks.</param>
+/// <summary>A partly staged video that a later run can continue. Stored beside the video as <c>{name}.left</c>.</summary>
+/// <param name="Blob">The name of the blob with the staged blocks.</param>
 /// <param name="Blocks">Their ids, in order.</param>
-/// <param name="Checkpoint">Where the transfer stands.</param>
+/// <param name="Checkpoint">The state of the transfer.</param>
 internal sealed record SuspendedTransfer(string Blob, IReadOnlyList<string> Blocks, Checkpoint Checkpoint)
 {
-    /// <summary>What is written down there; null if nothing is, or nothing that can be read.</summary>
-    public static async Task<SuspendedTransfer?> ReadAsync(BlobClient left, CancellationToken cancellationToken)
+    /// <summary>Reads the record; null if it is missing or unreadable.</summary>
+    public static async Task<SuspendedTransfer?> ReadAsync(BlobClient record, CancellationToken cancellationToken)
     {
         try
         {
-            var content = (await left.DownloadContentAsync(cancellationToken)).Value.Content;
+            var content = (await record.DownloadContentAsync(cancellationToken)).Value.Content;
             return JsonSerializer.Deserialize(content, SuspendedTransferJson.Default.SuspendedTransfer);
         }
         catch (RequestFailedException e) when (e.Status == 404)
@@ -30,25 +30,27 @@ internal sealed record SuspendedTransfer(string Blob, IReadOnlyList<string> Bloc
         }
     }
 
-    /// <summary>Writes it down in place of an earlier one.</summary>
-    public Task WriteAsync(BlobClient left, CancellationToken cancellationToken) =>
-        left.UploadAsync(new BinaryData(JsonSerializer.SerializeToUtf8Bytes(this, SuspendedTransferJson.Default.SuspendedTransfer)), overwrite: true, cancellationToken);
+    /// <summary>Writes the record, over any earlier one.</summary>
+    public Task WriteAsync(BlobClient record, CancellationToken cancellationToken) =>
+        record.UploadAsync(new BinaryData(JsonSerializer.SerializeToUtf8Bytes(this, SuspendedTransferJson.Default.SuspendedTransfer)), overwrite: true, cancellationToken);
 
-    /// <summary>Deletes it. One that stays is harmless: its blocks go with the commit, or the server's file is another by now.</summary>
-    public static async Task TryForgetAsync(BlobClient left)
+    /// <summary>
+    /// Deletes the record. A record that stays is harmless: the commit deletes its blocks, or the server's file has changed by then.
+    /// </summary>
+    public static async Task TryDeleteAsync(BlobClient record)
     {
         try
         {
-            await left.DeleteIfExistsAsync();
+            await record.DeleteIfExistsAsync();
         }
         catch (RequestFailedException)
         {
-            // See above.
+            // A record that stays is harmless, as said above.
         }
     }
 }
 
-/// <summary>How suspended transfers are written.</summary>
+/// <summary>JSON of suspended transfers.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     RespectNullableAnnotations = true,

@@ -3,24 +3,25 @@ using System.Security.Cryptography;
 using System.Text;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
+using KlingFunctions.Pipeline.Page;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local;
 
 /// <summary>
-/// Keeps strangers out. With <c>Local:ApiKey</c> set, every call but health needs it, in the header that Azure Functions uses too. Without
-/// one only this machine may call, and not a web page that a browser on this machine happens to show.
+/// Guards every route except health, signed links and the page. With <c>Local:ApiKey</c> set, each call needs it, in the header that Azure
+/// Functions uses too. Without a key only this machine may call, and no web page of another site in a browser on this machine.
 /// </summary>
 internal sealed class ApiKeyGate(RequestDelegate next, IOptions<LocalOptions> options)
 {
-    // Signed links carry their own signature, which their routes check.
-    private static readonly string[] Open = [RouteTable.Health, LinkSigner.Route, Uploads.SignedAssetLinks.Route];
+    // The routes of signed links check their signatures. The page contains no data, and asks for the key itself.
+    private static readonly string[] Open = [RouteTable.Health, LinkSigner.Route, Uploads.SignedAssetLinks.Route, PageRoutes.Files];
 
     private readonly byte[]? _key = options.Value.ApiKey is { Length: > 0 } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
 
     public Task InvokeAsync(HttpContext http)
     {
-        if (Open.Any(open => http.Request.Path.StartsWithSegments(open))) return next(http);
+        if (http.Request.Path == "/" || (!ServiceRoutes.IsDeep(http.Request) && Open.Any(open => http.Request.Path.StartsWithSegments(open)))) return next(http);
         if (_key is not null)
         {
             var given = http.Request.Headers["x-functions-key"].ToString();

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace KlingFunctions.Local;
 
-/// <summary>Answers a call while the journal can't be used, on a full disk say: that passes, and has a cause of its own, which the log names.</summary>
+/// <summary>Answers calls with 503 while the journal can't be written, such as on a full disk. The log names the cause.</summary>
 internal sealed partial class JournalErrors(ILogger<JournalErrors> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using KlingFunctions.AzureStorage;
+using KlingFunctions.Local.Cli;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Local.Uploads;
@@ -20,8 +21,6 @@ namespace KlingFunctions.Local;
 /// <summary>The one-machine host: the pipeline on Kestrel, a journal and a folder.</summary>
 internal static class LocalHost
 {
-    private const string DefaultUrl = "http://127.0.0.1:7071";
-
     /// <summary>Builds the host. Its settings come from appsettings.json, the environment, and <paramref name="settings"/> over both.</summary>
     /// <exception cref="SettingException">A setting is wrong or missing: one sentence names it.</exception>
     /// <exception cref="OptionsValidationException">Settings are unknown, or have the wrong form: one sentence for each.</exception>
@@ -30,13 +29,14 @@ internal static class LocalHost
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(settings);
         SettingsCheck.Run(builder.Configuration, new Dictionary<string, Type>(PipelineServices.Sections) { [LocalOptions.Section] = typeof(LocalOptions) });
-        if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DefaultUrl);
-        // Kestrel's own lines would name each URL whole, with what it carries in its query.
+        if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DeploymentOptions.DefaultUrl);
+        // Kestrel's own log lines would show whole URLs, with secrets in their queries.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
         builder.Services.AddPipeline(builder.Configuration);
         AddLocal(builder);
         configure?.Invoke(builder);
+        builder.AddTelemetry();
 
         var app = builder.Build();
         CheckAddresses(app);
@@ -54,7 +54,7 @@ internal static class LocalHost
         var services = builder.Services;
         services.AddOptions<LocalOptions>().Bind(builder.Configuration.GetSection(LocalOptions.Section)).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LocalOptions>, LocalOptionsValidator>();
-        // Steps under way may finish before the host is gone: one of them may be a paid POST.
+        // Let running steps finish before the host exits: one may be a paid POST.
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(70));
 
         OpenAddressGuard.Add(services);
@@ -64,11 +64,12 @@ internal static class LocalHost
         services.AddSingleton<WorkflowEngine>().AddHostedService(s => s.GetRequiredService<WorkflowEngine>());
         services.AddSingleton<ISubmissionLedger, SqliteLedger>().AddSingleton<IDocuments, SqliteDocuments>();
 
-        services.AddSingleton<HostAddress>();
+        services.AddSingleton<ListenAddress>();
         services.AddSingleton<InboxFolder>().AddSingleton<IUploads>(s => s.GetRequiredService<InboxFolder>());
         services.AddHostedService<OldJobsTimer>();
         services.AddSingleton<InboxWatcher>().AddHostedService(s => s.GetRequiredService<InboxWatcher>());
 
+        services.AddSingleton<AssetFolder>().AddSingleton<IAssetStore>(s => s.GetRequiredService<AssetFolder>()).AddSingleton<ImageFiles>();
         services.AddSingleton<SignedAssetLinks>();
         if (string.IsNullOrEmpty(builder.Configuration["Storage:Blobs"]))
         {
@@ -95,9 +96,9 @@ internal static class LocalHost
         }
         catch (FormatException)
         {
-            // Said below.
+            // Reported below.
         }
-        throw new SettingException($"urls: '{url}' is no address to listen on: write it like {DefaultUrl}.");
+        throw new SettingException($"urls: '{url}' is not an address to listen on: write it like {DeploymentOptions.DefaultUrl}.");
     }
 }
 

@@ -8,10 +8,10 @@ public sealed class LocalOptions
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Local";
 
-    /// <summary>Where the journal, the videos and the inbox live.</summary>
+    /// <summary>The folder for the journal, the videos and the inbox.</summary>
     public string DataDirectory { get; set; } = "./data";
 
-    /// <summary>With a key set, every call but health needs it in the header <c>x-functions-key</c>.</summary>
+    /// <summary>The host's key. If set, every call except health needs it in the header <c>x-functions-key</c>.</summary>
     public string? ApiKey { get; set; }
 
     internal string Inbox => Path.Combine(DataDirectory, "inbox");
@@ -19,7 +19,7 @@ public sealed class LocalOptions
     internal string Videos => Path.Combine(DataDirectory, "videos");
 }
 
-/// <summary>Checks it at the start.</summary>
+/// <summary>Validates the settings at the start.</summary>
 internal sealed class LocalOptionsValidator : IValidateOptions<LocalOptions>
 {
     private const int ShortestKey = 16;

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace KlingFunctions.Local;
 
-/// <summary>Log lines for people: time, level, sentence. Where a sentence comes from is for the collectors of logs.</summary>
+/// <summary>Log lines for people: time, level, sentence. Categories and event ids are left out; log collectors get them.</summary>
 internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
-    /// <summary>What <c>Logging:Console:FormatterName</c> calls it.</summary>
+    /// <summary>The formatter's name in <c>Logging:Console:FormatterName</c>.</summary>
     public const string FormatterName = "sentences";
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)

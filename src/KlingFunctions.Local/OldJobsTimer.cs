@@ -2,7 +2,7 @@ using KlingFunctions.Pipeline;
 
 namespace KlingFunctions.Local;
 
-/// <summary>Forgets old jobs, once an hour.</summary>
+/// <summary>Deletes old jobs, once an hour.</summary>
 internal sealed partial class OldJobsTimer(OldJobs oldJobs, TimeProvider time, ILogger<OldJobsTimer> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -10,20 +10,29 @@ internal sealed partial class OldJobsTimer(OldJobs oldJobs, TimeProvider time, I
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            try
-            {
-                await oldJobs.ForgetAsync(stoppingToken);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                // The next hour is early enough.
-                LogFailed(logger, e);
-            }
+            while (await timer.WaitForNextTickAsync(stoppingToken)) await ForgetAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops. After a refused start, the framework would log this exception as a failed service.
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "Old jobs could not be forgotten; it is tried again in an hour.")]
+    private async Task ForgetAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await oldJobs.ForgetAsync(cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The next run, in an hour, is early enough.
+            LogFailed(logger, e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "Old jobs could not be deleted; the next try is in an hour.")]
     private static partial void LogFailed(ILogger logger, Exception e);
 }

@@ -7,19 +7,19 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Local;
 
 /// <summary>
-/// Without <c>Local:ApiKey</c> nothing is listened on that other machines can reach. It stands where Kestrel turns an address into a socket,
-/// for there are many ways to name one (<c>urls</c>, <c>Kestrel:Endpoints</c>, the environment), and all of them lead through here.
+/// Refuses to listen on addresses that other machines can reach, unless <c>Local:ApiKey</c> is set. The check wraps Kestrel's transport,
+/// because addresses come from several places (<c>urls</c>, <c>Kestrel:Endpoints</c>, the environment), and each of them is bound there.
 /// </summary>
 internal sealed class OpenAddressGuard(IOptions<LocalOptions> options)
     : IConnectionListenerFactory, IMultiplexedConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    /// <summary>Puts it before the transports: Kestrel asks the one that was registered last first.</summary>
+    /// <summary>Registers it last: Kestrel asks the last registered transport first.</summary>
     public static void Add(IServiceCollection services) => services
         .AddSingleton<OpenAddressGuard>()
         .AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<OpenAddressGuard>())
         .AddSingleton<IMultiplexedConnectionListenerFactory>(s => s.GetRequiredService<OpenAddressGuard>());
 
-    /// <summary>Whether this address is one to refuse.</summary>
+    /// <summary>Claims the addresses to refuse, so that Kestrel asks this transport to bind them.</summary>
     public bool CanBind(EndPoint endpoint) => string.IsNullOrEmpty(options.Value.ApiKey) && endpoint switch
     {
         IPEndPoint ip => !IPAddress.IsLoopback(ip.Address),

@@ -11,17 +11,23 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Pipeline;
 
 /// <summary>
-/// The workflow of a job, from its acceptance to its end, station by station. Deterministic: see <see cref="IWorkflowContext"/>.
+/// The workflow of a job, from its acceptance to its end, stage by stage. Deterministic: see <see cref="IWorkflowContext"/>.
 /// </summary>
 public sealed class GenerateVideo
 {
     /// <summary>The orchestrator's name.</summary>
     public const string Name = "GenerateVideo";
 
-    /// <summary>The event that asks it to cancel.</summary>
+    /// <summary>The event that asks the job to cancel.</summary>
     public const string CancelEvent = "cancel";
 
-    // After so many waits the history is cut by starting anew from the state: what is loaded at a wake-up stays small.
+    /// <summary>The event that notifies the job of its place in flight.</summary>
+    public const string PlaceEvent = "place";
+
+    // The event may be lost when a store is restored from a backup: ask again once a day.
+    private static readonly TimeSpan LookForAPlaceAfter = TimeSpan.FromDays(1);
+
+    // After this many waits the workflow continues as new from its state: the history to load at a wake-up stays small.
     private const int WaitsPerRun = 40;
 
     private static readonly Fault DayIsFull = new(
@@ -29,30 +35,31 @@ public sealed class GenerateVideo
 
     private static readonly TimeSpan AfterABrokenPoll = TimeSpan.FromSeconds(30);
 
-    // Uploads come in any order: the images of a request may be a minute behind it.
+    // Uploads come in any order: the images of a request may arrive a minute after it.
     private static readonly TimeSpan[] ImagesAgainAfter =
         [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30)];
 
-    // A broken result link often heals by itself: it is fetched anew each time.
+    // A broken result link often recovers without help: each run fetches the result again.
     private static readonly TimeSpan[] StoreAgainAfter =
         [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30)];
 
     private readonly IWorkflowContext _context;
     private readonly VideoJob _job;
     private JobState _state;
-    private Carried _carried;
+    private RunMemo _memo;
     private Task _cancelRequested;
+    private Task? _called;
     private int _waits;
 
     private enum Next
     {
-        /// <summary>On to the next station.</summary>
+        /// <summary>Continue with the next stage.</summary>
         GoOn,
 
-        /// <summary>The job has ended: the state says how.</summary>
+        /// <summary>The job has ended: see its state.</summary>
         End,
 
-        /// <summary>This run is over and another goes on from the state.</summary>
+        /// <summary>This run ends and the workflow continues as new from the state.</summary>
         Anew,
     }
 
@@ -60,9 +67,9 @@ public sealed class GenerateVideo
     {
         _context = context;
         _job = job;
-        _carried = job.Carried;
+        _memo = job.RunMemo;
         _state = StatusLimit.Fit(JobState.Initial(job));
-        _cancelRequested = job.Carried.CancelWished ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent);
+        _cancelRequested = job.RunMemo.CancelRequested ? Task.CompletedTask : context.WaitForEventAsync(CancelEvent);
     }
 
     /// <summary>Runs the workflow.</summary>
@@ -70,24 +77,24 @@ public sealed class GenerateVideo
 
     private async Task<JobState> RunAsync()
     {
-        // A run that goes on from another starts with an empty status, and may have nothing new to say for long.
+        // A run that continues another starts with an empty status, and may not change it for long.
         _context.ReportStatus(_state);
-        for (var station = _job.From; station <= Station.Store; station++)
+        for (var stage = _job.From; stage <= Stage.Store; stage++)
         {
             Next next;
             try
             {
-                next = await VisitAsync(station);
+                next = await VisitAsync(stage);
             }
             catch (StepFailedException failure)
             {
-                var code = station is Station.Store ? ErrorCodes.StorageFailed : ErrorCodes.InternalError;
+                var code = stage is Stage.Store ? ErrorCodes.StorageFailed : ErrorCodes.InternalError;
                 next = Fail(code, $"{WhatFailed(failure)} Resume the job when the cause is gone.");
             }
             if (next is Next.Anew)
             {
                 _context.ContinueAsNew(
-                    _job with { From = station, State = _state, Carried = _carried with { CancelWished = _cancelRequested.IsCompleted } });
+                    _job with { From = stage, State = _state, RunMemo = _memo with { CancelRequested = _cancelRequested.IsCompleted } });
                 return _state;
             }
             if (next is Next.End) break;
@@ -97,39 +104,39 @@ public sealed class GenerateVideo
         return _state;
     }
 
-    private Task<Next> VisitAsync(Station station) => station switch
+    private Task<Next> VisitAsync(Stage stage) => stage switch
     {
-        Station.Queue => WaitForATurnAsync(),
-        Station.Validate => ValidateAsync(),
-        Station.Submit => SubmitAsync(),
-        Station.Watch => WatchAsync(),
-        Station.Store => StoreAsync(),
-        _ => throw new ArgumentOutOfRangeException(nameof(station)),
+        Stage.Queue => WaitForATurnAsync(),
+        Stage.Validate => ValidateAsync(),
+        Stage.Submit => SubmitAsync(),
+        Stage.Watch => WatchAsync(),
+        Stage.Store => StoreAsync(),
+        _ => throw new ArgumentOutOfRangeException(nameof(stage)),
     };
 
     private async Task<Next> WaitForATurnAsync()
     {
         MoveTo(JobStatus.Accepted);
-        if (_job.AwaitsDay && !_carried.HasDay)
+        if (_job.AwaitsDay && !_memo.HasDay)
         {
             if (await WaitForAsync(Steps.TakeDay, _job.SubmissionKey, DayIsFull) is not Next.GoOn and var ended) return ended;
-            _carried = _carried with { HasDay = true };
+            _memo = _memo with { HasDay = true };
         }
-        return _job.Capped ? await WaitForAsync(Steps.Enter, _job.Id, null) : Next.GoOn;
+        return _job.Capped ? await WaitForAsync(Steps.AcquireSlot, _job.Id, null, isCalled: _job.HasPlannedWaits) : Next.GoOn;
     }
 
-    private async Task<Next> WaitForAsync(Step<string, Turn> place, string id, Fault? whatItWaitsFor)
+    private async Task<Next> WaitForAsync(Step<string, Permit> place, string id, Fault? whatItWaitsFor, bool isCalled = false)
     {
         while (true)
         {
             var turn = await _context.CallAsync(place, id);
             if (turn.Granted)
             {
-                Change(s => s with { Attention = null });
+                Change(s => s with { PendingIssue = null });
                 return Next.GoOn;
             }
-            Change(s => s with { Attention = whatItWaitsFor });
-            if (!_cancelRequested.IsCompleted) await SleepAsync(turn.Delay);
+            Change(s => s with { PendingIssue = whatItWaitsFor });
+            if (!_cancelRequested.IsCompleted) await (isCalled ? WaitForTheCallAsync() : SleepAsync(turn.Delay));
             if (_cancelRequested.IsCompleted) return CancelUnpaid();
             if (HistoryIsLong()) return Next.Anew;
         }
@@ -145,7 +152,7 @@ public sealed class GenerateVideo
             var (faults, mayCome) = await check;
             if (faults.Count == 0)
             {
-                Change(s => s with { Attention = null });
+                Change(s => s with { PendingIssue = null });
                 return Next.GoOn;
             }
             if (!mayCome || _job.Upload is null || attempt == ImagesAgainAfter.Length)
@@ -153,7 +160,7 @@ public sealed class GenerateVideo
                 var more = faults.Count > 1 ? $" {faults.Count - 1} more: see the details." : "";
                 return Fail(new JobError(faults[0].Code, $"{faults[0].Message}{more}", faults));
             }
-            Change(s => s with { Attention = faults[0] });
+            Change(s => s with { PendingIssue = faults[0] });
             await SleepAsync(ImagesAgainAfter[attempt]);
             if (_cancelRequested.IsCompleted) return CancelUnpaid();
         }
@@ -164,9 +171,10 @@ public sealed class GenerateVideo
         MoveTo(JobStatus.Submitting);
         while (true)
         {
-            var cancelWished = _cancelRequested.IsCompleted;
-            if (cancelWished && !_carried.Unsettled) return CancelUnpaid();
-            var outcome = await _context.CallAsync(Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelWished, _state.RefusedIntent));
+            var cancelRequested = _cancelRequested.IsCompleted;
+            if (cancelRequested && !_memo.MayBePaid) return CancelUnpaid();
+            var outcome = await _context.CallAsync(
+                Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelRequested, _state.RefusedIntent, _job.Price));
             if (outcome.RefusedIntent is { } refused) Change(s => s with { RefusedIntent = refused });
             switch (outcome.Result)
             {
@@ -177,27 +185,30 @@ public sealed class GenerateVideo
                         Provider = new(outcome.RequestId!),
                         SubmittedAt = outcome.SubmittedAt,
                         Deadline = outcome.Until,
-                        Attention = null,
+                        PendingIssue = null,
+                        ExpectedAt = outcome.ExpectedAt,
                     });
+                    if (_job.HasPlannedWaits && outcome.Delay is { } first && !_cancelRequested.IsCompleted) await SleepAsync(UntilDeadline(first));
                     return Next.GoOn;
                 case SubmitResult.Failed:
                     return Fail(outcome.Error!);
-                case SubmitResult.NotYet or SubmitResult.Unsettled:
-                    _carried = _carried with
+                case SubmitResult.Retryable or SubmitResult.Unknown:
+                    _memo = _memo with
                     {
-                        // A wait for one of the owner's own caps has no end, and begins the provider's time anew.
-                        SubmitUntil = outcome.Until is { } until ? _carried.SubmitUntil ?? until : null,
-                        Unsettled = outcome.Result is SubmitResult.Unsettled,
+                        // A wait for one of the owner's own caps has no deadline, and resets that of the provider.
+                        SubmitUntil = outcome.Until is { } until ? _memo.SubmitUntil ?? until : null,
+                        MayBePaid = outcome.Result is SubmitResult.Unknown,
                     };
-                    if (_cancelRequested.IsCompleted && !_carried.Unsettled) return CancelUnpaid();
-                    if (_context.Now >= _carried.SubmitUntil)
+                    if (_cancelRequested.IsCompleted && !_memo.MayBePaid) return CancelUnpaid();
+                    if (_context.Now >= _memo.SubmitUntil)
                     {
-                        return _carried.Unsettled
+                        return _memo.MayBePaid
                             ? Fail(ErrorCodes.SubmissionInDoubt, $"What came of the submission was not known at the deadline. {outcome.Error!.Message}")
                             : Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
                     }
-                    Change(s => s with { Attention = new("", outcome.Error!.Code, outcome.Error.Message) });
-                    await SleepAsync(outcome.Delay!.Value);
+                    Change(s => s with { PendingIssue = new("", outcome.Error!.Code, outcome.Error.Message) });
+                    var isInLine = _job.HasPlannedWaits && outcome.Error!.Code is FaultCode.InFlightCapReached && !_cancelRequested.IsCompleted;
+                    await (isInLine ? WaitForTheCallAsync() : SleepAsync(outcome.Delay!.Value));
                     if (HistoryIsLong()) return Next.Anew;
                     break;
                 default:
@@ -214,15 +225,21 @@ public sealed class GenerateVideo
             PollOutcome poll;
             try
             {
-                poll = await _context.CallAsync(
-                    Steps.Poll, new PollInput(_job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _carried.Faults, _carried.Missing));
+                poll = await _context.CallAsync(Steps.Poll, new PollInput(
+                    _job.Id, requestId, _state.SubmittedAt ?? _job.CreatedAt, _memo.FailedPolls, _memo.NotFoundPolls,
+                    _job.Duration, _memo.Seen));
             }
             catch (StepFailedException failure)
             {
                 poll = new(
-                    PollResult.Unknown, AfterABrokenPoll, Attention: new("", ErrorCodes.InternalError, WhatFailed(failure)), Missing: _carried.Missing);
+                    PollResult.Unknown, AfterABrokenPoll, PendingIssue: new("", ErrorCodes.InternalError, WhatFailed(failure)), NotFoundPolls: _memo.NotFoundPolls);
             }
-            _carried = _carried with { Faults = poll.Result is PollResult.Unknown ? _carried.Faults + 1 : 0, Missing = poll.Missing };
+            _memo = _memo with
+            {
+                FailedPolls = poll.Result is PollResult.Unknown ? _memo.FailedPolls + 1 : 0,
+                NotFoundPolls = poll.NotFoundPolls,
+                Seen = poll.Seen ?? _memo.Seen,
+            };
             Take(poll);
             switch (poll.Result)
             {
@@ -238,8 +255,7 @@ public sealed class GenerateVideo
 
             if (_cancelRequested.IsCompleted && await CancelAtProviderAsync(requestId)) return EndCancelled();
             if (_context.Now >= _state.Deadline) return await GiveUpAsync(requestId);
-            var wait = _state.Deadline - _context.Now is { } left && left < poll.Delay ? left : poll.Delay;
-            await SleepAsync(wait);
+            await SleepAsync(UntilDeadline(poll.Delay));
             if (HistoryIsLong()) return Next.Anew;
         }
     }
@@ -248,7 +264,7 @@ public sealed class GenerateVideo
     {
         MoveTo(JobStatus.Storing);
         var hasExpired = true;
-        var attempt = _carried.StoreTries;
+        var attempt = _memo.StoreTries;
         for (var runs = 1; ; runs++)
         {
             var isLast = attempt == StoreAgainAfter.Length;
@@ -259,43 +275,44 @@ public sealed class GenerateVideo
                 {
                     Status = JobStatus.Succeeded,
                     Outputs = files,
-                    Attention = null,
+                    Cost = outcome.Cost ?? s.Cost,
+                    PendingIssue = null,
                     Error = null,
                     Warnings = outcome.Warnings is { } more ? [.. s.Warnings, .. more] : s.Warnings,
                 });
                 return Next.End;
             }
             var error = outcome.Error!;
-            // To be unknown for once may be a passing trouble.
+            // A single "not found" may be a transient fault.
             hasExpired &= error.Code is ErrorCodes.ProviderExpired;
             if (!hasExpired && error.Code is ErrorCodes.ProviderExpired) error = error with { Code = ErrorCodes.VideoUnreachable };
-            // A run that got on is no failed try, and the next goes on from there: a slow transfer takes as many as it needs.
+            // A run with progress is not a failed try, and the next one resumes there: a slow transfer may use any number of runs.
             if (outcome.HasProgressed) attempt = 0;
             else if (!outcome.MayRetry || isLast) return Fail(error);
-            Change(s => s with { Attention = new("", error.Code, error.Message) });
+            Change(s => s with { PendingIssue = new("", error.Code, error.Message) });
             await _context.WaitUntilAsync(_context.Now + StoreAgainAfter[attempt], CancellationToken.None);
             if (!outcome.HasProgressed) attempt++;
             if (runs == WaitsPerRun)
             {
-                _carried = _carried with { StoreTries = attempt };
+                _memo = _memo with { StoreTries = attempt };
                 return Next.Anew;
             }
         }
     }
 
     /// <summary>
-    /// Starts one notification for each receiver, and cleans up. How the job ended stands by now, whatever breaks here. The end is reported
-    /// after this, at once with its return.
+    /// Starts one notification for each receiver, and cleans up. The outcome of the job is final by now, whatever fails here. The end is
+    /// reported afterwards, together with the return.
     /// </summary>
     private async Task TellAsync()
     {
-        if (_job.Capped) await AfterTheEndAsync(Steps.Leave, _job.Id);
+        if (_job.Capped) await AfterTheEndAsync(Steps.ReleaseSlot, _job.Id);
         if (_job.Upload is { } upload && (_state.Error is not null || _job.HasReport))
-            await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error, _job.Id));
+            await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error, _job.Id, _job.Batch?.Index + 1));
         var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var input = ReceiversInput.Of(_job, _state);
         IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);
-        // Known receivers stay listed, though their subscription may be gone by now.
+        // Known receivers stay listed, even if their subscription has been deleted.
         IReadOnlyList<Receiver> receivers = [.. found, .. _state.Receivers.ExceptBy(found.Select(r => r.NotificationId), r => r.NotificationId)];
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
@@ -308,11 +325,12 @@ public sealed class GenerateVideo
             }
             catch (StepFailedException)
             {
-                // Not listed, it is found to be missing: redeliver starts it.
+                // Unlisted, it counts as missing: redeliver starts it.
                 Change(s => s with { Receivers = [.. s.Receivers.Where(r => r.NotificationId != receiver.NotificationId)] });
                 Warn(ErrorCodes.InternalError, $"The job has ended as it says, and {receiver.Host} could not be notified; the host's log says why. Redeliver when the cause is gone.");
             }
         }
+        if (_job.Batch is { } batch) await AfterTheEndAsync(Steps.EndBatchItem, new BatchItemEnd(_job.Id, batch, _job.Run, _state.Status, _job.BaseUrl));
     }
 
     private async Task<TOut?> AfterTheEndAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
@@ -339,7 +357,8 @@ public sealed class GenerateVideo
                 _ => s.Status,
             },
             Provider = poll.Result is PollResult.Unknown ? s.Provider : s.Provider! with { Status = poll.Word, QueuePosition = poll.QueuePosition },
-            Attention = poll.Attention,
+            PendingIssue = poll.PendingIssue,
+            ExpectedAt = poll.Result is PollResult.Unknown ? s.ExpectedAt : poll.ExpectedAt,
         });
     }
 
@@ -380,13 +399,25 @@ public sealed class GenerateVideo
         }
     }
 
-    /// <summary>Sleeps on a durable timer, or until a wish to cancel comes.</summary>
+    private async Task WaitForTheCallAsync()
+    {
+        _waits++;
+        // A wait can't be cancelled, so an open one is used again.
+        _called = _called is { IsCompleted: false } ? _called : _context.WaitForEventAsync(PlaceEvent);
+        using var stop = new CancellationTokenSource();
+        var timer = _context.WaitUntilAsync(_context.Now + LookForAPlaceAfter, stop.Token);
+        if (await Task.WhenAny(_called, timer, _cancelRequested) != timer) stop.Cancel();
+    }
+
+    private TimeSpan UntilDeadline(TimeSpan delay) => _state.Deadline - _context.Now is { } left && left < delay ? left : delay;
+
+    /// <summary>Sleeps on a durable timer, or until a cancel request comes.</summary>
     private async Task SleepAsync(TimeSpan delay)
     {
         _waits++;
         using var stop = new CancellationTokenSource();
         var timer = _context.WaitUntilAsync(_context.Now + delay, stop.Token);
-        // A wish that is known and can't be fulfilled yet must not turn the loop into a spin: then only the timer counts.
+        // Cancel is pending: do not race its completed task, or the loop never sleeps.
         if (_cancelRequested.IsCompleted) await timer;
         else if (await Task.WhenAny(timer, _cancelRequested) == _cancelRequested) stop.Cancel();
     }
@@ -395,13 +426,13 @@ public sealed class GenerateVideo
 
     private Next CancelUnpaid()
     {
-        Change(s => s with { Status = JobStatus.Cancelled, Attention = null });
+        Change(s => s with { Status = JobStatus.Cancelled, PendingIssue = null });
         return Next.End;
     }
 
     private Next EndCancelled()
     {
-        Change(s => s with { Status = JobStatus.Cancelled, Provider = s.Provider! with { Status = "cancelled", QueuePosition = null }, Attention = null });
+        Change(s => s with { Status = JobStatus.Cancelled, Provider = s.Provider! with { Status = "cancelled", QueuePosition = null }, PendingIssue = null, ExpectedAt = null });
         return Next.End;
     }
 
@@ -409,7 +440,7 @@ public sealed class GenerateVideo
 
     private Next Fail(JobError error)
     {
-        Change(s => s with { Status = JobStatus.Failed, Error = error, Attention = null });
+        Change(s => s with { Status = JobStatus.Failed, Error = error, PendingIssue = null, ExpectedAt = null });
         return Next.End;
     }
 
@@ -421,7 +452,7 @@ public sealed class GenerateVideo
 
     private void MoveTo(JobStatus status) => Change(s => s with { Status = status });
 
-    // What a step threw may hold paths or addresses: it goes to the log, not to the job's owner.
+    // The exception's message may contain paths or addresses: it goes to the log, not to the job's owner.
     private static string WhatFailed(StepFailedException failure) => $"The step '{failure.Step}' failed; the host's log says why.";
 
     private void Change(Func<JobState, JobState> change)

@@ -1,29 +1,37 @@
+using KlingFunctions.Pipeline.Polling;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline;
 
-/// <summary>How jobs are paced. Section <c>Pipeline</c>.</summary>
+/// <summary>Deadline, polling and caps of jobs. Section <c>Pipeline</c>.</summary>
 public sealed class PipelineOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Pipeline";
 
-    /// <summary>How long RunComfy has for a job, from its submission: a second to 30 days.</summary>
+    /// <summary>RunComfy's time for a job, from its submission: a second to 30 days.</summary>
     public TimeSpan Deadline { get; set; } = TimeSpan.FromHours(2);
 
     /// <summary>The shortest wait between two polls: a millisecond to an hour.</summary>
     public TimeSpan PollMin { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The longest wait between two polls: <see cref="PollMin"/> to an hour.</summary>
-    public TimeSpan PollMax { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// The longest wait between two polls: <see cref="PollMin"/> to an hour. See <see cref="PollPlan"/> for when it applies.
+    /// </summary>
+    public TimeSpan PollMax { get; set; } = PollPlan.UsualLongest;
 
-    /// <summary>At most so many jobs are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap. At most a million.</summary>
+    /// <summary>
+    /// The most jobs that are submitted and not finished at one time; the rest wait in <c>accepted</c>. 0: no cap. At most a million.
+    /// </summary>
     public int MaxInFlight { get; set; }
 
-    /// <summary>At most so many submissions are paid in a day (UTC), resumed jobs included. 0: no cap. At most a million.</summary>
+    /// <summary>The most submissions that are paid in a day (UTC), resumed jobs included. 0: no cap. At most a million.</summary>
     public int MaxJobsPerDay { get; set; }
 
-    /// <summary>How long a job is remembered after it ended; its videos stay. 0: for ever. At most ten years.</summary>
+    /// <summary>The most US dollars for submissions in a day (UTC), by the price known beforehand. 0: no cap. At most a million.</summary>
+    public decimal MaxSpendPerDay { get; set; }
+
+    /// <summary>The time until an ended job is deleted; its videos stay. 0: never. At most ten years.</summary>
     public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
 }
 
@@ -42,6 +50,7 @@ internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOption
             .. Between(nameof(options.KeepFor), options.KeepFor, TimeSpan.Zero, TimeSpan.FromDays(3650)),
             .. Cap(nameof(options.MaxInFlight), options.MaxInFlight),
             .. Cap(nameof(options.MaxJobsPerDay), options.MaxJobsPerDay),
+            .. Cap(nameof(options.MaxSpendPerDay), options.MaxSpendPerDay),
         ];
         if (options.PollMax < options.PollMin) faults.Add("Pipeline:PollMax must not be shorter than Pipeline:PollMin.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
@@ -52,7 +61,7 @@ internal sealed class PipelineOptionsValidator : IValidateOptions<PipelineOption
         if (value < least || value > most) yield return $"Pipeline:{key} is {value:c}: it should be between {least:c} and {most:c}.";
     }
 
-    private static IEnumerable<string> Cap(string key, int value)
+    private static IEnumerable<string> Cap(string key, decimal value)
     {
         if (value is < 0 or > MostJobs) yield return $"Pipeline:{key} is {value}: it should be between 0 (no cap) and {MostJobs}.";
     }

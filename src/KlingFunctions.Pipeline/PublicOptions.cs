@@ -2,15 +2,15 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline;
 
-/// <summary>Where the world reaches this host. Section <c>Public</c>.</summary>
+/// <summary>The public address of this host. Section <c>Public</c>.</summary>
 public sealed class PublicOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Public";
 
     /// <summary>
-    /// The address that links in webhooks and in jobs from uploads begin with, without a slash at the end. Null: the address of the request that
-    /// started the job; for uploads, the address on which the host listens. On Azure the platform's host name stands for it.
+    /// The base address of links in webhooks and in jobs from uploads, without a trailing slash. Null: the address of the request that
+    /// started the job; for uploads, the address on which the host listens. On Azure the platform's host name is the default.
     /// </summary>
     public string? Url { get; set; }
 }

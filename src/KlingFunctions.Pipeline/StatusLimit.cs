@@ -5,8 +5,8 @@ using KlingFunctions.Pipeline.Jobs;
 namespace KlingFunctions.Pipeline;
 
 /// <summary>
-/// Keeps the state of a job within what Durable Functions takes as a custom status: 16 KB in UTF-16. A larger one would not be shortened
-/// there but break the job, paid video and all.
+/// Keeps the state of a job within Durable Functions' limit for a custom status: 16 KB in UTF-16. A larger one would not be shortened there
+/// but fail the job, with its paid video.
 /// </summary>
 internal static class StatusLimit
 {
@@ -15,17 +15,17 @@ internal static class StatusLimit
 
     private const int MaxMessage = 300;
 
-    // What is dispensable goes first. Of every list something stays; receivers are told, and files stored and served, whether shown or not.
+    // The least important entries go first. No list becomes empty; unlisted receivers are still notified, unlisted files stored and served.
     private static readonly Func<JobState, JobState>[] Shortenings =
     [
-        s => s with { Error = s.Error is { } e ? new(e.Code, Cut(e.Message), Cut(e.Details)) : null, Warnings = Cut(s.Warnings)!, Attention = Cut(s.Attention) },
+        s => s with { Error = s.Error is { } e ? new(e.Code, Cut(e.Message), Cut(e.Details)) : null, Warnings = Cut(s.Warnings)!, PendingIssue = Cut(s.PendingIssue) },
         s => s with { Error = s.Error is { } e ? e with { Details = Half(e.Details) } : null },
         s => s with { Warnings = Half(s.Warnings)! },
         s => s with { Receivers = Half(s.Receivers)! },
         HalfTheOutputs,
     ];
 
-    /// <summary>The same state, with less in its lists if need be.</summary>
+    /// <summary>The state, with shorter lists if necessary.</summary>
     public static JobState Fit(JobState state)
     {
         var length = Length(state);

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace KlingFunctions.Simulator;
 
-/// <summary>The provider's books: what was asked, what was accepted, what it cost. Safe to read from any thread.</summary>
+/// <summary>The provider's account: calls, accepted submissions, cost. Thread-safe.</summary>
 public sealed class Account
 {
     private readonly Lock _lock = new();
@@ -26,28 +26,31 @@ public sealed class Account
         get { lock (_lock) return [.. _cancellations]; }
     }
 
-    /// <summary>How many submissions were accepted.</summary>
+    /// <summary>The number of accepted submissions.</summary>
     public int AcceptedCount
     {
         get { lock (_lock) return _accepted.Count; }
     }
 
-    /// <summary>What the accepted submissions cost, less what was given back, in US dollars.</summary>
+    /// <summary>The cost of the accepted submissions, less refunds, in US dollars.</summary>
     public decimal SpentUsd
     {
         get { lock (_lock) return _spentUsd; }
     }
 
-    /// <summary>How many downloads brought an Authorization header along. None should: result files are not RunComfy's API.</summary>
+    /// <summary>
+    /// The number of downloads with an Authorization header. It should be 0: result files are not part of RunComfy's API.
+    /// </summary>
     public int DownloadsWithToken => Volatile.Read(ref _downloadsWithToken);
 
-    /// <summary>How many calls of a kind came in, also those refused or struck by a fault.</summary>
+    /// <summary>The number of calls of a kind, refused and faulty ones included.</summary>
     public int Calls(ApiCall call) => Volatile.Read(ref _calls[(int)call]);
 
-    /// <summary>How many calls of a kind came in for one request.</summary>
+    /// <summary>The number of calls of a kind for one request.</summary>
     public int Calls(ApiCall call, string requestId) => _callsById.GetValueOrDefault((call, requestId));
 
-    /// <summary>Books a call. Which of its kind it is, from 1: of those about its request, if it asks about one.</summary>
+    /// <summary>Counts a call.</summary>
+    /// <returns>Its number, from 1, among the calls of its kind: about the same request, if it names one.</returns>
     internal int Received(ApiCall call, string? requestId, bool withToken)
     {
         var number = Interlocked.Increment(ref _calls[(int)call]);
@@ -55,7 +58,7 @@ public sealed class Account
         return requestId is null ? number : _callsById.AddOrUpdate((call, requestId), 1, (_, count) => count + 1);
     }
 
-    /// <summary>Books a submission, unless the money does not suffice.</summary>
+    /// <summary>Charges for a submission, unless the balance is too low.</summary>
     internal bool TryCharge(Submission submission, decimal balanceUsd)
     {
         lock (_lock)
@@ -91,12 +94,12 @@ public sealed class Account
     }
 }
 
-/// <summary>A submission that was accepted.</summary>
-/// <param name="RequestId">The id that it was given.</param>
+/// <summary>An accepted submission.</summary>
+/// <param name="RequestId">The id of the request.</param>
 /// <param name="At">When.</param>
 /// <param name="PriceUsd">Its price in US dollars: 0.56 for 5 s, 1.12 for 10 s.</param>
-/// <param name="Input">The body as it came.</param>
-/// <param name="SpoiltBy">What kept its answer from the client, or at least from coming as it should; null if nothing did.</param>
+/// <param name="Input">The body as received.</param>
+/// <param name="SpoiltBy">The fault that lost or damaged its answer; null if none.</param>
 public sealed record Submission(string RequestId, DateTimeOffset At, decimal PriceUsd, JsonElement Input, FaultKind? SpoiltBy = null);
 
 /// <summary>A cancel call.</summary>

@@ -43,7 +43,7 @@ internal static class Answers
         return Ok(body);
     }
 
-    public static IResult Result(Request request, Behaviour behaviour, string host)
+    public static IResult Result(Request request, Behaviour behaviour, string host, bool withCost)
     {
         if (!request.IsFinished) return behaviour.NotReadyIsError ? ApiError.NotReady.Answer(behaviour) : Status(request, behaviour, host);
         var words = behaviour.Words;
@@ -52,6 +52,8 @@ internal static class Answers
         {
             body["status"] = words.Succeeded;
             body["output"] = Output(request, behaviour, host);
+            // Undocumented, but RunComfy's own ComfyUI nodes ask for it.
+            if (withCost) body["cost"] = request.PriceUsd;
         }
         else if (request.State == RequestState.Failed)
         {

@@ -1,27 +1,27 @@
 namespace KlingFunctions.Simulator;
 
 /// <summary>
-/// How the simulated provider behaves. Without a change it is RunComfy's API as documented; each knob turns one point that the
-/// documentation leaves open, or one trouble that a client has to live with. Read anew for every call.
+/// The behaviour of the simulated provider. By default it is RunComfy's API as documented; each knob sets one point that the documentation
+/// leaves open, or one fault that clients must handle. Read on every call.
 /// </summary>
 public sealed record Behaviour
 {
-    /// <summary>How long a request waits at least before it runs, even if a slot is free.</summary>
+    /// <summary>The shortest wait of a request before it runs, even if a slot is free.</summary>
     public TimeSpan QueueTime { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a generation runs.</summary>
+    /// <summary>The time that a generation runs.</summary>
     public TimeSpan RunTime { get; init; } = TimeSpan.FromSeconds(6);
 
-    /// <summary>How many generations run at once; the rest wait in order. At 0 nothing ever leaves the queue.</summary>
+    /// <summary>The number of concurrent generations; the rest wait in order. At 0 nothing ever leaves the queue.</summary>
     public int Slots { get; init; } = 2;
 
-    /// <summary>While true, whatever runs goes on running.</summary>
+    /// <summary>While true, running generations do not end.</summary>
     public bool NeverFinishes { get; init; }
 
-    /// <summary>The bearer tokens that are good. Empty: any token that is not empty.</summary>
+    /// <summary>The valid bearer tokens. Empty: any token that is not empty.</summary>
     public IReadOnlyList<string> Tokens { get; init; } = [];
 
-    /// <summary>The money that the account started with, in US dollars. Raise it to top up.</summary>
+    /// <summary>The initial balance of the account, in US dollars. Raise it to top up.</summary>
     public decimal BalanceUsd { get; init; } = 1000;
 
     /// <summary>Whether a request that is cancelled in the queue stays paid. Undocumented.</summary>
@@ -30,10 +30,10 @@ public sealed record Behaviour
     /// <summary>Whether a generation that fails stays paid. Undocumented.</summary>
     public bool ChargesFailed { get; init; } = true;
 
-    /// <summary>What the body of an error looks like. Undocumented for this API.</summary>
+    /// <summary>The shape of an error's body. Undocumented for this API.</summary>
     public ErrorShape ErrorShape { get; init; }
 
-    /// <summary>Errors come with HTTP 200, so that only the body tells.</summary>
+    /// <summary>Errors come with HTTP 200, so that only the body shows them.</summary>
     public bool ErrorsAsOk { get; init; }
 
     /// <summary>The HTTP status for a missing or wrong token: 400 with code 400004 is documented; otherwise the code is 401001.</summary>
@@ -48,10 +48,10 @@ public sealed record Behaviour
     /// <summary>Retry-After is an HTTP date, not a number of seconds.</summary>
     public bool RetryAfterIsDate { get; init; }
 
-    /// <summary>How far the provider's clock is ahead of this one, or behind it if negative: the dates in Retry-After are off by it.</summary>
+    /// <summary>How far the provider's clock is ahead of this one, or behind it if negative: dates in Retry-After are off by it.</summary>
     public TimeSpan ClockSkew { get; init; }
 
-    /// <summary>What becomes of an input that breaks the model's schema. Undocumented.</summary>
+    /// <summary>The treatment of an input that violates the model's schema. Undocumented.</summary>
     public BadInput BadInput { get; init; }
 
     /// <summary>The HTTP status of an accepted submission. 200 is documented; clients' own tests also show 202.</summary>
@@ -63,19 +63,19 @@ public sealed record Behaviour
     /// <summary>The words for the states.</summary>
     public StatusWords Words { get; init; } = new();
 
-    /// <summary>/status never tells the position in the queue.</summary>
+    /// <summary>/status never gives the position in the queue.</summary>
     public bool OmitsQueuePosition { get; init; }
 
-    /// <summary>/status says that a generation failed. Otherwise it says <c>completed</c>, and only /result tells.</summary>
+    /// <summary>/status reports that a generation failed. Otherwise it says <c>completed</c>, and only /result shows the failure.</summary>
     public bool FailureOnStatus { get; init; }
 
-    /// <summary>/result answers 400 with code 400005 until the request is finished, in place of 200 with the state.</summary>
+    /// <summary>/result answers 400 with code 400005 until the request is finished, instead of 200 with the state.</summary>
     public bool NotReadyIsError { get; init; }
 
-    /// <summary>Which keys the output of a success has.</summary>
+    /// <summary>The keys in the output of a success.</summary>
     public OutputKeys Outputs { get; init; } = OutputKeys.Video;
 
-    /// <summary>How many files <c>videos</c> and <c>images</c> list.</summary>
+    /// <summary>The number of files in <c>videos</c> and <c>images</c>.</summary>
     public int OutputCount { get; init; } = 1;
 
     /// <summary>A request submitted while this is set fails with it at the end of its run.</summary>
@@ -93,51 +93,53 @@ public sealed record Behaviour
     /// <summary>Cancel answers the status <c>completed</c> with the outcome <c>cancelled</c>, as in the documentation's example.</summary>
     public bool OddCancelStatus { get; init; }
 
-    /// <summary>The age, counted from submission, at which a request is forgotten (404001). Null: never.</summary>
+    /// <summary>The age, counted from submission, at which a request expires (404001). Null: never.</summary>
     public TimeSpan? RequestLifetime { get; init; }
 
-    /// <summary>The age, counted from the end of the run, at which result files are gone. Null: never.</summary>
+    /// <summary>The age, counted from the end of the run, at which result files expire. Null: never.</summary>
     public TimeSpan? FileLifetime { get; init; }
 
-    /// <summary>The HTTP status of a result file that is gone: 403 as from a pre-signed URL, or 404.</summary>
+    /// <summary>The HTTP status of an expired result file: 403 as from a pre-signed URL, or 404.</summary>
     public int ExpiredFileStatusCode { get; init; } = 403;
 
-    /// <summary>Where the links to result files point, such as <c>http://files.runcomfy.net</c> through a proxy. Null: here.</summary>
+    /// <summary>The base of links to result files, such as <c>http://files.runcomfy.net</c> through a proxy. Null: this host.</summary>
     public Uri? FilesBase { get; init; }
 
     /// <summary>
-    /// Result files answer 302 to this with their own path behind it: <c>/moved</c> on this host serves them, or name another host.
+    /// Result files answer 302 to this with their own path appended: <c>/moved</c> on this host serves them, or name another host.
     /// </summary>
     public string? RedirectsFilesTo { get; init; }
 
-    /// <summary>Result files come whole, whatever Range asks for.</summary>
+    /// <summary>Result files are sent whole, whatever the Range header.</summary>
     public bool IgnoresRange { get; init; }
 
     /// <summary>The Content-Type of result videos.</summary>
     public string FileContentType { get; init; } = "video/mp4";
 
-    /// <summary>What the Content-Length of result files says.</summary>
+    /// <summary>The Content-Length of result files.</summary>
     public FileLength FileLength { get; init; }
 
-    /// <summary>What a result video really is.</summary>
+    /// <summary>The actual content of a result video.</summary>
     public FileContent FileContent { get; init; }
 
-    /// <summary>Result videos are made this many bytes long, by an MP4 box of free space at their end. Null: as they are.</summary>
+    /// <summary>
+    /// The length in bytes to which result videos are padded, with an MP4 box of free space at their end. Null: no padding.
+    /// </summary>
     public long? PadsFilesTo { get; init; }
 
-    /// <summary>How many bytes a download gets through before <see cref="FaultKind.Truncated"/> ends it. At least 1.</summary>
+    /// <summary>The number of bytes that a download sends before <see cref="FaultKind.Truncated"/> ends it. At least 1.</summary>
     public int TruncatesAfter { get; init; } = 4096;
 
-    /// <summary>How many bytes of an answer that is struck by <see cref="FaultKind.Slow"/> come at once. At least 1.</summary>
+    /// <summary>The number of bytes in one piece of an answer under <see cref="FaultKind.Slow"/>. At least 1.</summary>
     public int SlowBytes { get; init; } = 64;
 
     /// <summary>The pause between two such pieces.</summary>
     public TimeSpan SlowPause { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The faults that wait for the next calls, first come first. Each is used up as it strikes.</summary>
+    /// <summary>The queue of faults for the next calls. Each applies to one call, then is removed.</summary>
     public IReadOnlyList<Fault> Faults { get; init; } = [];
 
-    /// <summary>Passing troubles without end, drawn from a seed, for the calls that none of <see cref="Faults"/> waits for. Null: none.</summary>
+    /// <summary>Endless random faults, drawn from a seed, for calls without one of <see cref="Faults"/>. Null: none.</summary>
     public Weather? Weather { get; init; }
 }
 
@@ -150,10 +152,10 @@ public sealed record StatusWords
     /// <summary>Running.</summary>
     public string Running { get; init; } = "in_progress";
 
-    /// <summary>Finished, well or not: /status only.</summary>
+    /// <summary>Finished, with or without success: /status only.</summary>
     public string Completed { get; init; } = "completed";
 
-    /// <summary>Finished well: /result only.</summary>
+    /// <summary>Finished with success: /result only.</summary>
     public string Succeeded { get; init; } = "succeeded";
 
     /// <summary>Finished without an output.</summary>
@@ -185,7 +187,7 @@ public enum ErrorShape
     Html,
 }
 
-/// <summary>What becomes of an input that breaks the model's schema.</summary>
+/// <summary>The treatment of an input that violates the model's schema.</summary>
 public enum BadInput
 {
     /// <summary>422 at once.</summary>
@@ -202,7 +204,7 @@ public enum BadInput
 [Flags]
 public enum OutputKeys
 {
-    /// <summary>None: a success without any URL.</summary>
+    /// <summary>A success without any URL.</summary>
     None = 0,
 
     /// <summary><c>video</c>, one URL.</summary>
@@ -231,31 +233,31 @@ public enum FailureShape
     List,
 }
 
-/// <summary>What the Content-Length of a result file says.</summary>
+/// <summary>The Content-Length of a result file.</summary>
 public enum FileLength
 {
-    /// <summary>The truth.</summary>
+    /// <summary>The correct length.</summary>
     Right,
 
-    /// <summary>Nothing: the file comes in chunks.</summary>
+    /// <summary>No Content-Length: the file comes in chunks.</summary>
     Missing,
 
-    /// <summary>1,000 bytes more than come.</summary>
+    /// <summary>1,000 bytes more than are sent.</summary>
     TooLong,
 
-    /// <summary>Half of the file, and only that half comes: the loss shows in the file alone.</summary>
+    /// <summary>Half of the file, and only that half is sent: only the file itself shows the loss.</summary>
     Half,
 }
 
-/// <summary>What a result video really is.</summary>
+/// <summary>The actual content of a result video.</summary>
 public enum FileContent
 {
-    /// <summary>A playable clip of the wanted aspect ratio and duration.</summary>
+    /// <summary>A playable clip with the requested aspect ratio and duration.</summary>
     Clip,
 
     /// <summary>An HTML page under the video's name and type.</summary>
     Html,
 
-    /// <summary>Nothing: no bytes.</summary>
+    /// <summary>No bytes.</summary>
     Empty,
 }

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace KlingFunctions.Simulator;
 
-/// <summary>The routes that RunComfy does not have: the books, the knobs, the sample images.</summary>
+/// <summary>The simulator's own routes: the account, the knobs, the sample images.</summary>
 internal static class ControlRoutes
 {
     private const string About = """
@@ -16,6 +16,7 @@ internal static class ControlRoutes
         GET  /v1/requests/{id}/status    /v1/requests/{id}/result        POST /v1/requests/{id}/cancel
         GET  /v1/models    /v1/models/categories    /v1/models/{model_id}    /prod/v2/balance
 
+        GET  /simulator/knobs               every knob with its values, and three recipes
         GET  /simulator/account             what was asked, accepted, paid
         GET  /simulator/behaviour           the knobs; PUT sets them (the rest goes back to the default), PATCH changes some
                                     {"weather": {"seed": 7}} strikes calls with passing troubles
@@ -27,6 +28,7 @@ internal static class ControlRoutes
     {
         var control = app.MapGroup("/simulator");
         control.MapGet("", () => Results.Text($"{About} {string.Join(", ", Embedded.ImageNames)}\n", "text/plain", Encoding.UTF8));
+        control.MapGet("knobs", () => Results.Bytes(Embedded.Get("simulator.md"), "text/plain; charset=utf-8"));
         control.MapGet("account", () => Answers.Ok(Report(simulation)));
         control.MapGet("behaviour", () => Answers.Ok(Json(simulation.Behaviour)));
         control.MapPut("behaviour", (HttpRequest request) => Change(simulation, request, _ => new()));
@@ -47,16 +49,14 @@ internal static class ControlRoutes
         {
             if (await JsonNode.ParseAsync(request.Body, cancellationToken: request.HttpContext.RequestAborted) is not JsonObject changes)
                 throw new JsonException("The body must be a JSON object with the knobs to set.");
-            var knobs = Json(new());
-            if (changes.Select(change => change.Key).FirstOrDefault(name => !knobs.ContainsKey(name)) is { } unknown)
-                throw new JsonException($"There is no knob '{unknown}'. There are {string.Join(", ", knobs.Select(knob => knob.Key))}.");
+            if (Knobs.Fault(changes) is { } fault) throw new JsonException(fault);
             simulation.Change(behaviour => Merge(Json(from(behaviour)), changes).Deserialize(ControlJson.Default.Behaviour) ?? behaviour);
             return Answers.Ok(Json(simulation.Behaviour));
         }
         catch (JsonException problem)
         {
-            // The library's sentence speaks of types of .NET, which say nothing to who turns a knob.
-            var wrong = problem.Path is { Length: > 2 } path ? $"The value of '{path[2..]}' is not one that this knob takes: see docs/simulator.md." : problem.Message;
+            // The library's message names .NET types, which mean nothing to the user of a knob.
+            var wrong = problem.Path is { Length: > 2 } path ? $"The value of '{path[2..]}' is not valid for this knob: see GET /simulator/knobs." : problem.Message;
             return Results.Text(wrong, "text/plain", Encoding.UTF8, 400);
         }
     }

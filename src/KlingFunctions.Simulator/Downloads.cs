@@ -11,7 +11,7 @@ internal static class Downloads
     private const string Suffix = "_output";
     private const int FreeBoxHeader = 16;
 
-    /// <summary>The path of a request's file. The last segment alone tells requests apart: clients name their copies by it.</summary>
+    /// <summary>The path of a request's file. Its last segment is unique for each request: clients name their copies after it.</summary>
     public static string PathOf(Request request, int number, string extension) =>
         $"/files/{request.Id}/{request.Id[..8]}{number.ToString("x2", CultureInfo.InvariantCulture)}{Suffix}{extension}";
 
@@ -51,7 +51,7 @@ internal static class Downloads
     private static FileAnswer Whole(byte[] content, string contentType, DateTimeOffset finishedAt, Behaviour behaviour) =>
         new(content, content.Length, contentType, finishedAt, behaviour);
 
-    /// <summary>The header of a 'free' box with a 64-bit size (ISO/IEC 14496-12, 8.1.2); its zeros are made while sending.</summary>
+    /// <summary>The header of a 'free' box with a 64-bit size (ISO/IEC 14496-12, 8.1.2); its zeros are generated while sending.</summary>
     private static byte[] FreeBox(long size)
     {
         var header = new byte[FreeBoxHeader];
@@ -63,17 +63,16 @@ internal static class Downloads
 }
 
 /// <summary>
-/// Sends a file, or the part that Range asks for, with the flaws that the behaviour asks for. The file is its start, and zeros up to
-/// its length.
+/// Sends a file, or the part named by Range, with the faults of the behaviour. The file is its start, then zeros up to its length.
 /// </summary>
 internal sealed record FileAnswer(byte[] Start, long Length, string ContentType, DateTimeOffset ModifiedAt, Behaviour Behaviour) : IResult
 {
     private static readonly byte[] Zeros = new byte[64 * 1024];
 
-    /// <summary>How many bytes come before the connection closes; null for all of them.</summary>
+    /// <summary>The number of bytes sent before the connection closes; null for all.</summary>
     public int? BreaksOffAfter { get; init; }
 
-    /// <summary>The same with one more flaw.</summary>
+    /// <summary>The same answer with one more fault.</summary>
     public FileAnswer Spoilt(FaultKind kind, Behaviour behaviour) => kind switch
     {
         FaultKind.WrongLength => this with { Behaviour = Behaviour with { FileLength = FileLength.TooLong } },
@@ -115,7 +114,7 @@ internal sealed record FileAnswer(byte[] Start, long Length, string ContentType,
         };
         if (HttpMethods.IsHead(httpContext.Request.Method)) return;
         await Send(response.Body, from, Math.Min(to, from + BreaksOffAfter ?? to), httpContext.RequestAborted);
-        // The one way to make the server close the connection after it has sent what was written, and before the end.
+        // Only an exception makes the server close the connection after the bytes written so far, before the end.
         if (BreaksOffAfter < to - from) throw new IOException("The download breaks off, as it was told to.");
     }
 

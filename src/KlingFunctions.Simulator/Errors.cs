@@ -24,7 +24,7 @@ internal sealed record ApiError(int StatusCode, int Code, string Message, IReadO
     public static ApiError BadInput(int statusCode, IReadOnlyList<InputFault> faults) =>
         new(statusCode, 422001, "The input does not match the model's schema", faults);
 
-    /// <summary>The answer, in the shape that the behaviour asks for.</summary>
+    /// <summary>The answer, in the shape set by the behaviour.</summary>
     public IResult Answer(Behaviour behaviour) => behaviour.ErrorShape switch
     {
         ErrorShape.ErrorMessage => Json(behaviour, new() { ["error_code"] = Code, ["error_message"] = Message }),

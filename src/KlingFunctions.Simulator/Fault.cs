@@ -1,11 +1,11 @@
 namespace KlingFunctions.Simulator;
 
-/// <summary>A passing trouble: the next calls of a kind go wrong.</summary>
-/// <param name="Call">The kind of call that it strikes.</param>
-/// <param name="Kind">What goes wrong.</param>
-/// <param name="Times">How many calls it strikes; <see cref="int.MaxValue"/> stands for every one from now on.</param>
+/// <summary>A transient fault: the next calls of a kind fail.</summary>
+/// <param name="Call">The kind of call.</param>
+/// <param name="Kind">The kind of fault.</param>
+/// <param name="Times">The number of calls that fail; <see cref="int.MaxValue"/>: every one from now on.</param>
 /// <param name="Late">
-/// The call is carried out, and only its answer is spoilt: with a submission, the request is accepted and paid, and the client is not told.
+/// The call is executed, and only its answer is lost or damaged: a submission is accepted and paid, and the client does not learn it.
 /// </param>
 public sealed record Fault(ApiCall Call, FaultKind Kind, int Times = 1, bool Late = false);
 
@@ -28,7 +28,7 @@ public enum ApiCall
     Download,
 }
 
-/// <summary>What can go wrong with a call.</summary>
+/// <summary>The kinds of fault.</summary>
 public enum FaultKind
 {
     /// <summary>The connection is reset before any answer.</summary>
@@ -37,19 +37,19 @@ public enum FaultKind
     /// <summary>No answer, until the client gives up.</summary>
     Hang,
 
-    /// <summary>The answer breaks off in its middle; a download after <see cref="Behaviour.TruncatesAfter"/> bytes.</summary>
+    /// <summary>The answer is cut off in its middle; a download after <see cref="Behaviour.TruncatesAfter"/> bytes.</summary>
     Truncated,
 
-    /// <summary>The answer is right, and comes <see cref="Behaviour.SlowBytes"/> at a time.</summary>
+    /// <summary>The answer is correct, but sent <see cref="Behaviour.SlowBytes"/> at a time.</summary>
     Slow,
 
     /// <summary>
-    /// A download whose Content-Length promises 1,000 bytes more than come. With other calls the same as <see cref="Truncated"/>.
+    /// A download whose Content-Length is 1,000 bytes more than are sent. For other calls the same as <see cref="Truncated"/>.
     /// </summary>
     WrongLength,
 
     /// <summary>
-    /// A download of which half comes, under a Content-Length that fits: the loss shows in the file alone. With other calls the same as
+    /// Half of a download, with a matching Content-Length: only the file itself shows the loss. For other calls the same as
     /// <see cref="Truncated"/>.
     /// </summary>
     Halved,
@@ -72,7 +72,7 @@ public enum FaultKind
     /// <summary>200 whose body is an error with code 500001.</summary>
     ErrorInOk,
 
-    /// <summary>200 with JSON that ends too early.</summary>
+    /// <summary>200 with truncated JSON.</summary>
     BrokenJson,
 
     /// <summary>200 with an empty body.</summary>
@@ -81,16 +81,16 @@ public enum FaultKind
     /// <summary>200 with an HTML page.</summary>
     HtmlPage,
 
-    /// <summary>200 with a status word that no documentation knows.</summary>
+    /// <summary>200 with an undocumented status word.</summary>
     UnknownStatus,
 
-    /// <summary>The token is refused, as <see cref="Behaviour.BadTokenStatusCode"/> says.</summary>
+    /// <summary>The token is refused with <see cref="Behaviour.BadTokenStatusCode"/>.</summary>
     BadToken,
 
-    /// <summary>The balance is said to be empty, as <see cref="Behaviour.NoBalanceStatusCode"/> says.</summary>
+    /// <summary>The balance is reported as empty with <see cref="Behaviour.NoBalanceStatusCode"/>.</summary>
     NoBalance,
 
-    /// <summary>403 with code 403001: the request belongs to somebody else.</summary>
+    /// <summary>403 with code 403001: the request belongs to another account.</summary>
     Forbidden,
 
     /// <summary>404 with code 404001: no such request.</summary>

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace KlingFunctions.Simulator;
 
-/// <summary>What a client sees of a fault.</summary>
+/// <summary>The answer to a client for each fault.</summary>
 internal static class FaultAnswers
 {
     private const string BrokenJson = "{\"request_id\": \"";

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace KlingFunctions.Simulator;
 
-/// <summary>What is wrong with an input, and where.</summary>
+/// <summary>A fault in an input, with its place.</summary>
 internal sealed record InputFault(IReadOnlyList<string> Path, string Message);
 
 /// <summary>The schema of kling/kling-video-o1/image-to-video/reference, as its page documents it.</summary>
@@ -11,7 +11,13 @@ internal static class ModelInput
     private const int MostReferences = 7;
     private const int MostElementImages = 4;
 
-    /// <summary>The price in US dollars. RunComfy's own is unknown; fal asks 0.112 a second for this model.</summary>
+    // The limits of RunComfy's own ComfyUI nodes: 6 MiB an image, 64 MiB a request, in base64 a third more.
+    private const int MostInline = 6 * 1024 * 1024 / 3 * 4 + 64;
+    private const int MostInlineInAll = 64 * 1024 * 1024 / 3 * 4;
+
+    private static readonly string[] InlineTypes = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"];
+
+    /// <summary>The price in US dollars. RunComfy's own is unknown; fal charges 0.112 a second for this model.</summary>
     public static decimal PriceUsd(JsonElement input) => Text(input, "duration") == "10" ? 1.12m : 0.56m;
 
     public static string? Text(JsonElement input, string property) =>
@@ -31,6 +37,7 @@ internal static class ModelInput
         for (var i = 0; i < images.Count; i++) Image(images[i], ["image_urls", $"{i}"], faults);
         var elements = Items(input, "elements", [], 0, MostReferences, faults);
         for (var i = 0; i < elements.Count; i++) Element(elements[i], ["elements", $"{i}"], faults);
+        if (input.GetRawText().Length > MostInlineInAll) faults.Add(new([], "Inline files are too large in all"));
         if (images.Count <= MostReferences && elements.Count <= MostReferences && images.Count + elements.Count > MostReferences)
             faults.Add(new(["elements"], "Maximum 7 total across elements + reference images + start image"));
         return faults;
@@ -52,11 +59,15 @@ internal static class ModelInput
 
     private static void Image(JsonElement value, IReadOnlyList<string> path, List<InputFault> faults)
     {
+        var url = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
         // data: URIs are undocumented, but RunComfy's own ComfyUI nodes send them.
-        var good = value.ValueKind == JsonValueKind.String && Uri.TryCreate(value.GetString(), UriKind.Absolute, out var uri)
-            && uri.Scheme is "https" or "http" or "data";
+        var good = url.StartsWith("data:", StringComparison.Ordinal)
+            ? url.Length <= MostInline && InlineTypes.Any(type => url.StartsWith(type, StringComparison.Ordinal)) && IsBase64(url)
+            : Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http";
         if (!good) faults.Add(new(path, "Input should be a valid image URL"));
     }
+
+    private static bool IsBase64(string url) => System.Buffers.Text.Base64.IsValid(url.AsSpan(url.IndexOf(',', StringComparison.Ordinal) + 1));
 
     private static void OneOf(JsonElement input, string name, string[] allowed, List<InputFault> faults)
     {

@@ -7,11 +7,11 @@ var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddComm
 Behaviour behaviour;
 try
 {
-    behaviour = configuration.GetSection("Simulator").Get<Behaviour>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new();
+    behaviour = Knobs.Read(configuration);
 }
-catch (InvalidOperationException problem)
+catch (FormatException problem)
 {
-    Console.Error.WriteLine($"A setting under Simulator is wrong: {problem.Message}");
+    Console.Error.WriteLine(problem.Message);
     return 64;
 }
 

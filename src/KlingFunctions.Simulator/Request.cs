@@ -13,8 +13,8 @@ internal enum RequestState
 }
 
 /// <summary>
-/// An accepted request as it stands at one moment. Its number counts all accepted requests from 0; its failure is what the
-/// generation will end in, or null.
+/// A snapshot of an accepted request. Its number counts all accepted requests from 0; its failure is the final error of the generation,
+/// or null.
 /// </summary>
 internal sealed record Request(string Id, int Number, DateTimeOffset SubmittedAt, JsonElement Input, decimal PriceUsd, string? Failure)
 {
@@ -29,7 +29,7 @@ internal sealed record Request(string Id, int Number, DateTimeOffset SubmittedAt
 
     public bool IsFinished => State is RequestState.Succeeded or RequestState.Failed or RequestState.Cancelled;
 
-    /// <summary>The embedded clip of the wanted shape and duration.</summary>
+    /// <summary>The embedded clip with the requested shape and duration.</summary>
     public string Clip => $"clips/{Wanted("aspect_ratio", "16:9").Replace(':', 'x')}-{Wanted("duration", "5")}s.mp4";
 
     private string Wanted(string property, string otherwise) => ModelInput.Text(Input, property) ?? otherwise;

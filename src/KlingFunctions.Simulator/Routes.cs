@@ -15,8 +15,8 @@ internal static class Routes
         app.MapGet("/v1/requests/{id}/status", (HttpContext http, string id) =>
             Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Status(request, behaviour, Host(http))))
             .As(ApiCall.Status, simulation);
-        app.MapGet("/v1/requests/{id}/result", (HttpContext http, string id) =>
-            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Result(request, behaviour, Host(http))))
+        app.MapGet("/v1/requests/{id}/result", (HttpContext http, string id, bool? include_cost) =>
+            Known(simulation, simulation.Find(id), (request, behaviour) => Answers.Result(request, behaviour, Host(http), include_cost ?? false)))
             .As(ApiCall.Result, simulation);
         app.MapPost("/v1/requests/{id}/cancel", (string id) => Known(simulation, simulation.Cancel(id), Answers.Cancelled))
             .As(ApiCall.Cancel, simulation);
@@ -36,7 +36,7 @@ internal static class Routes
             .As(ApiCall.Download, simulation);
     }
 
-    /// <summary>Counts the call and lets a waiting fault strike it; then the token is looked at, but for files, which are public.</summary>
+    /// <summary>Counts the call and applies a fault to it, if any; then checks the token, except for files, which are public.</summary>
     private static void As(this RouteHandlerBuilder route, ApiCall call, Simulation simulation)
     {
         route.AddEndpointFilter(async (context, next) =>
@@ -47,7 +47,7 @@ internal static class Routes
             var number = simulation.Account.Received(call, requestId, withToken);
             if (simulation.Meet(call, requestId, number) is not { } strike) return await next(context);
             var (fault, behaviour) = strike;
-            // Who carries the call out may want to know that its answer is spoilt.
+            // The handler may need to know that its answer will be lost or damaged.
             http.Features.Set(strike);
             if (fault.Kind == FaultKind.Slow) return new SlowAnswer((IResult)(await next(context))!, behaviour, simulation.Time);
             if (call == ApiCall.Download && fault.Kind is FaultKind.Truncated or FaultKind.WrongLength or FaultKind.Halved)

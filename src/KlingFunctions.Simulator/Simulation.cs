@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace KlingFunctions.Simulator;
 
 /// <summary>
-/// The provider's state: the queue, the slots, the clock. Nothing runs in the background: each look first lets everything happen
-/// that was due until now, in the order in which it was due, so that a test's clock alone drives it.
+/// The provider's state: the queue, the slots, the clock. Nothing runs in the background: each read first processes everything due until
+/// now, in order of its time, so that a test's clock alone drives it.
 /// </summary>
 internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
 {
@@ -25,7 +25,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
 
     public TimeProvider Time => time;
 
-    /// <summary>How many calls hang just now.</summary>
+    /// <summary>The number of calls that hang at present.</summary>
     public int Hanging => Volatile.Read(ref _hanging);
 
     public Behaviour Behaviour
@@ -43,10 +43,10 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    /// <summary>What strikes a call: a fault that waits for one of its kind, which is used up by it, or else the weather.</summary>
+    /// <summary>The fault for a call: the next queued one of its kind, which is then removed, or else one from the weather.</summary>
     /// <param name="call">The kind of call.</param>
     /// <param name="requestId">The request it asks about; null for none.</param>
-    /// <param name="number">Which call of this kind about this request it is, from 1.</param>
+    /// <param name="number">The number of this call, from 1, among those of its kind about this request.</param>
     public Strike? Meet(ApiCall call, string? requestId, int number)
     {
         lock (_lock)
@@ -57,7 +57,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    /// <summary>Lets a call hang until somebody gives up.</summary>
+    /// <summary>Lets a call hang until its client gives up.</summary>
     public async Task HangAsync(CancellationToken givenUp)
     {
         Interlocked.Increment(ref _hanging);
@@ -80,7 +80,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    /// <summary>Accepts a request, or returns null if the balance does not suffice.</summary>
+    /// <summary>Accepts a request, or returns null if the balance is too low.</summary>
     public Request? Submit(JsonElement input, string? failure, FaultKind? spoiltBy = null)
     {
         lock (_lock)
@@ -95,7 +95,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    /// <summary>The request as it stands now; null if it is unknown or has expired.</summary>
+    /// <summary>The request's current state; null if it is unknown or has expired.</summary>
     public Request? Find(string id)
     {
         lock (_lock)
@@ -105,7 +105,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         }
     }
 
-    /// <summary>The request whose files are asked for: they have a lifetime of their own.</summary>
+    /// <summary>The request for a file, even if expired: files have a lifetime of their own.</summary>
     public Request? FindEvenExpired(string id)
     {
         lock (_lock)
@@ -119,7 +119,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
 
     public bool FilesAreGone(Request request) => Now - request.FinishedAt >= Behaviour.FileLifetime;
 
-    /// <summary>Cancels a request that still waits. The request as it stands after that, or null if it is unknown or has expired.</summary>
+    /// <summary>Cancels a request in the queue. Returns its new state, or null if it is unknown or has expired.</summary>
     public Request? Cancel(string id)
     {
         lock (_lock)
@@ -168,7 +168,7 @@ internal sealed class Simulation(Behaviour behaviour, TimeProvider time)
         _now = until;
     }
 
-    /// <summary>When something is due: never before what has already happened, and never past the end of time.</summary>
+    /// <summary>The due time of an event: never before the last processed one, and never past the end of time.</summary>
     private DateTimeOffset Due(DateTimeOffset since, TimeSpan delay)
     {
         var due = delay < DateTimeOffset.MaxValue - since ? since + delay : DateTimeOffset.MaxValue;

@@ -1,8 +1,7 @@
 namespace KlingFunctions.Simulator;
 
 /// <summary>
-/// RunComfy's Model API on this machine. It looks at no configuration and no environment of the process that it lives in, and leaves
-/// that process's signals alone.
+/// RunComfy's Model API on this machine. It ignores the configuration, the environment and the signals of its process.
 /// </summary>
 /// <example><code>
 /// await using var runComfy = await SimulatorHost.StartAsync(new() { RunTime = TimeSpan.FromSeconds(1) });
@@ -20,31 +19,31 @@ public sealed class SimulatorHost : IAsyncDisposable
         BaseUrl = new Uri(app.Urls.First());
     }
 
-    /// <summary>Where it listens, with the real port.</summary>
+    /// <summary>The address that it listens on, with the actual port.</summary>
     public Uri BaseUrl { get; }
 
-    /// <summary>What was accepted, and what it cost.</summary>
+    /// <summary>Accepted submissions, and their cost.</summary>
     public Account Account => _simulation.Account;
 
-    /// <summary>How many calls are struck by <see cref="FaultKind.Hang"/> just now, and wait for their clients to give up.</summary>
+    /// <summary>The number of calls that hang at present (<see cref="FaultKind.Hang"/>) until their clients give up.</summary>
     public int Hanging => _simulation.Hanging;
 
-    /// <summary>How it behaves from the next call on.</summary>
+    /// <summary>The behaviour, from the next call on.</summary>
     public Behaviour Behaviour
     {
         get => _simulation.Behaviour;
         set => _simulation.Behaviour = value;
     }
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts a simulator.</summary>
     /// <param name="behaviour">The knobs; null for the documented API.</param>
     /// <param name="time">The clock of its queue; null for the system's.</param>
     /// <param name="url">The address to listen on, <c>http://HOST:PORT</c>; port 0 takes a free one.</param>
-    /// <param name="ct">Ends the start.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="ArgumentException">The address is not of that form.</exception>
     /// <exception cref="IOException">The address is in use.</exception>
     public static async Task<SimulatorHost> StartAsync(
-        Behaviour? behaviour = null, TimeProvider? time = null, string url = "http://127.0.0.1:0", CancellationToken ct = default)
+        Behaviour? behaviour = null, TimeProvider? time = null, string url = "http://127.0.0.1:0", CancellationToken cancellationToken = default)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttp)
             throw new ArgumentException($"'{url}' is not an address to listen on: give one like http://127.0.0.1:5080.", nameof(url));
@@ -53,7 +52,8 @@ public sealed class SimulatorHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseUrls(url).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MinResponseDataRate = null; // a client that is being debugged may read slowly
+            kestrel.Limits.MaxRequestBodySize = null; // images may come inline
+            kestrel.Limits.MinResponseDataRate = null; // a client under a debugger may read slowly
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
@@ -62,17 +62,17 @@ public sealed class SimulatorHost : IAsyncDisposable
         var app = builder.Build();
         app.MapModelApi(simulation);
         app.MapControl(simulation);
-        await app.StartAsync(ct);
+        await app.StartAsync(cancellationToken);
         return new SimulatorHost(app, simulation);
     }
 
-    /// <summary>Lets a fault wait for the next calls of its kind, behind those that wait already.</summary>
+    /// <summary>Appends a fault to the queue for the next calls of its kind.</summary>
     public void Inject(Fault fault) => _simulation.Change(behaviour => behaviour with { Faults = [.. behaviour.Faults, fault] });
 
-    /// <summary>Forgets every request and the account, and goes back to the behaviour that it was started with.</summary>
+    /// <summary>Deletes every request, resets the account, and restores the initial behaviour.</summary>
     public void Reset() => _simulation.Reset();
 
-    /// <summary>Stops it.</summary>
+    /// <summary>Stops the simulator.</summary>
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();

@@ -1,6 +1,6 @@
 namespace KlingFunctions.Simulator;
 
-/// <summary>An answer whose body comes in drips, each after a pause on the simulator's clock.</summary>
+/// <summary>An answer whose body is sent in small pieces, each after a pause on the simulator's clock.</summary>
 internal sealed class SlowAnswer(IResult answer, Behaviour behaviour, TimeProvider time) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)

@@ -1,19 +1,19 @@
 namespace KlingFunctions.Simulator;
 
 /// <summary>
-/// Passing troubles, drawn from a seed: gusts, which strike single calls, and storms, which strike every call for a while. The same seed
-/// gives the same troubles: what strikes a call depends on nothing but its kind, which request it asks about (by the order in which they
-/// were accepted), how many such calls came before it, and, in a storm, the time.
+/// Random transient faults, drawn from a seed: gusts, which affect single calls, and storms, which affect every call for a while. The same
+/// seed gives the same faults: they depend only on the kind of call, its request (by order of acceptance), the number of such calls before
+/// it, and, in a storm, the time.
 /// <para>
-/// Whatever it draws, a patient client loses nothing by it. A submission that is refused in a documented way is never accepted all the same;
-/// no request is unknown (404001) in two calls in a row, so that nobody has reason to believe that it has expired.
+/// No draw makes a client that retries lose anything. A submission that is refused in a documented way is never accepted nevertheless; no
+/// request is unknown (404001) in two consecutive calls, so that no client can conclude that it has expired.
 /// </para>
 /// </summary>
 /// <example><c>--Simulator:Weather:Seed 7</c>, or <c>PATCH /simulator/behaviour</c> with <c>{"weather": {"seed": 7}}</c>.</example>
-/// <param name="Seed">What the troubles are drawn from.</param>
-/// <param name="Gusts">Which part of all calls is struck by a gust, from 0 to 1.</param>
-/// <param name="Storms">Which part of the time a storm lasts, from 0 to 1.</param>
-/// <param name="StormSeconds">How long a storm lasts at least, in seconds, 1 or more: a token that lapses comes back after it.</param>
+/// <param name="Seed">The seed of all draws.</param>
+/// <param name="Gusts">The share of all calls hit by a gust, from 0 to 1.</param>
+/// <param name="Storms">The share of the time covered by storms, from 0 to 1.</param>
+/// <param name="StormSeconds">The shortest duration of a storm, in seconds, 1 or more: a refused token works again after it.</param>
 public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0.1, int StormSeconds = 300)
 {
     private static readonly FaultKind[] Refusals =
@@ -32,12 +32,12 @@ public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0
         FaultKind.HtmlPage, FaultKind.BadToken, FaultKind.NoBalance,
     ];
 
-    /// <summary>What strikes a call, if anything does.</summary>
+    /// <summary>The fault for a call, if any.</summary>
     /// <param name="call">Its kind.</param>
     /// <param name="request">The number of the request it asks about, in the order of acceptance; -1 for none.</param>
-    /// <param name="number">Which call of this kind about this request it is, from 1.</param>
+    /// <param name="number">The number of this call, from 1, among those of its kind about this request.</param>
     /// <param name="now">When it comes in.</param>
-    /// <param name="behaviour">How the provider behaves otherwise.</param>
+    /// <param name="behaviour">The provider's behaviour otherwise.</param>
     internal Strike? On(ApiCall call, int request, int number, DateTimeOffset now, Behaviour behaviour)
     {
         var storm = Draw(-1, now.ToUnixTimeSeconds() / Math.Max(1, StormSeconds), 0);
@@ -60,7 +60,7 @@ public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0
         return new(call, kind, Late: draw.Next(2) == 0 && !Refusals.Contains(kind));
     }
 
-    /// <summary>The details: how long a Retry-After, and by whose clock; where an answer breaks off, and how slowly it comes.</summary>
+    /// <summary>The details: length and clock of a Retry-After; the point where an answer is cut off, and its speed.</summary>
     private static Strike Strike(Fault fault, Random draw, Behaviour behaviour) => new(fault, behaviour with
     {
         RetryAfter = draw.Next(3) == 0 ? null : TimeSpan.FromSeconds(draw.Next(120)),
@@ -75,7 +75,7 @@ public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0
 
     private static T Pick<T>(Random draw, T[] among) => among[draw.Next(among.Length)];
 
-    /// <summary>The same for the same numbers, and unlike for all others (the finaliser of SplitMix64).</summary>
+    /// <summary>The same for the same numbers, and different for all others (the finaliser of SplitMix64).</summary>
     private Random Draw(int kind, long one, long other)
     {
         var mixed = 0UL;
@@ -90,5 +90,5 @@ public sealed record Weather(int Seed = 0, double Gusts = 0.2, double Storms = 0
     }
 }
 
-/// <summary>A fault that strikes a call, and how the provider behaves in that call.</summary>
+/// <summary>A fault for one call, with the provider's behaviour in that call.</summary>
 internal sealed record Strike(Fault Fault, Behaviour Behaviour);

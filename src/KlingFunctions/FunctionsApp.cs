@@ -25,11 +25,11 @@ internal static class FunctionsApp
         builder.ConfigureFunctionsWebApplication();
         builder.UseMiddleware<JobScope>().UseMiddleware<UnexpectedErrors>().UseMiddleware<DurableClientSource>();
         builder.Services.AddPipeline(builder.Configuration).AddAzureStores(builder.Configuration);
-        builder.Services.AddSingleton<ApiRoutes>().AddSingleton<DurableClientSource>().AddSingleton<IJobs, DurableJobs>();
+        builder.Services.AddSingleton<ApiRoutes>().AddSingleton<DurableClientSource>().AddSingleton<JobReader>().AddSingleton<IJobs, DurableJobs>().AddSingleton<JobIndexRepair>();
         builder.Services.PostConfigure<PublicOptions>(o => o.Url ??= PlatformUrl(builder.Configuration["WEBSITE_HOSTNAME"]));
-        // One way of writing JSON for inputs, outputs and statuses in the history: the pipeline's own.
+        // The history holds the pipeline's own JSON: one serializer for inputs, outputs and statuses.
         builder.Services.Configure<WorkerOptions>(o => o.Serializer = new JsonObjectSerializer(DurableJson.ForHistory));
-        // The web server's own lines would name each URL whole, with what it carries in its query: a key, perhaps.
+        // ASP.NET Core's own log lines contain whole URLs, and a query may contain a key.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Azure", LogLevel.Warning);
         builder.AddTelemetry();
         return builder.Build();

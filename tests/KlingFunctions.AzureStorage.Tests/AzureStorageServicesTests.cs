@@ -20,20 +20,20 @@ public sealed class AzureStorageServicesTests(TestStorage storage)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_host_that_has_started_has_every_port_and_every_container()
+    public async Task Started_host_has_every_port_and_every_container()
     {
         var account = new TestAccount(storage.Azurite.NextAccount());
         using var host = Build(account.ConnectionString, (services, configuration) => services.AddAzureStores(configuration));
         await host.StartAsync(Cancel);
         Assert.All(
-            [typeof(IVideoStore), typeof(ISubmissionLedger), typeof(IDocuments), typeof(IAssetLinks), typeof(IUploads), typeof(BlobJobIndex)],
+            [typeof(IVideoStore), typeof(ISubmissionLedger), typeof(IDocuments), typeof(IAssetLinks), typeof(IAssetStore), typeof(IUploads), typeof(BlobJobIndex)],
             port => Assert.NotNull(host.Services.GetService(port)));
         Assert.Equal(Containers.All.Order(), account.Client.GetBlobContainers(cancellationToken: Cancel).Select(c => c.Name).Order());
         await host.StopAsync(Cancel);
     }
 
     [Fact]
-    public async Task A_host_that_wants_videos_only_gets_no_more()
+    public async Task Host_with_only_videos_in_blobs_gets_no_other_port()
     {
         var account = new TestAccount(storage.Azurite.NextAccount());
         using var host = Build(account.ConnectionString, (services, configuration) => services.AddBlobVideos(configuration));
@@ -47,7 +47,7 @@ public sealed class AzureStorageServicesTests(TestStorage storage)
     [Theory]
     [InlineData(null)]
     [InlineData("AccountName=films;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net")]
-    public async Task A_setting_that_cannot_be_used_stops_the_start(string? setting)
+    public async Task Setting_that_cannot_be_used_stops_the_start(string? setting)
     {
         using var host = Build(setting, (services, configuration) => services.AddAzureStores(configuration));
         var failure = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(Cancel));
@@ -56,7 +56,7 @@ public sealed class AzureStorageServicesTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task Neither_the_signature_of_a_link_nor_a_key_is_in_what_the_client_and_the_host_log()
+    public async Task Logs_of_client_and_host_contain_no_link_signature_and_no_key()
     {
         var said = new ConcurrentBag<string>();
         using var listener = new AzureEventSourceListener((_, message) => said.Add(message), EventLevel.LogAlways);

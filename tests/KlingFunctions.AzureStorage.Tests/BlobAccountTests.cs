@@ -15,7 +15,7 @@ public sealed class BlobAccountTests
     [InlineData("UseDevelopmentStorage=true")]
     [InlineData($"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={Key};BlobEndpoint=http://127.0.0.1:10000/a;")]
     [InlineData($"AccountName=a;AccountKey={Key};BlobEndpoint=http://localhost:10000/a")]
-    public void The_uri_of_a_service_and_the_connection_string_of_an_azurite_here_are_taken(string setting) => Assert.Null(BlobAccount.Fault(setting));
+    public void Service_URI_and_local_Azurite_connection_string_are_accepted(string setting) => Assert.Null(BlobAccount.Fault(setting));
 
     [Theory]
     [InlineData(null, "missing")]
@@ -33,7 +33,7 @@ public sealed class BlobAccountTests
     [InlineData($"DefaultEndpointsProtocol=https;AccountName=films;AccountKey={Key};EndpointSuffix=core.windows.net", "URI of the Blob service")]
     [InlineData($"BlobEndpoint=https://films.blob.core.windows.net;SharedAccessSignature=sv=2025-11-05&sig={Key}", "URI of the Blob service")]
     [InlineData($"AccountName=a;AccountKey={Key};BlobEndpoint=http://10.0.0.7:10000/a", "URI of the Blob service")]
-    public void Anything_else_is_refused_with_a_sentence_that_names_the_key_and_shows_no_secret(string? setting, string part)
+    public void Other_value_is_refused_with_its_key_and_without_a_secret(string? setting, string part)
     {
         var fault = BlobAccount.Fault(setting);
         Assert.Contains("Storage:Blobs", fault, StringComparison.Ordinal);
@@ -44,7 +44,7 @@ public sealed class BlobAccountTests
     [Theory]
     [InlineData("IDENTITY_ENDPOINT")]
     [InlineData("MSI_ENDPOINT")]
-    public void In_azure_nothing_but_the_managed_identity_is_shown(string variable)
+    public void In_Azure_only_the_managed_identity_is_used(string variable)
     {
         Assert.IsType<ManagedIdentityCredential>(AzureCredential.For(Settings((variable, "http://127.0.0.1:41111/msi/token"))));
         Assert.IsType<ManagedIdentityCredential>(AzureCredential.For(
@@ -52,7 +52,7 @@ public sealed class BlobAccountTests
     }
 
     [Fact]
-    public void Elsewhere_it_is_what_the_developer_is_signed_in_with() => Assert.IsType<DefaultAzureCredential>(AzureCredential.For(Settings()));
+    public void Outside_Azure_the_developers_sign_in_is_used() => Assert.IsType<DefaultAzureCredential>(AzureCredential.For(Settings()));
 
     private static IConfiguration Settings(params (string Key, string Value)[] settings) =>
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build();

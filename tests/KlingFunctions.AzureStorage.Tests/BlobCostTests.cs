@@ -1,7 +1,7 @@
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
@@ -11,13 +11,14 @@ using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.AzureStorage.Tests;
 
-/// <summary>What a whole job asks of the Blob service, by kind of price: whole jobs are run with the real steps, and their requests are counted.</summary>
+/// <summary>Counts the Blob requests of whole jobs by price category, with the real steps.</summary>
 public sealed class BlobCostTests(TestStorage storage)
 {
-    private const string Job = "a job that nobody is told of";
+    private const string Job = "a job without a webhook";
     private const int Block = 8 * 1024 * 1024;
 
     private static readonly Order Plain = new();
@@ -40,14 +41,14 @@ public sealed class BlobCostTests(TestStorage storage)
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task The_blob_operations_of_a_job_are_those_in_the_document(string row)
+    public async Task Blob_operations_of_a_job_equal_those_in_the_document(string row)
     {
         var expected = row == Job ? CostDocument.Row(Job) : CostDocument.Row(Job).Zip(CostDocument.Row(row), (job, more) => job + more);
         Assert.Equal(expected, await CountAsync(Orders[row]));
     }
 
     [Fact]
-    public async Task A_stored_image_is_read_once_and_looked_up_twice()
+    public async Task Stored_image_is_read_once_and_looked_up_twice()
     {
         var upload = Orders["an upload in place of a call"];
         var counted = await CountAsync(upload with { Upload = upload.Upload!.Replace("$valley", "valley.webp", StringComparison.Ordinal) });
@@ -55,27 +56,29 @@ public sealed class BlobCostTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task A_job_with_its_own_webhook_is_as_many_operations_as_the_document_says()
+    public async Task Blob_operations_of_a_job_with_a_webhook_equal_those_in_the_document()
     {
         var order = Plain with { HasWebhook = true };
         Assert.Equal(CostDocument.Row("in all, with its own webhook"), [(await CountAsync(order)).Sum()]);
         Assert.Equal(CostDocument.Row("in all, with both caps too"), [(await CountAsync(order with { MaxInFlight = 5, MaxJobsPerDay = 5 })).Sum()]);
     }
 
-    /// <summary>Writes, reads, lists, others and deletes of one job; the day's first job, which makes the day's blob, went before it.</summary>
+    /// <summary>Writes, reads, lists, others and deletes of one job. An earlier job has created the day's blob.</summary>
     private async Task<IReadOnlyList<long>> CountAsync(Order order)
     {
         var (account, network) = (storage.NewAccount(), new Network());
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
         await using var runComfy = await SimulatorHost.StartAsync(
             new()
             {
                 QueueTime = TimeSpan.Zero,
-                RunTime = TimeSpan.Zero,
+                // A run of zero length is not learned.
+                RunTime = TimeSpan.FromSeconds(1),
                 PadsFilesTo = order.VideoBytes,
                 Outputs = OutputKeys.Videos,
                 OutputCount = order.Videos,
             },
-            ct: Cancel);
+            clock, cancellationToken: Cancel);
         await using var receiver = await WebhookReceiver.StartAsync();
         await using var services = Services(account, network, Scene.SettingsFor(runComfy), order);
         for (var n = 0; n < order.Subscriptions; n++)
@@ -95,8 +98,8 @@ public sealed class BlobCostTests(TestStorage storage)
             network.Sent.Clear();
             var webhook = order.HasWebhook ? $$""", "webhook_url": "{{receiver.Url}}" """ : "";
             var body = $$"""{"prompt": "A walk", "image_urls": ["{{valley}}"], "elements": []{{webhook}}}""";
-            var job = await jobs.HandInAsync(services, order.Upload is null ? body : null, $"{n}.json");
-            var state = await new Inline(services.GetRequiredService<WorkflowCatalog>(), job.Id).RunAsync<VideoJob, JobState>(GenerateVideo.Name, job);
+            var job = await jobs.AcceptAsync(services, order.Upload is null ? body : null, $"{n}.json");
+            var state = await new Inline(services.GetRequiredService<WorkflowCatalog>(), job.Id, clock).RunAsync<VideoJob, JobState>(GenerateVideo.Name, job);
             Assert.Equal((JobStatus.Succeeded, null), (state.Status, state.Error));
             Assert.Equal((n + 1) * (order.Subscriptions + (order.HasWebhook ? 1 : 0)), receiver.Received.Count);
         }
@@ -105,7 +108,7 @@ public sealed class BlobCostTests(TestStorage storage)
         return [.. kinds.Select(kind => (long)counted.GetValueOrDefault(kind))];
     }
 
-    // By the document "Map each REST operation to a price", general-purpose v2.
+    // Categories from the document "Map each REST operation to a price", general-purpose v2.
     private static string KindOf(RequestMethod method, string path) => method switch
     {
         _ when method == RequestMethod.Put => "write",
@@ -130,50 +133,58 @@ public sealed class BlobCostTests(TestStorage storage)
         bool HasWebhook = false, int Subscriptions = 0, int MaxInFlight = 0, int MaxJobsPerDay = 0, int Videos = 1, long? VideoBytes = null,
         string? Upload = null);
 
-    /// <summary>Takes jobs in as the Functions app does, index and all. The test runs them.</summary>
+    /// <summary>Accepts jobs as the Functions app does, with the index. The test runs them.</summary>
     private sealed class RunJobs(BlobJobIndex index) : IJobs
     {
         private readonly Dictionary<string, VideoJob> _jobs = [];
 
-        public async Task<VideoJob> HandInAsync(IServiceProvider services, string? body, string path)
+        public async Task<VideoJob> AcceptAsync(IServiceProvider services, string? body, string path)
         {
             if (body is null)
             {
-                await services.GetRequiredService<UploadIntake>().TakeAsync(path, "https://app.example", mayGrow: false, Cancel);
+                await services.GetRequiredService<UploadIntake>().AcceptAsync(path, "https://app.example", mayGrow: false, Cancel);
             }
             else
             {
                 var reading = services.GetRequiredService<RequestReader>().Read(new BinaryData(body));
-                await services.GetRequiredService<JobIntake>().HandInAsync(JobIntake.NewId(), reading, "https://app.example", null, Cancel);
+                await services.GetRequiredService<JobIntake>().AcceptAsync(JobIntake.NewId(), reading, "https://app.example", null, Cancel);
             }
             return _jobs.Values.Last();
         }
 
-        public async Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
+        public async Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken)
         {
-            await index.AddAsync(job.Id, job.CreatedAt, cancel);
+            await index.AddAsync(job.Id, job.CreatedAt, cancellationToken);
             _jobs.Add(job.Id, job);
             return true;
         }
 
-        public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
+        public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
             Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), IsRunning: true, []) : null);
 
-        public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<bool> CancelAsync(string id, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<bool> CancelAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
+        public Task CallAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
+        public Task NotifyAsync(Notification notification, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
-    /// <summary>Runs a workflow at once, and its children within it; no time passes in its waits.</summary>
-    private sealed class Inline(WorkflowCatalog catalog, string id) : IWorkflowContext
+    /// <summary>Runs a workflow and its children at once. Its waits only advance RunComfy's clock.</summary>
+    private sealed class Inline(WorkflowCatalog catalog, string id, FakeTimeProvider runComfy) : IWorkflowContext
     {
         public string Id => id;
 
@@ -183,7 +194,11 @@ public sealed class BlobCostTests(TestStorage storage)
 
         public async Task<TOut> CallAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input) => Read<TOut>(await catalog.Step(step.Name).RunAsync(Write(input), Cancel));
 
-        public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel) => Task.CompletedTask;
+        public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancellationToken)
+        {
+            runComfy.Advance(TimeSpan.FromSeconds(1));
+            return Task.CompletedTask;
+        }
 
         public Task WaitForEventAsync(string name) => new TaskCompletionSource().Task;
 
@@ -191,7 +206,7 @@ public sealed class BlobCostTests(TestStorage storage)
         {
         }
 
-        public Task StartChildAsync<TIn>(string workflow, string id, TIn input) => catalog.Workflow(workflow).RunAsync(new Inline(catalog, id), Write(input));
+        public Task StartChildAsync<TIn>(string workflow, string id, TIn input) => catalog.Workflow(workflow).RunAsync(new Inline(catalog, id, runComfy), Write(input));
 
         public void ContinueAsNew<TIn>(TIn input) => throw new NotSupportedException();
 

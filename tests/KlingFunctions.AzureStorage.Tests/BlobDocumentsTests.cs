@@ -1,5 +1,5 @@
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Documents;
 
 namespace KlingFunctions.AzureStorage.Tests;

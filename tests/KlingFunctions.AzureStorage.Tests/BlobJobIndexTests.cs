@@ -1,6 +1,9 @@
+using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using KlingFunctions.AzureStorage.Tests.Storage;
+using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Requests;
 
 namespace KlingFunctions.AzureStorage.Tests;
 
@@ -12,10 +15,12 @@ public sealed class BlobJobIndexTests(TestStorage storage)
         from minutes in Gen.Choose(0, 5 * 24 * 60).ListOf()
         select minutes.Select((m, n) => ($"vid_{n}", Start.AddMinutes(m))).ToArray();
 
+    private static readonly JobSummary Failed = new(JobStatus.Failed, Batch: null, Metadata: null);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void However_jobs_come_they_are_listed_newest_first_and_page_after_page_each_once() => Prop.ForAll(
+    public void Jobs_are_listed_newest_first_each_on_one_page() => Prop.ForAll(
         Jobs.ToArbitrary(), Gen.Choose(1, 7).ToArbitrary(), (jobs, size) => HoldsAsync(jobs, size).GetAwaiter().GetResult())
         .Check(Config.QuickThrowOnFailure.WithMaxTest(10));
 
@@ -42,7 +47,7 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     }
 
     [Fact]
-    public void A_walk_through_the_pages_sees_every_job_that_stays_exactly_once_while_others_come_and_go() => Prop.ForAll(
+    public void Pages_show_every_remaining_job_once_during_additions_and_removals() => Prop.ForAll(
         Jobs.ToArbitrary(), Gen.Choose(1, 7).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(),
         (jobs, size, seed) => StaysAsync(jobs, size, new Random(seed)).GetAwaiter().GetResult())
         .Check(Config.QuickThrowOnFailure.WithMaxTest(10).WithReplay(4, 17));
@@ -66,7 +71,7 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task Adding_and_removing_may_be_repeated()
+    public async Task Adding_and_removing_can_be_repeated()
     {
         var index = new BlobJobIndex(storage.NewAccount().Client);
         for (var n = 0; n < 2; n++) await index.AddAsync("vid_1", Start, Cancel);
@@ -76,7 +81,7 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task A_listing_goes_on_behind_a_job_that_has_gone_meanwhile()
+    public async Task Listing_continues_behind_a_job_that_was_removed()
     {
         var index = new BlobJobIndex(storage.NewAccount().Client);
         for (var n = 0; n < 3; n++) await index.AddAsync($"vid_{n}", Start.AddDays(n), Cancel);
@@ -86,7 +91,7 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task The_days_of_a_page_before_are_not_walked_through_again()
+    public async Task Days_before_the_cursor_are_not_read_again()
     {
         var (account, network) = (storage.NewAccount(), new Network());
         var index = new BlobJobIndex(account.Over(network));
@@ -97,6 +102,141 @@ public sealed class BlobJobIndexTests(TestStorage storage)
         Assert.Equal(3, network.Sent.Count); // the days, the cursor's day, the day after
     }
 
+    [Fact]
+    public void Every_summary_is_read_as_it_was_written() => Prop.ForAll(
+        Gen.Choose(0, 9).ToArbitrary(), ArbMap.Default.ArbFor<Dictionary<NonNull<string>, string>>(), Gen.Elements<string?>(null, $"bat_{new('0', 32)}").ToArbitrary(),
+        (run, metadata, batch) =>
+        {
+            var json = JsonSerializer.SerializeToElement(metadata.ToDictionary(pair => pair.Key.Get, pair => pair.Value));
+            var ended = SummaryOf(json) with { Batch = batch };
+            var written = IndexMetadata.Of(run, ended);
+            return written.Values.All(value => value.Length > 0 && value.All(c => c is > ' ' and <= '~')) && IndexMetadata.Read(written) == (run, ended);
+        })
+        .QuickCheckThrowOnFailure();
+
+    [Fact]
+    public async Task Summary_of_the_largest_metadata_fits_beside_its_entry()
+    {
+        var (index, entry) = await NewEntryAsync();
+        // The shortest names and values: the most properties, and so the most digests.
+        var names = Enumerable.Range('!', 94).Select(c => $"{(char)c}").Concat(Enumerable.Range(0, 9_000).Select(n => $"{n:X2}"))
+            .Except(["\"", "\\"]).ToList();
+        var json = "";
+        foreach (var name in names.TakeWhile(name => json.Length + name.Length + 5 < RequestReader.MaxMetadataBytes))
+            json += $"{(json.Length > 0 ? "," : "")}\"{name}\":1";
+        var ended = SummaryOf(JsonElement.Parse($"{{{json}}}")) with { Batch = $"bat_{new string('0', 32)}" };
+        await index.UpdateAsync(entry, run: 1_000_000, ended, Cancel);
+        var listed = Assert.Single(await index.ListAllAsync(Cancel).ToListAsync(Cancel));
+        Assert.Equal((1_000_000, ended), (listed.Run, listed.Ended));
+        Assert.True(listed.Ended!.HasMetadata("A", "1"));
+    }
+
+    [Fact]
+    public async Task Summary_read_before_a_resume_is_dropped_after_it()
+    {
+        var (index, entry) = await NewEntryAsync();
+        await index.ReopenAsync(entry.JobId, entry.CreatedAt, run: 1, Cancel);
+        await index.UpdateAsync(entry, run: 0, Failed, Cancel);
+        Assert.Null((await OnlyAsync(index)).Ended);
+    }
+
+    [Fact]
+    public async Task Summary_of_the_run_before_is_refused_while_a_resume_starts()
+    {
+        var (index, entry) = await NewEntryAsync();
+        await index.UpdateAsync(entry, run: 0, Failed, Cancel);
+        await index.ReopenAsync(entry.JobId, entry.CreatedAt, run: 1, Cancel);
+        var reopened = await OnlyAsync(index);
+        Assert.Null(reopened.Ended);
+        await index.UpdateAsync(reopened, run: 0, Failed, Cancel);
+        Assert.Null((await OnlyAsync(index)).Ended);
+        await index.UpdateAsync(reopened, run: 1, Failed, Cancel);
+        Assert.Equal(Failed, (await OnlyAsync(index)).Ended);
+    }
+
+    [Fact]
+    public async Task Wrong_summary_is_corrected_or_removed()
+    {
+        var (index, entry) = await NewEntryAsync();
+        await index.UpdateAsync(entry, run: 0, Failed, Cancel);
+        var succeeded = Failed with { Status = JobStatus.Succeeded };
+        await index.UpdateAsync(await OnlyAsync(index), run: 0, succeeded, Cancel);
+        Assert.Equal(succeeded, (await OnlyAsync(index)).Ended);
+        await index.UpdateAsync(await OnlyAsync(index), run: 0, ended: null, Cancel);
+        Assert.Null((await OnlyAsync(index)).Ended);
+    }
+
+    [Fact]
+    public async Task Repeated_start_keeps_the_summary_and_the_run()
+    {
+        var (index, entry) = await NewEntryAsync();
+        await index.UpdateAsync(entry, run: 2, Failed, Cancel);
+        await index.AddAsync(entry.JobId, entry.CreatedAt, Cancel);
+        var listed = await OnlyAsync(index);
+        Assert.Equal((2, Failed), (listed.Run, listed.Ended));
+    }
+
+    [Fact]
+    public async Task Summary_does_not_bring_a_removed_job_back_and_a_resume_adds_a_lost_one()
+    {
+        var (index, entry) = await NewEntryAsync();
+        await index.RemoveAsync(entry.JobId, entry.CreatedAt, Cancel);
+        await index.UpdateAsync(entry, run: 0, Failed, Cancel);
+        Assert.Empty(await index.ListAllAsync(Cancel).ToListAsync(Cancel));
+        await index.ReopenAsync(entry.JobId, entry.CreatedAt, run: 1, Cancel);
+        Assert.Equal(1, (await OnlyAsync(index)).Run);
+    }
+
+    [Fact]
+    public async Task All_jobs_and_their_summaries_are_one_request()
+    {
+        var (account, network) = (storage.NewAccount(), new Network());
+        var index = new BlobJobIndex(account.Over(network));
+        for (var n = 0; n < 9; n++) await index.AddAsync($"vid_{n}", Start.AddDays(n), Cancel);
+        await foreach (var entry in index.ListAllAsync(Cancel)) await index.UpdateAsync(entry, run: 0, Failed, Cancel);
+        network.Sent.Clear();
+        var jobs = await index.ListAllAsync(Cancel).ToListAsync(Cancel);
+        Assert.Equal(Enumerable.Range(0, 9).Reverse().Select(n => $"vid_{n}"), jobs.Select(j => j.JobId));
+        Assert.All(jobs, job => Assert.Equal(Failed, job.Ended));
+        Assert.Single(network.Sent);
+        Assert.Equal(jobs, await index.ListAsync(null, Cancel).ToListAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Index_that_was_emptied_or_never_built_is_not_complete()
+    {
+        var account = storage.NewAccount();
+        var index = new BlobJobIndex(account.Client);
+        await index.AddAsync("vid_1", Start, Cancel);
+        Assert.False(await index.IsCompleteAsync(Cancel));
+        await index.SetCompleteAsync(Cancel);
+        Assert.True(await index.IsCompleteAsync(Cancel));
+        await index.RemoveAsync("vid_1", Start, Cancel);
+        Assert.False(await index.IsCompleteAsync(Cancel));
+    }
+
+    private async Task<(BlobJobIndex Index, IndexedJob Entry)> NewEntryAsync()
+    {
+        var index = new BlobJobIndex(storage.NewAccount().Client);
+        await index.AddAsync("vid_1", Start, Cancel);
+        return (index, await OnlyAsync(index));
+    }
+
+    private static async Task<IndexedJob> OnlyAsync(BlobJobIndex index) => Assert.Single(await index.ListAllAsync(Cancel).ToListAsync(Cancel));
+
+    private static JobSummary SummaryOf(JsonElement metadata)
+    {
+        var job = new VideoJob
+        {
+            Id = "vid_1",
+            CreatedAt = Start,
+            Request = new() { Input = JsonElement.Parse("{}"), Metadata = metadata, Fingerprint = "f1" },
+            BaseUrl = "https://kling.example.com",
+            SubmissionKey = "vid_1",
+        };
+        return JobSummary.Of(new(job, new() { Status = JobStatus.Succeeded, UpdatedAt = Start }, IsRunning: false, []))!;
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("nonsense")]
@@ -105,6 +245,6 @@ public sealed class BlobJobIndexTests(TestStorage storage)
     [InlineData("9999999999999999999-vid_1")]
     [InlineData("-000000000000000001-vid_1")]
     [InlineData("../0000000000000000-vid_1")]
-    public void A_cursor_that_is_none_of_the_index_is_refused(string cursor) =>
+    public void Cursor_of_another_index_is_refused(string cursor) =>
         Assert.Throws<FormatException>(() => new BlobJobIndex(storage.NewAccount().Client).ListAsync(cursor, Cancel));
 }

@@ -1,6 +1,6 @@
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Submitting;
 using Microsoft.Extensions.Time.Testing;
 
@@ -26,7 +26,7 @@ public sealed class BlobLedgerTests : LedgerContract
     protected override int Stories => 12;
 
     [Fact]
-    public async Task An_intent_may_be_under_way_as_long_as_writing_it_and_the_call_may_last_and_then_is_in_doubt()
+    public async Task Intent_is_in_doubt_once_its_call_can_no_longer_be_running()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         Assert.True((await Ledger.FindAsync(Key, Cancel))!.MayBeUnderWay);
@@ -37,7 +37,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task What_has_an_id_is_not_under_way()
+    public async Task Entry_with_a_request_id_is_not_in_doubt()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         await Ledger.RecordAsync(Key, "id", Now, Cancel);
@@ -45,7 +45,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task An_intent_is_ours_also_if_the_answer_to_writing_it_was_lost()
+    public async Task Intent_is_granted_though_the_answer_to_its_write_was_lost()
     {
         _network.LoseAnswer(Puts);
         Assert.True(await Over(_network).TryIntendAsync(Key, Now, Cancel));
@@ -53,7 +53,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task Anothers_intent_is_not_ours_whatever_answer_was_lost()
+    public async Task Anothers_intent_is_not_granted_though_an_answer_was_lost()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.LoseAnswer(Puts);
@@ -61,7 +61,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task An_id_is_recorded_once_also_if_the_answer_to_writing_it_was_lost()
+    public async Task Id_is_recorded_once_though_the_answer_to_its_write_was_lost()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.LoseAnswer(Puts);
@@ -70,7 +70,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task An_id_is_recorded_though_another_writes_at_the_same_time()
+    public async Task Id_is_recorded_despite_a_concurrent_write()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Ledger.RecordAsync(Key, "id", Now, Cancel)));
@@ -78,7 +78,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task A_withdrawal_whose_answer_was_lost_does_not_take_the_next_intent_with_it()
+    public async Task Withdrawal_with_a_lost_answer_does_not_delete_the_next_intent()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.LoseAnswer(r => r.Method == RequestMethod.Delete, meanwhile: () => Ledger.TryIntendAsync(Key, Now.AddSeconds(1), Cancel));
@@ -87,7 +87,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task A_withdrawal_that_meets_an_id_leaves_it()
+    public async Task Withdrawal_does_not_delete_a_recorded_id()
     {
         await Ledger.TryIntendAsync(Key, Now, Cancel);
         _network.Before = async message =>
@@ -99,7 +99,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task A_host_that_is_told_to_stop_while_it_writes_an_intent_has_it_or_has_not_and_leaves_no_false_doubt()
+    public async Task Host_stopped_during_the_write_of_an_intent_leaves_no_false_doubt()
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         _network.LoseAnswer(Puts, meanwhile: stop.CancelAsync);
@@ -109,7 +109,7 @@ public sealed class BlobLedgerTests : LedgerContract
     }
 
     [Fact]
-    public async Task Who_needs_longer_than_half_a_minute_to_write_an_intent_may_not_submit()
+    public async Task Intent_written_in_more_than_30_seconds_does_not_allow_a_submission()
     {
         _network.Before = message =>
         {

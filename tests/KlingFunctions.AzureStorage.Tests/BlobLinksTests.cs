@@ -20,7 +20,7 @@ public sealed class BlobLinksTests(TestStorage storage) : IDisposable
     public void Dispose() => _http.Dispose();
 
     [Fact]
-    public async Task A_link_reads_one_blob_and_does_nothing_else()
+    public async Task Link_only_reads_and_only_its_own_blob()
     {
         var link = await LinkAsync();
         Assert.Equal(HttpStatusCode.OK, await SendAsync(HttpMethod.Get, link));
@@ -31,14 +31,14 @@ public sealed class BlobLinksTests(TestStorage storage) : IDisposable
     }
 
     [Fact]
-    public async Task A_link_expires()
+    public async Task Link_expires()
     {
         var twoHoursAgo = new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(-2));
         Assert.Equal(HttpStatusCode.Forbidden, await SendAsync(HttpMethod.Get, await LinkAsync(twoHoursAgo)));
     }
 
     [Fact]
-    public async Task With_an_identity_a_link_is_signed_with_a_key_of_the_service_over_https_only()
+    public async Task Identity_signs_links_with_a_user_delegation_key_over_https_only()
     {
         var keys = new DelegationKeys();
         using var links = new BlobLinks(keys.Account(InAzure), _time);
@@ -52,7 +52,7 @@ public sealed class BlobLinksTests(TestStorage storage) : IDisposable
     }
 
     [Fact]
-    public async Task The_services_key_is_asked_for_once_and_anew_well_before_it_ends()
+    public async Task Delegation_key_is_cached_and_replaced_well_before_it_expires()
     {
         var keys = new DelegationKeys();
         using var links = new BlobLinks(keys.Account(InAzure), _time);
@@ -70,7 +70,7 @@ public sealed class BlobLinksTests(TestStorage storage) : IDisposable
     }
 
     [Fact]
-    public async Task No_link_is_made_that_would_outlive_its_key()
+    public async Task Link_that_would_outlive_its_key_is_not_made()
     {
         using var links = new BlobLinks(storage.NewAccount().Client, _time);
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => links.ReadLinkAsync(Blob(new()), TimeSpan.FromDays(1), Cancel));
@@ -98,7 +98,7 @@ public sealed class BlobLinksTests(TestStorage storage) : IDisposable
         return answer.StatusCode;
     }
 
-    /// <summary>A service that hands out delegation keys as long as they were asked for.</summary>
+    /// <summary>A service that issues delegation keys for the requested time.</summary>
     private sealed class DelegationKeys
     {
         public const string Owner = "11111111-1111-1111-1111-111111111111";

@@ -1,6 +1,6 @@
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Submitting;
 
@@ -19,7 +19,7 @@ public sealed class BlobQuotaTests : QuotaContract
     protected override IDocuments Documents { get; }
 
     [Fact]
-    public async Task A_place_is_taken_once_also_if_the_answer_was_lost()
+    public async Task Slot_is_counted_once_though_the_answer_was_lost()
     {
         var network = new Network();
         using var host = new Quota(new BlobDocuments(_account.Over(network)), TimeProvider.System);
@@ -38,7 +38,7 @@ public sealed class BlobQuotaTests : QuotaContract
             await _account[Containers.Quota].UploadBlobAsync(name, BinaryData.FromString("""{"jobs":["vid_1","vid_2"]}"""), Cancel);
         Assert.True(await Hosts[0].TryTakeDayAsync("vid_2", Today, 2, Cancel));
         Assert.False(await Hosts[0].TryTakeDayAsync("vid_3", Today, 2, Cancel));
-        await Hosts[0].LeaveAsync("vid_1", Cancel);
+        await Hosts[0].ReleaseSlotAsync("vid_1", 2, Cancel);
         Assert.True(await Hosts[0].TryEnterAsync("vid_3", 2, Cancel));
         Assert.False(await Hosts[0].TryEnterAsync("vid_4", 2, Cancel));
     }

@@ -1,5 +1,5 @@
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Uploads;
@@ -19,7 +19,7 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     [Theory]
     [InlineData("walk/robot.png")]
     [InlineData("a b/50% off? #1 & ü.png")]
-    public async Task An_uploaded_image_has_a_link_that_anyone_can_fetch(string path)
+    public async Task Uploaded_image_has_a_link_that_anyone_can_fetch(string path)
     {
         await _account[Containers.Uploads].UploadBlobAsync(path, new BinaryData([1, 2, 3]), Cancel);
         var link = await LinkAsync(path, allowLoopback: true);
@@ -28,7 +28,7 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     }
 
     [Fact]
-    public async Task For_an_image_that_is_not_there_a_sentence_says_so()
+    public async Task Missing_image_is_reported_in_a_sentence()
     {
         var link = await LinkAsync("walk/none.png", allowLoopback: true);
         Assert.Null(link.Url);
@@ -36,7 +36,7 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     }
 
     [Fact]
-    public async Task Storage_on_this_machine_gives_no_links_to_those_who_cannot_reach_it()
+    public async Task Storage_on_this_machine_gives_no_links_to_a_remote_RunComfy()
     {
         await _account[Containers.Uploads].UploadBlobAsync("robot.png", new BinaryData([1]), Cancel);
         var link = await LinkAsync("robot.png", allowLoopback: false);
@@ -45,7 +45,7 @@ public sealed class BlobUploadsTests(TestStorage storage) : UploadsContract, IDi
     }
 
     [Fact]
-    public async Task A_report_says_that_it_is_JSON()
+    public async Task Report_has_the_content_type_JSON()
     {
         await Uploads.WriteReportAsync("bad/one.error.json", "{}"u8.ToArray(), Cancel);
         var properties = await _account[Containers.Uploads].GetBlobClient("bad/one.error.json").GetPropertiesAsync(cancellationToken: Cancel);

@@ -1,7 +1,7 @@
 using System.Net;
 using Azure.Core;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.AzureStorage.Tests;
@@ -29,9 +29,9 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task A_video_lies_where_its_owner_looks_for_it_and_tells_what_it_is()
+    public async Task Video_blob_has_the_documented_name_and_headers()
     {
-        await KeepAsync("video", Mp4(100));
+        await StoreAsync("video", Mp4(100));
         Assert.Equal(["job_1/video.mp4"], await _account.NamesAsync(Containers.Videos));
         var blob = _account[Containers.Videos].GetBlobClient("job_1/video.mp4");
         var properties = (await blob.GetPropertiesAsync(cancellationToken: Ct)).Value;
@@ -41,9 +41,9 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task A_link_serves_the_video_in_ranges_under_its_own_name()
+    public async Task Link_serves_ranges_of_the_video_under_its_own_name()
     {
-        await KeepAsync("video", Mp4(100));
+        await StoreAsync("video", Mp4(100));
         using var request = new HttpRequestMessage(HttpMethod.Get, (await Store.LocateAsync("job_1", "video", Ct))!.Link);
         request.Headers.Range = new(10, 19);
         using var answer = await _http.SendAsync(request, Ct);
@@ -54,7 +54,7 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task A_commit_whose_answer_was_lost_finds_its_own_file()
+    public async Task Commit_with_a_lost_answer_finds_its_own_file()
     {
         var network = new Network();
         var store = new BlobVideoStore(_account.Over(network), _links);
@@ -66,7 +66,7 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task Blocks_of_which_the_answer_was_lost_are_not_written_twice()
+    public async Task Blocks_with_a_lost_answer_are_not_written_twice()
     {
         var network = new Network();
         var store = new BlobVideoStore(_account.Over(network), _links);
@@ -79,7 +79,7 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task Who_is_first_between_the_last_look_and_the_commit_wins_too()
+    public async Task First_commit_wins_even_after_the_last_check()
     {
         var network = new Network();
         var store = new BlobVideoStore(_account.Over(network), _links);
@@ -87,16 +87,16 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
         await sink.Stream.WriteAsync(Mp4(200), Ct);
         network.Before = async message =>
         {
-            if (message.Request.Uri.Query.Contains("comp=blocklist", StringComparison.Ordinal)) await KeepAsync("video", Mp4(100));
+            if (message.Request.Uri.Query.Contains("comp=blocklist", StringComparison.Ordinal)) await StoreAsync("video", Mp4(100));
         };
         Assert.Equal(Described("video", Mp4(100)), await sink.CommitAsync(Described("video", Mp4(200)), Ct));
         Assert.Equal(Mp4(100), await ReadAsync((await Store.LocateAsync("job_1", "video", Ct))!));
     }
 
     [Fact]
-    public async Task Whose_blocks_the_first_commit_has_thrown_away_learns_whose_file_it_is()
+    public async Task Writer_with_discarded_blocks_gets_the_committed_file()
     {
-        // As the service does; Azurite leaves them.
+        // The service discards the blocks here; Azurite keeps them.
         var network = new Network();
         var store = new BlobVideoStore(_account.Over(network), _links);
         await using var sink = await store.CreateAsync("job_1", "video", Ct);
@@ -104,21 +104,21 @@ public sealed class BlobVideoStoreTests : VideoStoreContract, IDisposable
         network.AnswerLater = async request =>
         {
             if (!request.Uri.Query.Contains("comp=blocklist", StringComparison.Ordinal)) return null;
-            await KeepAsync("video", Mp4(100));
+            await StoreAsync("video", Mp4(100));
             return CannedResponse.Refusal("InvalidBlockList", status: 400);
         };
         Assert.Equal(Described("video", Mp4(100)), await sink.CommitAsync(Described("video", Mp4(200)), Ct));
     }
 
     [Fact]
-    public async Task A_blob_that_nothing_vouches_for_is_not_found()
+    public async Task Blob_without_the_hash_in_its_metadata_is_not_found()
     {
         await _account[Containers.Videos].UploadBlobAsync("job_1/video.mp4", new BinaryData(Mp4(100)), Ct);
         Assert.Null(await Store.FindAsync("job_1", "video", Ct));
     }
 
     [Fact]
-    public async Task A_block_that_cannot_be_written_fails_the_write_or_the_commit()
+    public async Task Block_that_cannot_be_written_fails_the_write_or_the_commit()
     {
         var network = new Network { Answer = r => r.Method == RequestMethod.Put ? CannedResponse.Refusal("AuthorizationPermissionMismatch") : null };
         var store = new BlobVideoStore(_account.Over(network), _links);

@@ -13,7 +13,7 @@ public sealed class ContainerSetupTests(TestStorage storage)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_is_missing_is_made_and_what_is_there_is_left()
+    public async Task Missing_containers_are_created_and_existing_ones_kept()
     {
         var account = new TestAccount(storage.Azurite.NextAccount());
         await account[Containers.Videos].CreateAsync(cancellationToken: Cancel);
@@ -25,7 +25,7 @@ public sealed class ContainerSetupTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task A_role_that_is_still_spreading_is_waited_for()
+    public async Task Role_that_is_still_propagating_is_waited_for()
     {
         var refusals = 3;
         _network.Answer = _ => Interlocked.Decrement(ref refusals) >= 0 ? CannedResponse.Refusal("AuthorizationPermissionMismatch") : null;
@@ -37,7 +37,7 @@ public sealed class ContainerSetupTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task A_role_that_does_not_come_stops_the_start_with_a_sentence_that_names_it()
+    public async Task Role_that_is_never_assigned_stops_the_start_and_is_named()
     {
         _network.Answer = _ => CannedResponse.Refusal("AuthorizationPermissionMismatch");
         var starting = StartAsync(new TestAccount(storage.Azurite.NextAccount()));
@@ -45,12 +45,12 @@ public sealed class ContainerSetupTests(TestStorage storage)
         var failure = await Assert.ThrowsAsync<StorageUnavailableException>(() => starting);
         Assert.Contains("Storage:Blobs", failure.Message, StringComparison.Ordinal);
         Assert.Contains("Storage Blob Data Owner", failure.Message, StringComparison.Ordinal);
-        // And before the Functions host, which gives a worker a minute, loses its own.
+        // The Functions host gives a worker one minute, so the start must fail before that.
         Assert.InRange(_time.GetUtcNow() - _time.Start, TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(59));
     }
 
     [Fact]
-    public async Task A_wrong_key_of_an_azurite_is_not_waited_for_and_no_role_is_asked_for()
+    public async Task Wrong_key_of_Azurite_fails_at_once_without_asking_for_a_role()
     {
         var connection = storage.Azurite.NextAccount();
         var wrong = new TestAccount(connection.Replace("AccountKey=", "AccountKey=AAAA", StringComparison.Ordinal));
@@ -62,7 +62,7 @@ public sealed class ContainerSetupTests(TestStorage storage)
     }
 
     [Fact]
-    public async Task Storage_that_does_not_answer_stops_the_start_with_a_sentence_that_says_where_it_was_sought()
+    public async Task Unreachable_storage_stops_the_start_and_is_named()
     {
         _network.Before = _ => throw new IOException("refused");
         var failure = await Assert.ThrowsAsync<StorageUnavailableException>(() => StartAsync(new TestAccount(storage.Azurite.NextAccount())));

@@ -1,60 +1,62 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using Microsoft.Data.Sqlite;
 
 namespace KlingFunctions.Chaos;
 
-/// <summary>Compares what clients were told, the provider's account, the store, the journal and the receiver's log. All is at rest.</summary>
+/// <summary>
+/// Compares the clients' answers, the provider's account, the store, the journal and the receiver's log, once all is idle.
+/// </summary>
 internal sealed class Audit
 {
     private static readonly TimeSpan ComesToRestWithin = TimeSpan.FromMinutes(1);
 
-    private readonly Ordeal _ordeal;
+    private readonly ChaosRun _run;
     private readonly HttpClient _http;
     private readonly SqliteConnection _journal;
     private readonly List<string> _faults = [];
 
-    private Audit(Ordeal ordeal, HttpClient http, SqliteConnection journal) => (_ordeal, _http, _journal) = (ordeal, http, journal);
+    private Audit(ChaosRun run, HttpClient http, SqliteConnection journal) => (_run, _http, _journal) = (run, http, journal);
 
-    /// <summary>What is wrong, one sentence each.</summary>
-    public static async Task<IReadOnlyList<string>> RunAsync(Ordeal ordeal, HostProcess host, CancellationToken cancel)
+    /// <summary>Returns one sentence for each fault.</summary>
+    public static async Task<IReadOnlyList<string>> RunAsync(ChaosRun run, HostProcess host, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancel) };
+        using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancellationToken) };
         await using var journal = new SqliteConnection(new SqliteConnectionStringBuilder
         {
-            DataSource = Path.Combine(ordeal.Folder, "journal.db"),
+            DataSource = Path.Combine(run.Folder, "journal.db"),
             Pooling = false,
         }.ConnectionString);
-        await journal.OpenAsync(cancel);
-        var audit = new Audit(ordeal, http, journal);
-        await audit.JournalAsync(cancel);
+        await journal.OpenAsync(cancellationToken);
+        var audit = new Audit(run, http, journal);
+        await audit.JournalAsync(cancellationToken);
         audit.Account();
-        foreach (var order in ordeal.People.Orders) await audit.OrderAsync(order, cancel);
+        foreach (var order in run.People.Orders) await audit.OrderAsync(order, cancellationToken);
         audit.Folders();
         audit.Receiver();
         return audit._faults;
     }
 
-    private async Task JournalAsync(CancellationToken cancel)
+    private async Task JournalAsync(CancellationToken cancellationToken)
     {
         for (var patience = ComesToRestWithin; Rows("SELECT id FROM instances WHERE outcome IS NULL").Count > 0 && patience > TimeSpan.Zero; patience -= TimeSpan.FromSeconds(0.2))
-            await Task.Delay(200, cancel);
+            await Task.Delay(200, cancellationToken);
         None("still runs", Rows("SELECT id || ' ' || ifnull(status, '') FROM instances WHERE outcome IS NULL"));
         None("broke as a workflow", Rows("SELECT id || ' ' || output FROM instances WHERE outcome = 'failed'"));
         None("has a history left", Rows("SELECT DISTINCT instance FROM history"));
         None("has an event left", Rows("SELECT instance FROM inbox"));
-        None("is told twice in the ledger", Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(*) > 1"));
+        None("is in the ledger twice", Rows("SELECT request_id FROM submissions WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(*) > 1"));
         None("has ended and keeps its place in flight", Rows("SELECT value FROM documents, json_each(text, '$.jobs') WHERE name = 'quota/in-flight'"));
         Equal("the journal's own check", "ok", Rows("PRAGMA integrity_check").Single());
-        var known = _ordeal.People.Orders.Select(o => o.Id).ToHashSet();
+        var known = _run.People.Orders.Select(o => o.Id).ToHashSet();
         None("is a job that nobody ordered", Rows("SELECT id FROM instances WHERE workflow = 'GenerateVideo'").Where(id => !known.Contains(id)));
     }
 
     private void Account()
     {
-        var account = _ordeal.RunComfy.Account;
-        var orders = _ordeal.People.Orders;
+        var account = _run.RunComfy.Account;
+        var orders = _run.People.Orders;
         None("was paid and nobody ordered it", account.Accepted.Where(s => !orders.Any(o => People.IsOf(s, o))).Select(s => s.RequestId));
         var cancelled = account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId).ToHashSet();
         Equal("what was spent", account.Accepted.Where(s => !cancelled.Contains(s.RequestId)).Sum(s => s.PriceUsd), account.SpentUsd);
@@ -64,59 +66,59 @@ internal sealed class Audit
         var counted = Rows("SELECT value FROM documents, json_each(text, '$.jobs') WHERE name LIKE 'quota/days/%'");
         None("was paid and counts for no day", Rows("SELECT key FROM submissions WHERE request_id IS NOT NULL").Except(counted));
         None("counts more than once for a day", counted.CountBy(key => key).Where(key => key.Value > 1).Select(key => key.Key));
-        // What was never in doubt is in the ledger; and so is what the operator found, and told the job.
+        // Every submission that was never in doubt is in the ledger, and so is each request id that the operator found and gave to the job.
         None("was paid and is not in the ledger", account.Accepted
             .Where(s => !ledger.Contains(s.RequestId) && orders.Any(o => People.IsOf(s, o) && !MayBeInDoubt(o))).Select(s => s.RequestId));
         None("has an intent without an id, and was never in doubt", Rows("SELECT key FROM submissions WHERE request_id IS NULL")
             .Where(key => !orders.Any(o => MayBeInDoubt(o) && key.StartsWith(o.Id!, StringComparison.Ordinal))));
     }
 
-    private async Task OrderAsync(Order order, CancellationToken cancel)
+    private async Task OrderAsync(Order order, CancellationToken cancellationToken)
     {
         if (!order.IsSettled)
         {
-            _faults.Add($"{order.Key} ({order.Id}) has not come to a right end: {order.Seen}");
+            _faults.Add($"{order.Key} ({order.Id}) has not ended as it should: {order.Seen}");
             return;
         }
-        var paid = _ordeal.RunComfy.Account.Accepted.Where(s => People.IsOf(s, order)).Select(s => s.RequestId).ToList();
+        var paid = _run.RunComfy.Account.Accepted.Where(s => People.IsOf(s, order)).Select(s => s.RequestId).ToList();
         var heard = Rows("SELECT ifnull(request_id, '') FROM submissions WHERE key LIKE $1 || '%'", order.Id!);
-        // Each intent is for one submission, and none is written down once the answer to one was heard.
+        // Each submission has its own intent, and no new intent is written after an answer arrived.
         if (paid.Count > heard.Count) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {heard.Count} were intended.");
-        if (heard.Count(id => id.Length > 0) > 1) _faults.Add($"{order.Key} ({order.Id}) was submitted again though an answer had been heard.");
-        if (!_ordeal.Resubmits && paid.Count > order.MayBePaid) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {order.MayBePaid} would be right.");
+        if (heard.Count(id => id.Length > 0) > 1) _faults.Add($"{order.Key} ({order.Id}) was submitted again although an answer had arrived.");
+        if (!_run.Resubmits && paid.Count > order.MayBePaid) _faults.Add($"{order.Key} ({order.Id}) was paid {paid.Count} times, and {order.MayBePaid} would be right.");
         if (order.Status is "cancelled")
         {
-            if (!order.CancelWished) _faults.Add($"{order.Key} was cancelled, and nobody asked for it.");
-            var cancelled = _ordeal.RunComfy.Account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId);
-            // Where a submission in doubt is followed by another, only the last is known, and can be cancelled.
-            None($"was paid, and its job {order.Key} is cancelled", paid.Except(cancelled).Skip(_ordeal.Resubmits ? heard.Count(id => id.Length == 0) : 0));
+            if (!order.CancelRequested) _faults.Add($"{order.Key} was cancelled, and nobody asked for it.");
+            var cancelled = _run.RunComfy.Account.Cancellations.Where(c => c.Outcome is "cancelled").Select(c => c.RequestId);
+            // After a submission in doubt was repeated, the job only knows and cancels the last request.
+            None($"was paid, and its job {order.Key} is cancelled", paid.Except(cancelled).Skip(_run.Resubmits ? heard.Count(id => id.Length == 0) : 0));
             return;
         }
         var requestId = order.Seen.GetProperty("provider").GetProperty("request_id").GetString()!;
         if (!paid.Contains(requestId)) _faults.Add($"{order.Key} has the video of {requestId}, which is none of its submissions.");
         var video = order.Seen.GetProperty("video");
-        var bytes = await _http.GetByteArrayAsync(new Uri($"/api/videos/{order.Id}/content", UriKind.Relative), cancel);
-        var made = await TheProvidersOwnAsync(requestId, cancel);
+        var bytes = await _http.GetByteArrayAsync(new Uri($"/api/videos/{order.Id}/content", UriKind.Relative), cancellationToken);
+        var made = await TheProvidersOwnAsync(requestId, cancellationToken);
         Equal($"the video of {order.Key}", Hash(made), Hash(bytes));
         Equal($"the SHA-256 of {order.Key}", Hash(made), video.GetProperty("sha256").GetString()!);
         Equal($"the size of {order.Key}", made.Length, video.GetProperty("size_bytes").GetInt32());
     }
 
-    private async Task<byte[]> TheProvidersOwnAsync(string requestId, CancellationToken cancel)
+    private async Task<byte[]> TheProvidersOwnAsync(string requestId, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_ordeal.RunComfy.BaseUrl, $"/v1/requests/{requestId}/result"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_run.RunComfy.BaseUrl, $"/v1/requests/{requestId}/result"));
         request.Headers.Authorization = new("Bearer", "audit");
-        using var answer = await _http.SendAsync(request, cancel);
+        using var answer = await _http.SendAsync(request, cancellationToken);
         var result = await Scene.JsonOf(answer);
-        return await _http.GetByteArrayAsync(new Uri(result.GetProperty("output").GetProperty("video").GetString()!), cancel);
+        return await _http.GetByteArrayAsync(new Uri(result.GetProperty("output").GetProperty("video").GetString()!), cancellationToken);
     }
 
-    private bool MayBeInDoubt(Order order) => order.WasInDoubt || _ordeal.Resubmits;
+    private bool MayBeInDoubt(Order order) => order.WasInDoubt || _run.Resubmits;
 
     private void Folders()
     {
-        var videos = Path.Combine(_ordeal.Folder, "videos");
-        var wanted = _ordeal.People.Orders.Where(o => o.Status is "succeeded")
+        var videos = Path.Combine(_run.Folder, "videos");
+        var wanted = _run.People.Orders.Where(o => o.Status is "succeeded")
             .SelectMany(o => new[] { Path.Combine(videos, o.Id!, "video.json"), Path.Combine(videos, o.Id!, "video.mp4") });
         var there = Directory.EnumerateFiles(videos, "*", SearchOption.AllDirectories).ToList();
         None("is not in the store", wanted.Except(there));
@@ -125,23 +127,23 @@ internal sealed class Audit
 
     private void Receiver()
     {
-        var received = _ordeal.Receiver.Received.ToLookup(webhook => webhook.Id);
+        var received = _run.Receiver.Received.ToLookup(webhook => webhook.Id);
         foreach (var same in received)
         {
             if (same.Select(w => Hash(w.Body)).Distinct().Count() > 1) _faults.Add($"The webhook {same.Key} came with different bodies.");
             if (same.Any(w => !w.IsSignedWith(Scene.WebhookSecret, SentAt(w)))) _faults.Add($"The webhook {same.Key} was not signed.");
         }
-        foreach (var order in _ordeal.People.Orders.Where(o => o.IsSettled))
+        foreach (var order in _run.People.Orders.Where(o => o.IsSettled))
         {
             var ids = received.Where(same => JobOf(same.First()) == order.Id).Select(same => same.Key).ToHashSet();
             var ends = received.Where(same => JobOf(same.First()) == order.Id && TypeOf(same.First()) == $"video.{order.Status}").Select(same => same.Key);
-            Equal($"the number of webhooks that tell the end of {order.Key}", 1, ends.Count());
-            // One for each run of the job, from the first on: what came of one run is never told under the id of another.
+            Equal($"the number of webhooks about the end of {order.Key}", 1, ends.Count());
+            // Each run of the job has its own webhook ids: an id is never used for the result of another run.
             None($"is missing among the webhooks of {order.Key}", Enumerable.Range(0, ids.Count).Where(run => ids.Count(id => id.EndsWith($"_{run}", StringComparison.Ordinal)) != 1).Select(run => $"run {run}"));
-            Equal($"the number of runs of {order.Key} of which somebody was told", ids.Count,
+            Equal($"the number of notified runs of {order.Key}", ids.Count,
                 Rows("SELECT id FROM instances WHERE id LIKE 'ntf_' || $1 || '_%'", order.Id!).Count);
         }
-        // What told of a run that was resumed since may have been given up; then it is kept.
+        // A notification of a run that was resumed later may be undelivered; then it is a dead letter.
         None("was neither delivered nor kept as a dead letter", Rows(
             """
             SELECT id || ' ' || status FROM instances WHERE workflow = 'Notify' AND status ->> 'state' <> 'delivered'

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace KlingFunctions.Chaos;
 
-/// <summary>What is counted in a run; several hosts may count at once.</summary>
+/// <summary>Counters of a run. Several hosts may count at once.</summary>
 internal sealed class Figures
 {
     private readonly Lock _lock = new();
@@ -19,7 +19,7 @@ internal sealed class Figures
         get { lock (_lock) return _counts.GetValueOrDefault(what); }
     }
 
-    /// <summary>One line for each thing that was counted.</summary>
+    /// <summary>One line for each counter.</summary>
     public override string ToString()
     {
         lock (_lock)

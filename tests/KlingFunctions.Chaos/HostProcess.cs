@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace KlingFunctions.Chaos;
 
-/// <summary>Local in a process of its own, which can be killed as the system kills: without a word.</summary>
+/// <summary>Local in a separate process, which can be killed with SIGKILL.</summary>
 internal sealed class HostProcess : IDisposable
 {
     private const string Listens = "Listens on";
@@ -13,9 +13,9 @@ internal sealed class HostProcess : IDisposable
     private readonly ConcurrentQueue<string> _said = [];
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Starts it.</summary>
-    /// <param name="settings">Its settings.</param>
-    /// <param name="killAt">At which moment it kills itself (see <see cref="StartupHook"/>); null: at none.</param>
+    /// <summary>Starts the host.</summary>
+    /// <param name="settings">The host's settings.</param>
+    /// <param name="killAt">The moment at which it kills itself (see <see cref="StartupHook"/>); null: it does not.</param>
     public HostProcess(IReadOnlyDictionary<string, string?> settings, string? killAt)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -36,20 +36,20 @@ internal sealed class HostProcess : IDisposable
         Died = DiedAsync();
     }
 
-    /// <summary>Completes when the process is gone, and fails if it went in another way than by SIGKILL.</summary>
+    /// <summary>Completes when the process has ended, and fails if it did not end with SIGKILL.</summary>
     public Task Died { get; }
 
-    /// <summary>What it wrote, newest last.</summary>
+    /// <summary>The host's output, newest last.</summary>
     public IReadOnlyCollection<string> Said => _said;
 
-    /// <summary>Where it listens, once it does. Fails if it dies before.</summary>
-    public async Task<Uri> ListeningAsync(CancellationToken cancel)
+    /// <summary>The host's address, once it listens. Fails if it dies before.</summary>
+    public async Task<Uri> ListeningAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAny(_listening.Task, Died).WaitAsync(cancel);
+        await Task.WhenAny(_listening.Task, Died).WaitAsync(cancellationToken);
         return _listening.Task.IsCompleted ? await _listening.Task : throw new HttpRequestException("The host died before it listened.");
     }
 
-    /// <summary>SIGKILL; nothing if it is dead already.</summary>
+    /// <summary>Kills the process with SIGKILL; does nothing if it has ended.</summary>
     public void Kill()
     {
         if (!_process.HasExited) _process.Kill();
@@ -71,7 +71,7 @@ internal sealed class HostProcess : IDisposable
 
     private void Heard(string? line)
     {
-        // Somebody has to read what it says, or it stops when the pipe is full.
+        // The output must be read: the process would block on a full pipe.
         if (line is null) return;
         _said.Enqueue(line);
         if (line.StartsWith(Listens, StringComparison.Ordinal)) _listening.TrySetResult(new(line[Listens.Length..].Trim()));

@@ -1,21 +1,21 @@
 namespace KlingFunctions.Chaos;
 
-/// <summary>Where a host is killed.</summary>
-/// <param name="Name">Its name in reports.</param>
+/// <summary>A point at which a host is killed.</summary>
+/// <param name="Name">The point's name in reports.</param>
 /// <param name="Inside">The moment at which the process kills itself; null if it is killed from outside.</param>
-/// <param name="Outside">Brings about what the kill is to interrupt, and completes at the moment of the kill.</param>
-internal sealed record KillPoint(string Name, string? Inside, Func<Ordeal, CancellationToken, Task>? Outside)
+/// <param name="Outside">Starts the work that the kill interrupts, and completes at the moment of the kill.</param>
+internal sealed record KillPoint(string Name, string? Inside, Func<ChaosRun, CancellationToken, Task>? Outside)
 {
     private const string Resumes = "while a person resumes";
 
-    /// <summary>Every point there is.</summary>
+    /// <summary>All points.</summary>
     public static IReadOnlyList<KillPoint> All { get; } =
     [
         // Around each step: before its first write, and after its last but before its outcome is in the journal.
         .. from step in (string[])["Validate", "Submit", "Poll", "Store", "FindReceivers", "Deliver"]
            from edge in (string[])["start", "stop"]
            select Within($"{step}:{edge}:1"),
-        // Within a step, between its writes: what it sends to others has not left yet, or is answered and not written down.
+        // Within a step, between its writes: a call is not sent yet, or is answered and the answer not recorded.
         Within("Validate.http:stop:1"),
         Within("Submit.http:start:1"),
         Within("Submit.http:stop:1"),
@@ -26,23 +26,23 @@ internal sealed record KillPoint(string Name, string? Inside, Func<Ordeal, Cance
         Within("Store.http:stop:2"),
         Within("Deliver.http:start:1"),
         Within("Deliver.http:stop:1"),
-        new("while it starts", null, (ordeal, cancel) => ordeal.PauseAsync(1500, cancel)),
-        new("at random", null, (ordeal, cancel) => ordeal.AtRandomAsync(cancel)),
-        new("in the POST, accepted", null, (ordeal, cancel) => ordeal.InThePostAsync(accepted: true, cancel)),
-        new("in the POST, not accepted", null, (ordeal, cancel) => ordeal.InThePostAsync(accepted: false, cancel)),
-        new("in the middle of a download", null, (ordeal, cancel) => ordeal.InADownloadAsync(cancel)),
-        new("between two webhook tries", null, (ordeal, cancel) => ordeal.BetweenTriesAsync(cancel)),
-        new("in the journal's commit", null, (ordeal, cancel) => ordeal.InACommitAsync(cancel)),
-        new("while a request comes in", null, (ordeal, cancel) => ordeal.InAnIntakeAsync(cancel)),
-        new("while an upload is taken", null, (ordeal, cancel) => ordeal.InAnUploadAsync(cancel)),
-        new(Resumes, null, (ordeal, cancel) => ordeal.InAResumeAsync(cancel)),
-        new("while a person redelivers", null, (ordeal, cancel) => ordeal.InARedeliveryAsync(cancel)),
+        new("while it starts", null, (run, cancellationToken) => run.PauseAsync(1500, cancellationToken)),
+        new("at random", null, (run, cancellationToken) => run.AtRandomAsync(cancellationToken)),
+        new("in the POST, accepted", null, (run, cancellationToken) => run.InThePostAsync(accepted: true, cancellationToken)),
+        new("in the POST, not accepted", null, (run, cancellationToken) => run.InThePostAsync(accepted: false, cancellationToken)),
+        new("in the middle of a download", null, (run, cancellationToken) => run.InADownloadAsync(cancellationToken)),
+        new("between two webhook tries", null, (run, cancellationToken) => run.BetweenTriesAsync(cancellationToken)),
+        new("in the journal's commit", null, (run, cancellationToken) => run.InACommitAsync(cancellationToken)),
+        new("while a request comes in", null, (run, cancellationToken) => run.InAnIntakeAsync(cancellationToken)),
+        new("while an upload is taken", null, (run, cancellationToken) => run.InAnUploadAsync(cancellationToken)),
+        new(Resumes, null, (run, cancellationToken) => run.InAResumeAsync(cancellationToken)),
+        new("while a person redelivers", null, (run, cancellationToken) => run.InARedeliveryAsync(cancellationToken)),
     ];
 
-    /// <summary>Whether it comes to it at all. Where what is in doubt is resubmitted by itself, hardly anything is left for a person.</summary>
-    public bool CanBeReachedIn(Ordeal ordeal) => !(ordeal.Resubmits && Name == Resumes);
+    /// <summary>Whether a run can reach this point. A host that resubmits jobs in doubt leaves hardly any for a person to resume.</summary>
+    public bool CanBeReachedIn(ChaosRun run) => !(run.Resubmits && Name == Resumes);
 
-    /// <summary>So many points: all of them in an order of the seed's choice, and again in another, until there are enough.</summary>
+    /// <summary>As many points as wanted: all of them in a random order, repeatedly in new orders.</summary>
     public static IEnumerable<KillPoint> Draw(Random random, int count)
     {
         var points = All.ToArray();

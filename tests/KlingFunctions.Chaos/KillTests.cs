@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace KlingFunctions.Chaos;
 
 /// <summary>
-/// Real processes, really killed. Here time is real, for a dead process has no clock to fake. The environment makes a long run of it:
-/// see docs/operations.md.
+/// Kills real processes. Time is real too, since the clock of another process can't be faked. Environment variables make it a long run:
+/// see docs/reliability.md.
 /// </summary>
 public sealed class KillTests(ITestOutputHelper output)
 {
@@ -17,9 +17,9 @@ public sealed class KillTests(ITestOutputHelper output)
     private static readonly TimeSpan SettlesWithin = TimeSpan.FromMinutes(2);
 
     [Fact]
-    public async Task Killed_at_every_point_over_and_over_nothing_is_lost_paid_twice_or_left_running()
+    public async Task Kills_at_every_point_lose_nothing_and_pay_nothing_twice()
     {
-        var cancel = TestContext.Current.CancellationToken;
+        var cancellationToken = TestContext.Current.CancellationToken;
         var figures = new Figures();
         var begun = Stopwatch.GetTimestamp();
         var points = KillPoint.Draw(new Random(Seed), Kills).ToList();
@@ -27,7 +27,7 @@ public sealed class KillTests(ITestOutputHelper output)
         try
         {
             faults = await Task.WhenAll(Enumerable.Range(0, Hosts).Select(host => Task.Run(
-                () => KillAsync(host, points.Where((_, i) => i % Hosts == host), figures, cancel), cancel)));
+                () => KillAsync(host, points.Where((_, i) => i % Hosts == host), figures, cancellationToken), cancellationToken)));
         }
         finally
         {
@@ -45,30 +45,30 @@ public sealed class KillTests(ITestOutputHelper output)
         if (faults.SelectMany(f => f).ToList() is { Count: > 0 } wrong) Assert.Fail($"Seed {Seed}.\n{string.Join('\n', wrong)}");
     }
 
-    /// <summary>One host's share of the kills; what is wrong after them.</summary>
-    private static async Task<IReadOnlyList<string>> KillAsync(int host, IEnumerable<KillPoint> points, Figures figures, CancellationToken cancel)
+    /// <summary>Runs one host's share of the kills; returns the faults after them.</summary>
+    private static async Task<IReadOnlyList<string>> KillAsync(int host, IEnumerable<KillPoint> points, Figures figures, CancellationToken cancellationToken)
     {
         var begun = Stopwatch.GetTimestamp();
-        await using var ordeal = await Ordeal.BeginAsync(unchecked((Seed * 31) + host), resubmits: host % 2 == 1, figures, cancel);
-        foreach (var point in points.Where(p => p.CanBeReachedIn(ordeal)))
+        await using var run = await ChaosRun.BeginAsync(unchecked((Seed * 31) + host), resubmits: host % 2 == 1, figures, cancellationToken);
+        foreach (var point in points.Where(p => p.CanBeReachedIn(run)))
         {
             if (Stopwatch.GetElapsedTime(begun) > KillsFor) break;
-            await ordeal.LiveAndDieAsync(point, cancel);
+            await run.LiveAndDieAsync(point, cancellationToken);
         }
-        var faults = await ordeal.SettleAsync(SettlesWithin, cancel);
-        var orders = ordeal.People.Orders;
+        var faults = await run.SettleAsync(SettlesWithin, cancellationToken);
+        var orders = run.People.Orders;
         figures.Count("jobs", orders.Count);
         figures.Count("jobs: succeeded", orders.Count(o => o.Status is "succeeded"));
         figures.Count("jobs: cancelled", orders.Count(o => o.Status is "cancelled"));
         figures.Count("jobs: once in doubt", orders.Count(o => o.WasInDoubt));
         figures.Count("jobs: from the inbox", orders.Count(o => o.IsUpload));
-        figures.Count("submissions accepted", ordeal.RunComfy.Account.AcceptedCount);
+        figures.Count("submissions accepted", run.RunComfy.Account.AcceptedCount);
         figures.Count(
-            $"submissions accepted beyond the first of a job, in doubt and {(ordeal.Resubmits ? "resubmitted by the setting" : "resubmitted by a person")}",
-            orders.Sum(o => Math.Max(0, ordeal.RunComfy.Account.Accepted.Count(s => People.IsOf(s, o)) - 1)));
-        figures.Count("webhooks received", ordeal.Receiver.Received.Count);
-        figures.Count("webhooks received: different ids", ordeal.Receiver.Received.Select(w => w.Id).Distinct().Count());
-        return faults.Count == 0 ? [] : [$"Host {host} was killed: {string.Join(", ", ordeal.Points)}. After that:", .. faults];
+            $"submissions accepted beyond the first of a job, in doubt and {(run.Resubmits ? "resubmitted by the setting" : "resubmitted by a person")}",
+            orders.Sum(o => Math.Max(0, run.RunComfy.Account.Accepted.Count(s => People.IsOf(s, o)) - 1)));
+        figures.Count("webhooks received", run.Receiver.Received.Count);
+        figures.Count("webhooks received: different ids", run.Receiver.Received.Select(w => w.Id).Distinct().Count());
+        return faults.Count == 0 ? [] : [$"Host {host} was killed: {string.Join(", ", run.Points)}. After that:", .. faults];
     }
 
     private static int Setting(string name, int otherwise) =>

@@ -4,14 +4,14 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 
 namespace KlingFunctions.Chaos;
 
 /// <summary>
-/// Clients that order videos, and an operator who does what docs/operations.md says about the jobs that did not go well. They see no more
-/// than HTTP answers and the provider's own pages, and go on working when the host under their hands dies.
+/// Clients that order videos, and an operator who treats failed jobs as docs/operations.md says. They see only HTTP answers and the
+/// provider's own pages, and go on when the host dies.
 /// </summary>
 internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, Random random, Figures figures)
 {
@@ -28,26 +28,28 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
     /// <summary>While set, the operator leaves jobs in doubt alone.</summary>
     public bool Rest { get; set; }
 
-    /// <summary>Orders, looks and mends, until the host is dead or time is up; or until all is settled, without new orders.</summary>
-    public async Task WorkAsync(HostProcess host, bool untilSettled, CancellationToken cancel)
+    /// <summary>
+    /// Orders, polls and resumes until the host is dead or time is up; or, without new orders, until all jobs are settled.
+    /// </summary>
+    public async Task WorkAsync(HostProcess host, bool untilSettled, CancellationToken cancellationToken)
     {
         try
         {
-            using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancel) };
+            using var http = new HttpClient { BaseAddress = await host.ListeningAsync(cancellationToken) };
             while (!(untilSettled && Orders.All(o => o.IsSettled)))
             {
                 if (!untilSettled && Orders.Count(o => !o.IsUpload && o.Status is not ("succeeded" or "cancelled" or "failed")) < AtOnce) Add();
-                foreach (var order in Orders.Where(o => !o.IsSettled)) await AttendAsync(http, order, cancel);
-                await Task.Delay(40, cancel);
+                foreach (var order in Orders.Where(o => !o.IsSettled)) await AttendAsync(http, order, cancellationToken);
+                await Task.Delay(40, cancellationToken);
             }
         }
         catch (Exception e) when (e is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
-            // The host is dead, or has had its time.
+            // The host is dead, or its time is up.
         }
     }
 
-    /// <summary>Puts an order into the inbox, whether a host looks at it or not.</summary>
+    /// <summary>Puts an order into the inbox, whether a host is running or not.</summary>
     public void Upload(string inbox)
     {
         var order = Add(isUpload: true);
@@ -59,7 +61,9 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         figures.Count("files put into the inbox");
     }
 
-    /// <summary>Writes every file of the inbox anew with what is in it, as a restored backup and many sync programs do. No job may come of it.</summary>
+    /// <summary>
+    /// Rewrites every file of the inbox with equal content, as a restored backup and many sync programs do. This must start no job.
+    /// </summary>
     public void RestoreUploads(string inbox)
     {
         if (!Directory.Exists(inbox)) return;
@@ -72,11 +76,11 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         }
     }
 
-    /// <summary>Two calls with one key at the same moment.</summary>
-    public Task OrderTwiceAsync(HttpClient http, CancellationToken cancel) => TwiceAsync("orders", http, Add(), PostAsync, cancel);
+    /// <summary>Makes two simultaneous calls with one key.</summary>
+    public Task OrderTwiceAsync(HttpClient http, CancellationToken cancellationToken) => TwiceAsync("orders", http, Add(), PostAsync, cancellationToken);
 
-    /// <summary>Two calls at the same moment.</summary>
-    public Task ResumeTwiceAsync(HttpClient http, Order order, CancellationToken cancel)
+    /// <summary>Makes two simultaneous calls.</summary>
+    public Task ResumeTwiceAsync(HttpClient http, Order order, CancellationToken cancellationToken)
     {
         var there = runComfy.Account.Accepted.Where(s => IsOf(s, order)).ToList();
         order.WasInDoubt = true;
@@ -92,12 +96,12 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
             order.MayBePaid = there.Count + 1;
             how = new() { ["resubmit"] = true };
         }
-        return ResumeTwiceAsync(http, order, how, cancel);
+        return ResumeTwiceAsync(http, order, how, cancellationToken);
     }
 
-    /// <summary>Two calls at the same moment.</summary>
-    public Task RedeliverTwiceAsync(HttpClient http, Order order, CancellationToken cancel) =>
-        TwiceAsync("redeliveries", http, order, (h, o, c) => h.PostAsync(new Uri($"/api/videos/{o.Id}/redeliver", UriKind.Relative), null, c), cancel);
+    /// <summary>Makes two simultaneous calls.</summary>
+    public Task RedeliverTwiceAsync(HttpClient http, Order order, CancellationToken cancellationToken) =>
+        TwiceAsync("redeliveries", http, order, (h, o, c) => h.PostAsync(new Uri($"/api/videos/{o.Id}/redeliver", UriKind.Relative), null, c), cancellationToken);
 
     public static bool IsOf(Submission submission, Order order) => submission.Input.GetProperty("prompt").GetString() == order.Prompt;
 
@@ -110,38 +114,38 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         }
     }
 
-    private async Task AttendAsync(HttpClient http, Order order, CancellationToken cancel)
+    private async Task AttendAsync(HttpClient http, Order order, CancellationToken cancellationToken)
     {
         if (order.Id is null)
         {
-            using var answer = await PostAsync(http, order, cancel);
+            using var answer = await PostAsync(http, order, cancellationToken);
             Heard(order, answer.StatusCode);
             order.Id = (await Scene.JsonOf(answer)).GetProperty("id").GetString();
             if (random.Next(12) == 0)
             {
-                order.CancelWished = true;
-                using var cancelled = await http.PostAsync(new Uri($"/api/videos/{order.Id}/cancel", UriKind.Relative), null, cancel);
+                order.CancelRequested = true;
+                using var cancelled = await http.PostAsync(new Uri($"/api/videos/{order.Id}/cancel", UriKind.Relative), null, cancellationToken);
             }
         }
-        using var look = await http.GetAsync(new Uri($"/api/videos/{order.Id}", UriKind.Relative), cancel);
-        // A file is looked at twice before it is taken.
+        using var look = await http.GetAsync(new Uri($"/api/videos/{order.Id}", UriKind.Relative), cancellationToken);
+        // A file is seen by two scans before it starts a job.
         if (look.StatusCode is HttpStatusCode.NotFound && order is { IsUpload: true, Status: "" }) return;
         if (look.StatusCode is not HttpStatusCode.OK) throw new InvalidOperationException($"{order.Key} was accepted as {order.Id} and now answers {look.StatusCode}.");
         order.Seen = await Scene.JsonOf(look);
 
-        if (order.IsInDoubt && !Rest) await ResumeTwiceAsync(http, order, cancel);
-        else if (order.CanJustGoOn) await ResumeTwiceAsync(http, order, how: null, cancel);
-        else if (order.Notifications.Contains("dead_letter")) await RedeliverTwiceAsync(http, order, cancel);
+        if (order.IsInDoubt && !Rest) await ResumeTwiceAsync(http, order, cancellationToken);
+        else if (order.CanJustGoOn) await ResumeTwiceAsync(http, order, how: null, cancellationToken);
+        else if (order.Notifications.Contains("dead_letter")) await RedeliverTwiceAsync(http, order, cancellationToken);
     }
 
-    private Task<HttpResponseMessage> PostAsync(HttpClient http, Order order, CancellationToken cancel)
+    private Task<HttpResponseMessage> PostAsync(HttpClient http, Order order, CancellationToken cancellationToken)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/videos")
         {
             Content = JsonContent.Create(Request(order)),
         };
         request.Headers.Add("Idempotency-Key", order.Key);
-        return http.SendAsync(request, cancel);
+        return http.SendAsync(request, cancellationToken);
     }
 
     private JsonObject Request(Order order) => new()
@@ -151,19 +155,20 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
         ["webhook_url"] = receiver.Url,
     };
 
-    // RunComfy is asked whether it knows a request that somebody types in, and in its troubles may deny one that it has: he tries again.
-    private Task ResumeTwiceAsync(HttpClient http, Order order, JsonObject? how, CancellationToken cancel) => TwiceAsync(
-        Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancel,
+    // The host asks RunComfy for a request id that a person gives. A fault of RunComfy may deny an existing one, so the operator tries
+    // again.
+    private Task ResumeTwiceAsync(HttpClient http, Order order, JsonObject? how, CancellationToken cancellationToken) => TwiceAsync(
+        Resumes, http, order, (h, o, c) => h.PostAsync($"/api/videos/{o.Id}/resume", how is null ? null : JsonContent.Create(how), c), cancellationToken,
         mayBeDenied: how?.ContainsKey("request_id") is true);
 
     private async Task TwiceAsync(
-        string what, HttpClient http, Order order, Func<HttpClient, Order, CancellationToken, Task<HttpResponseMessage>> call, CancellationToken cancel,
+        string what, HttpClient http, Order order, Func<HttpClient, Order, CancellationToken, Task<HttpResponseMessage>> call, CancellationToken cancellationToken,
         bool mayBeDenied = false)
     {
         figures.Count($"{what}, each called twice at the same moment");
         try
         {
-            var answers = await Task.WhenAll(call(http, order, cancel), call(http, order, cancel));
+            var answers = await Task.WhenAll(call(http, order, cancellationToken), call(http, order, cancellationToken));
             foreach (var answer in answers)
             {
                 using (answer)
@@ -173,11 +178,11 @@ internal sealed class People(SimulatorHost runComfy, WebhookReceiver receiver, R
                 }
             }
             if (what is Resumes && answers.All(a => a.StatusCode is HttpStatusCode.Accepted))
-                throw new InvalidOperationException($"Two calls resumed {order.Key} at the same moment, and both were told that they did.");
+                throw new InvalidOperationException($"Two calls resumed {order.Key} at the same moment, and both succeeded.");
         }
         catch (Exception e) when (e is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
-            // The host died under it: what came of the calls is seen in its next life.
+            // The host died during the calls; their effect is checked on the next host.
         }
     }
 

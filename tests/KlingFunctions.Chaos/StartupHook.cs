@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 
 /// <summary>
-/// What .NET runs in a host before its own Main, for the host is started with this very assembly in DOTNET_STARTUP_HOOKS (the runtime
-/// wants this name, outside of any namespace). It kills the process at the moment that CHAOS_KILL names, such as <c>Submit.http:stop:1</c>:
-/// the first time that an HTTP call of the step Submit has its answer, and before anyone acts on it. The product has no part in this:
-/// the moments are those of the activities that it and .NET's HTTP client start and stop anyway.
+/// Runs in a host before its Main, since the host is started with this assembly in DOTNET_STARTUP_HOOKS (.NET requires this class name,
+/// outside of any namespace). It kills the process at the moment that CHAOS_KILL names, such as <c>Submit.http:stop:1</c>: the first time
+/// that an HTTP call of the step Submit is answered, before the answer is processed. The product needs no code for this: the moments are
+/// the activities that it and .NET's HTTP client start and stop anyway.
 /// </summary>
 internal static class StartupHook
 {

@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>What nothing is wrong with: where every attack begins.</summary>
+/// <summary>Valid inputs, from which every attack starts.</summary>
 internal static class Good
 {
     public const string Request = """
@@ -30,7 +30,7 @@ internal static class Good
 
     public static readonly string[] Images = ["baseline.jpg", "picture.png", "lossy.webp", "lossless.webp", "extended.webp"];
 
-    /// <summary>What RunComfy answers when it takes a job (docs.runcomfy.com/model-apis/async-queue-endpoints).</summary>
+    /// <summary>RunComfy's answer to an accepted submission (docs.runcomfy.com/model-apis/async-queue-endpoints).</summary>
     public const string Submitted = $$"""
         {
           "request_id": "{{RequestId}}",

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>A server on loopback that takes any request and then sends whatever bytes it likes, for as long as anyone listens.</summary>
+/// <summary>A server on loopback that accepts any request and sends arbitrary bytes for as long as the client reads.</summary>
 internal sealed class HostileServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -13,7 +13,7 @@ internal sealed class HostileServer : IAsyncDisposable
     private long _sent;
     private int _asked;
 
-    /// <param name="answer">Sends bytes until sending throws, or until it has had enough; until it is stopped at the latest.</param>
+    /// <param name="answer">Sends bytes until sending throws, until it is done, or until it is stopped.</param>
     public HostileServer(Func<Func<byte[], Task>, CancellationToken, Task> answer)
     {
         _answer = answer;
@@ -23,7 +23,7 @@ internal sealed class HostileServer : IAsyncDisposable
 
     public string Url => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
 
-    /// <summary>How many bytes anyone took.</summary>
+    /// <summary>The number of bytes that clients have read.</summary>
     public long Sent => Interlocked.Read(ref _sent);
 
     public int Asked => Volatile.Read(ref _asked);
@@ -58,7 +58,7 @@ internal sealed class HostileServer : IAsyncDisposable
             {
                 var stream = client.GetStream();
                 await stream.ReadAtLeastAsync(new byte[65_536], 1, throwOnEndOfStream: false, _stop.Token);
-                // Its end is noticed even while nothing is being sent.
+                // Detects a closed connection even while nothing is sent.
                 var hungUp = stream.ReadAtLeastAsync(new byte[65_536], 65_536, throwOnEndOfStream: false, _stop.Token).AsTask();
                 await _answer(async bytes =>
                 {
@@ -69,7 +69,7 @@ internal sealed class HostileServer : IAsyncDisposable
             }
             catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
             {
-                // That is how most of these end.
+                // Most connections end this way.
             }
         }
     }

@@ -14,7 +14,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>Servers that never come to an end, in every part of an answer: whoever asked them gets away, in time and with little read.</summary>
+/// <summary>Servers whose answer never ends, in any part of it: the client gives up in time, after reading little.</summary>
 public sealed class HostileServers : IDisposable
 {
     private static readonly IOptions<NetworkOptions> Network = Options.Create(new NetworkOptions { AllowLoopback = true });
@@ -41,17 +41,17 @@ public sealed class HostileServers : IDisposable
     }
 
     [Theory, MemberData(nameof(Answers))]
-    public async Task A_receiver_of_webhooks_holds_nobody_up(string answer)
+    public async Task Endless_webhook_receiver_does_not_delay_others(string answer)
     {
         await using var server = Serve(answer, "application/json");
         var sender = new WebhookSender(_client, Options.Create(new WebhookOptions()), _time, NullLogger<WebhookSender>.Instance);
-        var attempt = await WhileTimePasses(sender.SendAsync(new(server.Url), "msg_1", "{}"u8.ToArray(), null, Ct));
+        var attempt = await WhileTimePasses(sender.SendAsync(new(server.Url), "msg_1", "{}"u8.ToArray(), null, null, Ct));
         Assert.True(attempt is DeliveryAttempt.Delivered or DeliveryAttempt.Failed, $"{attempt}");
         Assert.InRange(server.Sent, 0, 20_000_000);
     }
 
     [Theory, MemberData(nameof(Answers))]
-    public async Task A_host_of_images_makes_an_image_unreachable_or_none(string answer)
+    public async Task Endless_image_host_makes_an_image_unreachable_or_invalid(string answer)
     {
         await using var server = Serve(answer, "image/png");
         var check = new ImageCheck(_client, _time, NullLogger<ImageCheck>.Instance);
@@ -61,7 +61,7 @@ public sealed class HostileServers : IDisposable
     }
 
     [Theory, MemberData(nameof(Answers))]
-    public async Task A_provider_that_never_ends_its_answer_leaves_the_paid_POST_in_doubt_and_every_other_call_to_be_repeated(string answer)
+    public async Task Endless_answer_leaves_the_POST_in_doubt_and_other_calls_retryable(string answer)
     {
         await using var server = Serve(answer, "application/json");
         var options = Options.Create(new RunComfyOptions { ApiToken = "token", BaseUrl = server.Url });
@@ -75,19 +75,19 @@ public sealed class HostileServers : IDisposable
     }
 
     [Theory, MemberData(nameof(Answers))]
-    public async Task A_host_of_results_makes_a_video_unreachable_or_refused(string answer)
+    public async Task Endless_result_host_makes_a_video_unreachable_or_refused(string answer)
     {
         const int MostBytes = 5_000_000;
         await using var server = Serve(answer, "video/mp4");
         var store = new FolderVideoStore(_folder.FullName, _time);
-        var keeper = new ResultKeeper(
+        var transfer = new ResultTransfer(
             _client, store, Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions { MaxVideoBytes = MostBytes }), Network, _time,
-            NullLogger<ResultKeeper>.Instance);
-        var outcome = await WhileTimePasses(keeper.KeepAsync("job", "req_1", [new("video", OutputKind.Video, server.Url)], Ct));
-        Assert.Contains(Assert.IsType<KeepOutcome.NotKept>(outcome).Code, (string[])["video_unreachable", "video_too_large", "video_invalid"]);
+            NullLogger<ResultTransfer>.Instance);
+        var outcome = await WhileTimePasses(transfer.StoreAsync("job", "req_1", [new("video", OutputKind.Video, server.Url)], Ct));
+        Assert.Contains(Assert.IsType<TransferOutcome.NotStored>(outcome).Code, (string[])["video_unreachable", "video_too_large", "video_invalid"]);
         Assert.InRange(server.Sent, 0, 80_000_000);
         Assert.InRange(server.Asked, 1, 10);
-        // What came stays for the next run to go on with, and is no video.
+        // The first part stays for the next run to continue, and is not a stored video.
         Assert.DoesNotContain(_folder.EnumerateFiles("*", SearchOption.AllDirectories), file => !file.Name.Contains(".left", StringComparison.Ordinal));
     }
 
@@ -145,7 +145,7 @@ public sealed class HostileServers : IDisposable
         });
     }
 
-    /// <summary>Lets time pass until the task is done.</summary>
+    /// <summary>Advances time until the task is done.</summary>
     private async Task<T> WhileTimePasses<T>(Task<T> task)
     {
         while (await Task.WhenAny(task, Task.Delay(1, Ct)) != task) _time.Advance(TimeSpan.FromSeconds(1));

@@ -3,11 +3,11 @@ using KlingFunctions.Pipeline.Requests;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>Images are judged by their first bytes, which whoever serves them chooses.</summary>
+/// <summary>Images are checked by their first bytes, which the server chooses.</summary>
 public class ImageAttacks
 {
     [Fact]
-    public void Whatever_is_done_to_an_image_it_has_a_size_or_is_none_and_costs_no_more_memory_than_it_has_bytes() => Barrage.Run(5_000, random =>
+    public void Corrupted_image_is_measured_or_refused_in_bounded_memory() => Barrage.Run(5_000, random =>
     {
         var image = Spoil.Bytes(random, Good.Image(Good.Images[random.Next(Good.Images.Length)]));
         Judge(random.Next(10) == 0 ? Spoil.Bytes(random, image) : image);
@@ -15,9 +15,9 @@ public class ImageAttacks
 
     public static TheoryData<string> Lengths => ["picture.png", "lossy.webp", "lossless.webp", "extended.webp", "baseline.jpg"];
 
-    /// <summary>A length in a header is a wish: nothing may be set aside for it before the bytes are there.</summary>
+    /// <summary>A length in a header is not trusted: no memory may be reserved before the bytes arrive.</summary>
     [Theory, MemberData(nameof(Lengths))]
-    public void A_length_of_two_gigabytes_anywhere_in_a_header_sets_nothing_aside(string file)
+    public void Length_of_two_gigabytes_in_a_header_allocates_nothing(string file)
     {
         var good = Good.Image(file);
         for (var at = 0; at < Math.Min(good.Length - 4, 600); at++)
@@ -34,10 +34,10 @@ public class ImageAttacks
     }
 
     [Fact]
-    public void Metadata_without_end_before_the_size_is_passed_over_and_not_kept()
+    public void Endless_metadata_before_the_dimensions_is_skipped_not_buffered()
     {
         var jpeg = Good.Image("baseline.jpg");
-        // Exif, ICC profiles and comments, of all lengths, with directories that point at themselves in the first.
+        // Exif, ICC profiles and comments of many lengths. The first has directories that point at themselves.
         byte[] exif = [.. "Exif\0\0II*\0\x08\0\0\0\xFF\xFF"u8, .. Enumerable.Repeat((byte)8, 500)];
         foreach (var marker in (byte[])[0xE1, 0xE2, 0xED, 0xFE])
         {
@@ -52,7 +52,7 @@ public class ImageAttacks
     }
 
     [Fact]
-    public void Packed_text_in_a_PNG_is_never_unpacked()
+    public void Compressed_text_in_a_PNG_is_never_decompressed()
     {
         var png = Good.Image("picture.png");
         var bomb = Spoil.Packed(new byte[30_000_000]);

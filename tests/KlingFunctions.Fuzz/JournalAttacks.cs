@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Tests;
 using KlingFunctions.Simulator;
 using Microsoft.Data.Sqlite;
@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>What is wrong in the rows of some jobs is their own trouble: the others go on, and nothing is paid twice for it.</summary>
+/// <summary>Damaged rows only affect their own jobs: the others continue, and nothing is paid twice.</summary>
 public sealed class JournalAttacks
 {
     private const int Victims = 10;
@@ -17,9 +17,9 @@ public sealed class JournalAttacks
     private static readonly string[] Texts = ["''", "'null'", "'{}'", "'[]'", "'{'", "'Submit'", "'\"x\"'", "x'C328'", "char(0)", "123"];
 
     [Fact]
-    public async Task A_history_that_was_tampered_with_ends_its_own_job_at_most() => await Barrage.RunAsync(1, async random =>
+    public async Task Damaged_history_ends_at_most_its_own_job() => await Barrage.RunAsync(1, async random =>
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(3), Slots = 100 }, _time, ct: TestContext.Current.CancellationToken);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(3), Slots = 100 }, _time, cancellationToken: TestContext.Current.CancellationToken);
         var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time);
         await using var scene = new Scene(host, runComfy, await WebhookReceiver.StartAsync());
         var jobs = new List<string>();

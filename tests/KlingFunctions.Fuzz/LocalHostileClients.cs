@@ -1,5 +1,5 @@
-using KlingFunctions.Contracts;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Tests;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Tests;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
@@ -10,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>A status has little room, and a result may name any number of files.</summary>
+/// <summary>A status has little room, but a result may name any number of files.</summary>
 public class ManyOutputs
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
@@ -18,11 +18,11 @@ public class ManyOutputs
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task All_files_of_a_result_are_kept_and_served_also_those_that_the_status_has_no_room_for()
+    public async Task Files_that_do_not_fit_the_status_are_stored_and_served_too()
     {
         const int Count = 70;
         var runComfy = await SimulatorHost.StartAsync(
-            new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, Outputs = OutputKeys.Videos, OutputCount = Count }, _time, ct: Ct);
+            new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, Outputs = OutputKeys.Videos, OutputCount = Count }, _time, cancellationToken: Ct);
         await using var scene = new Scene(
             await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
         var job = await scene.EndAsync(await scene.SubmitAsync());
@@ -45,7 +45,7 @@ public class ManyOutputs
     }
 
     [Fact]
-    public void Whatever_a_state_holds_its_status_stays_within_what_Durable_takes_and_counts_every_file() => Barrage.Run(40, random =>
+    public void Status_of_any_state_fits_Durable_and_counts_every_file() => Barrage.Run(40, random =>
     {
         string Text(int most) => string.Concat(Enumerable.Range(0, random.Next(1, most)).Select(_ => Spoil.Text(random)));
         var count = random.Next(1, 400);
@@ -57,7 +57,7 @@ public class ManyOutputs
             Outputs = [.. Enumerable.Range(1, count).Select(n => new StoredFile($"images-{n}", "image", "image/png", long.MaxValue, new('f', 64)))],
             Warnings = [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Errors.Fault("/image_urls/0", "repeated_image", Text(10)))],
             Error = random.Next(2) == 0 ? new("provider_failed", Text(10), [.. Enumerable.Range(0, random.Next(100)).Select(_ => new Pipeline.Errors.Fault("", "x", Text(10)))]) : null,
-            Attention = random.Next(2) == 0 ? new("", "x", Text(10)) : null,
+            PendingIssue = random.Next(2) == 0 ? new("", "x", Text(10)) : null,
             Receivers = [.. Enumerable.Range(0, random.Next(21)).Select(n => new Receiver($"sub_{n}", new('h', 253), $"msg_{n}"))],
         });
         Assert.InRange(JsonSerializer.Serialize(state, PipelineJson.Default.JobState).Length, 0, StatusLimit.MaxChars);

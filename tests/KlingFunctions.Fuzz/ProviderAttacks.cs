@@ -3,16 +3,16 @@ using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>Whatever the provider answers is classified, and nothing that may have been paid for is taken for refused.</summary>
+/// <summary>Every answer of the provider is classified, and no answer to a possibly paid submission counts as a refusal.</summary>
 public class ProviderAttacks
 {
     private const string Token = "rc-secret-token";
 
-    // Those with which a refusal is documented: docs.runcomfy.com/model-apis/error-codes.
+    // The codes with which refusals are documented: docs.runcomfy.com/model-apis/error-codes.
     private static readonly string[] Codes = ["400001", "400002", "400004", "403001", "404001"];
 
     [Fact]
-    public void A_spoilt_answer_to_the_paid_POST_is_accepted_or_in_doubt_and_never_a_refusal() => Barrage.Run(1_500, random =>
+    public void Corrupted_answer_to_the_paid_POST_is_never_a_refusal() => Barrage.Run(1_500, random =>
     {
         var body = Spoil.Json(random, Good.Submitted);
         var answer = Submit(body);
@@ -21,9 +21,9 @@ public class ProviderAttacks
         else Assert.IsType<SubmitAnswer.InDoubt>(answer);
     });
 
-    /// <summary>The id comes first: an answer that broke off behind it still says what was paid for.</summary>
+    /// <summary>The id comes first, so an answer cut off behind it still names the paid request.</summary>
     [Fact]
-    public void An_answer_that_broke_off_behind_the_id_is_accepted_and_one_that_broke_off_before_it_is_in_doubt()
+    public void Answer_cut_after_the_id_is_accepted_and_before_it_in_doubt()
     {
         var body = Encoding.UTF8.GetBytes(Good.Submitted);
         var end = Good.Submitted.IndexOf(Good.RequestId, StringComparison.Ordinal) + Good.RequestId.Length + 1;
@@ -36,7 +36,7 @@ public class ProviderAttacks
     }
 
     [Fact]
-    public void Whatever_answer_comes_to_whatever_call_it_is_classified_shortly_and_without_the_token() => Barrage.Run(1_500, random =>
+    public void Any_answer_is_classified_briefly_and_without_the_token() => Barrage.Run(1_500, random =>
     {
         string[] good = [Good.Submitted, Good.Status, Good.Result, Good.Cancelled, Good.Refused];
         var body = Spoil.Json(random, good[random.Next(good.Length)].Replace("no balance", $"no balance {Token}", StringComparison.Ordinal));
@@ -56,7 +56,7 @@ public class ProviderAttacks
     };
 
     [Theory, MemberData(nameof(Heaps), DisableDiscoveryEnumeration = true)]
-    public void A_heap_of_anything_is_classified_in_proportion_to_its_length(string body) => Judge(200, Encoding.UTF8.GetBytes(body));
+    public void Large_answer_is_classified_in_time_proportional_to_its_length(string body) => Judge(200, Encoding.UTF8.GetBytes(body));
 
     private static string Repeat(string what, int times) => string.Concat(Enumerable.Repeat(what, Math.Min(times, 250_000 / what.Length)));
 
@@ -75,7 +75,7 @@ public class ProviderAttacks
         Said(answers.Submit switch { SubmitAnswer.Refused r => r.Fault.Message, SubmitAnswer.InDoubt d => d.Message, _ => "accepted" });
         Said(answers.Status switch { StatusAnswer.Faulted f => f.Fault.Message, StatusAnswer.UnknownWord w => w.Word, StatusAnswer.Known k => k.Word, _ => "" });
         Said(answers.Result switch { ResultAnswer.Faulted f => f.Fault.Message, ResultAnswer.Failed f => f.Message, ResultAnswer.NotReady { State: { } s } => s.Word, _ => "over" });
-        Said(answers.Cancel switch { CancelAnswer.Faulted f => f.Fault.Message, _ => "told" });
+        Said(answers.Cancel switch { CancelAnswer.Faulted f => f.Fault.Message, _ => "answered" });
         if (answers.Submit is SubmitAnswer.Accepted accepted) Assert.True(status is >= 200 and <= 299 && ProviderReply.IsRequestId(accepted.RequestId));
     }
 

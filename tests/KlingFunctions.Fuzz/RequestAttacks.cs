@@ -8,18 +8,18 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Fuzz;
 
-/// <summary>What a caller sends, or lays among the uploads, is read into a request or into faults, and costs in proportion to its length.</summary>
+/// <summary>Any posted or uploaded bytes become a request or faults, at a cost proportional to their length.</summary>
 public class RequestAttacks
 {
     private static readonly RequestReader Reader = new(KlingO1.Contract, Options.Create(new NetworkOptions()));
     private static readonly UploadReader Uploads = new(KlingO1.Contract, Reader);
 
     [Fact]
-    public void A_spoilt_request_is_a_request_or_faults() =>
+    public void Corrupted_request_is_a_request_or_faults() =>
         Barrage.Run(1_000, random => Judge(Spoil.Json(random, Good.Request), body => Reader.Read(body)));
 
     [Fact]
-    public void A_spoilt_upload_is_a_request_or_faults_and_leaves_a_report() => Barrage.Run(1_000, random =>
+    public void Corrupted_upload_is_a_request_or_faults_and_leaves_a_report() => Barrage.Run(1_000, random =>
     {
         var reading = random.Next(2) == 0
             ? Judge(Spoil.Json(random, Good.Upload), body => Uploads.ReadRequest("a/b/walk.json", body))
@@ -28,7 +28,7 @@ public class RequestAttacks
     });
 
     [Fact]
-    public void A_prompt_of_any_text_and_any_references_is_taken_or_has_a_fault() => Barrage.Run(300, random =>
+    public void Any_prompt_is_accepted_or_has_a_fault() => Barrage.Run(300, random =>
     {
         string[] parts =
         [
@@ -57,14 +57,14 @@ public class RequestAttacks
         $"{{\"prompt\":\"{Many("\\u0000", "")}\"}}",
         $"{{\"prompt\":\"$asset\",\"x\":[{Many("\"$asset\"")}]}}",
         $"[{Many("\"$asset\"")}]",
-        // Long names on the way down, and then very many things at the bottom, each of which has a place.
+        // Long names on each level, and at the bottom many values, each with its own place.
         Nested(depth: 50, nameLength: 2_000, bottom: Many("0", ",", 50_000)),
         Nested(depth: 50, nameLength: 2_000, bottom: Many("\"\"", ",", 40_000)),
         Nested(depth: 1, nameLength: 100_000, bottom: Many("\"$asset\"", ",", 14_000)),
     };
 
     [Theory, MemberData(nameof(Heaps), DisableDiscoveryEnumeration = true)]
-    public void A_heap_of_anything_costs_in_proportion_to_its_length(string body)
+    public void Large_request_costs_in_proportion_to_its_length(string body)
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         Assert.True(bytes.Length <= 256 * 1024);

@@ -4,7 +4,7 @@ using YamlDotNet.Serialization;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>The files that other programs read: azd, GitHub's runners, editors.</summary>
+/// <summary>The files for other programs: azd, GitHub's runners, editors.</summary>
 public sealed class AutomationTests
 {
     public static TheoryData<string> Workflows =>
@@ -12,7 +12,7 @@ public sealed class AutomationTests
 
     [Theory]
     [MemberData(nameof(Workflows))]
-    public void A_workflow_names_every_action_by_its_hash(string workflow)
+    public void Workflow_names_every_action_by_its_hash(string workflow)
     {
         var uses = Regex.Matches(Repository.Read(workflow), @"^\s*(?:- )?uses: (.+)$", RegexOptions.Multiline).Select(m => m.Groups[1].Value).ToList();
 
@@ -22,7 +22,7 @@ public sealed class AutomationTests
 
     [Theory]
     [MemberData(nameof(Workflows))]
-    public void A_workflow_has_no_rights_and_each_job_says_what_it_needs(string workflow)
+    public void Workflow_has_no_rights_and_each_job_lists_its_own(string workflow)
     {
         var yaml = Yaml(workflow);
 
@@ -38,11 +38,11 @@ public sealed class AutomationTests
 
     [Theory]
     [MemberData(nameof(Workflows))]
-    public void What_a_stranger_may_write_is_never_part_of_a_script(string workflow) =>
+    public void Untrusted_text_is_never_part_of_a_script(string workflow) =>
         Assert.DoesNotMatch(@"run: .*\$\{\{|\|\n(\s+.*\n)*?\s+.*\$\{\{ *github\.(event|head_ref)", Repository.Read(workflow));
 
     [Fact]
-    public void Azd_finds_the_project_the_hooks_and_the_resource_that_it_deploys_to()
+    public void Azd_finds_the_project_the_hooks_and_the_resource_to_deploy_to()
     {
         var azd = Yaml("azure.yaml");
         var services = (Dictionary<object, object>)azd["services"];
@@ -55,17 +55,17 @@ public sealed class AutomationTests
     }
 
     [Fact]
-    public void The_build_and_the_deployment_take_the_backend_from_the_same_name()
+    public void Build_and_deployment_take_the_backend_from_the_same_name()
     {
         Assert.Contains("${DURABLE_BACKEND=storage}", Repository.Read("infra/main.parameters.json"), StringComparison.Ordinal);
         Assert.Contains("$(DURABLE_BACKEND)", Repository.Read("src/KlingFunctions/KlingFunctions.csproj"), StringComparison.Ordinal);
         var azd = (string)((Dictionary<object, object>)Yaml("azure.yaml")["requiredVersions"])["azd"];
-        // The first that gives a build what 'azd env set' was told: github.com/Azure/azure-dev/pull/6905.
+        // The first version that passes the values of 'azd env set' to a build: github.com/Azure/azure-dev/pull/6905.
         Assert.True(Version.Parse(azd.Replace(">= ", "", StringComparison.Ordinal)) >= new Version(1, 23, 7), azd);
     }
 
     [Fact]
-    public void The_hook_asks_for_nothing_that_azd_does_not_know()
+    public void Hook_uses_only_variables_that_azd_sets()
     {
         var known = Regex.Matches(Repository.Read("infra/main.bicep"), @"^output (\w+)", RegexOptions.Multiline).Select(m => m.Groups[1].Value)
             .Append("AZURE_SUBSCRIPTION_ID").ToHashSet();
@@ -79,10 +79,10 @@ public sealed class AutomationTests
     }
 
     [Fact]
-    public void The_requests_for_editors_are_calls_of_the_contract_and_none_is_missing()
+    public void Requests_for_editors_are_all_the_calls_of_the_contract()
     {
         using var contract = JsonDocument.Parse(Repository.Read("src/KlingFunctions.Pipeline/Http/openapi.json"));
-        // Signed links are followed as answers give them, not written by hand.
+        // Signed links come from answers and are not written by hand.
         var operations = contract.RootElement.GetProperty("paths").EnumerateObject()
             .Where(path => !path.Name.StartsWith("/api/signed/", StringComparison.Ordinal)).SelectMany(path => path.Value.EnumerateObject()
             .Where(o => o.Name is "get" or "post" or "delete").Select(o => $"{o.Name.ToUpperInvariant()} {Regex.Replace(path.Name, @"\{\w+\}", "{}")}"));

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>The compiler's word on every file, and what it says would be deployed.</summary>
+/// <summary>The Bicep files compile without warnings, and the resulting deployment equals its snapshot.</summary>
 public sealed class BicepTests
 {
-    // Those of a snapshot: any others would do as well.
+    // The values of a snapshot; any others would work too.
     private static readonly string[] Where =
     [
         "--subscription-id", "00000000-0000-0000-0000-000000000001", "--tenant-id", "00000000-0000-0000-0000-000000000002", "--location", "swedencentral",
@@ -17,7 +17,7 @@ public sealed class BicepTests
     public static TheoryData<string> Deployments => ["storage", "dts"];
 
     [Fact]
-    public async Task Every_file_compiles_and_nothing_is_said_about_it()
+    public async Task Every_file_compiles_without_a_warning()
     {
         var files = Directory.GetFiles(Repository.Path("infra"), "*.bicep", SearchOption.AllDirectories);
         Assert.True(files.Length > 10);
@@ -30,7 +30,7 @@ public sealed class BicepTests
     [InlineData("resource a 'Microsoft.Storage/storageAccounts@2025-06-01' = { name: 'abc', location: 'x', kind: 'StorageV2', sku: { name: 'Standard_LRS' }, properties: { allowSharedKeys: false } }", "BCP037")]
     [InlineData("resource a 'Microsoft.Storage/storageAccount@2025-06-01' = { name: 'abc' }", "BCP081")]
     [InlineData("param unused string", "no-unused-params")]
-    public async Task A_fault_in_a_file_is_seen_though_the_compiler_only_warns(string faulty, string rule)
+    public async Task Fault_in_a_file_fails_though_the_compiler_only_warns(string faulty, string rule)
     {
         var folder = Directory.CreateTempSubdirectory("bicep").FullName;
         File.Copy(Repository.Path("infra/bicepconfig.json"), Path.Combine(folder, "bicepconfig.json"));
@@ -40,7 +40,10 @@ public sealed class BicepTests
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>ARM's rule for templates of language version 2.0, whatever their conditions say and existing ones included; the compiler lets it pass.</summary>
+    /// <summary>
+    /// ARM's rule for templates of language version 2.0, whatever their conditions, existing resources included. The compiler does not
+    /// check it.
+    /// </summary>
     [Fact]
     public async Task No_template_has_two_resources_of_one_name()
     {
@@ -59,7 +62,7 @@ public sealed class BicepTests
             Resources(template).Where(r => Part(r, "type") == "Microsoft.Resources/deployments")
                 .SelectMany(r => Templates(r.GetProperty("properties").GetProperty("template"))).Prepend(template);
 
-        // By symbolic names from version 2.0 on.
+        // A template of version 2.0 or later has resources by symbolic name.
         static IEnumerable<JsonElement> Resources(JsonElement template) =>
             template.GetProperty("resources") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray()
                 : template.GetProperty("resources").EnumerateObject().Select(r => r.Value);
@@ -67,7 +70,7 @@ public sealed class BicepTests
 
     [Theory]
     [MemberData(nameof(Deployments))]
-    public async Task What_would_be_deployed_is_what_was_reviewed(string deployment)
+    public async Task Deployment_equals_its_reviewed_snapshot(string deployment)
     {
         var parameters = $"tests/KlingFunctions.Infra.Tests/Deployments/{deployment}.bicepparam";
 
@@ -82,7 +85,7 @@ public sealed class BicepTests
     private static async Task<IReadOnlyList<string>> DiagnosticsOf(string folder)
     {
         var lint = await CommandLine.RunAsync(Repository.Bicep, ["lint", "--pattern", $"{folder}/**/*.bicep", "--diagnostics-format", "sarif"], Cancel);
-        // One report for each file, one after the other.
+        // One report for each file, in sequence.
         var reports = new List<JsonElement>();
         var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(lint.Output + lint.Error), new JsonReaderOptions { AllowMultipleValues = true });
         while (reader.Read()) reports.Add(JsonElement.ParseValue(ref reader));

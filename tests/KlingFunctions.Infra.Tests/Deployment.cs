@@ -6,11 +6,11 @@ namespace KlingFunctions.Infra;
 /// <summary>A resource that would be deployed.</summary>
 internal sealed record Resource(string Type, string Id, string Name, JsonElement Properties)
 {
-    /// <summary>A text among its properties.</summary>
+    /// <summary>The text of one of its properties.</summary>
     public string Text(string property) => Properties.GetProperty(property).GetString()!;
 }
 
-/// <summary>What would be deployed, as the compiler foresees it. Values that only Azure knows are expressions in brackets.</summary>
+/// <summary>The deployment as the compiler predicts it. Values that only Azure knows are expressions in brackets.</summary>
 internal sealed class Deployment
 {
     private Deployment(string name)
@@ -45,7 +45,7 @@ internal sealed class Deployment
 
     public Resource Only(string type) => Of(type).Single();
 
-    /// <summary>Each role by the id of its definition, with the type of resource on which it is given, and what its holder is.</summary>
+    /// <summary>Each role assignment: the id of the role, the type of the resource, and the kind of its holder.</summary>
     public IEnumerable<(string Role, string On, string Holder)> Roles => Of("Microsoft.Authorization/roleAssignments").Select(r => (
         r.Text("roleDefinitionId").Split('/')[^1], Regex.Match(r.Id, @"/providers/(Microsoft\.(?!Authorization)[^/]+/[^/]+)/").Groups[1].Value, r.Text("principalId")));
 }

@@ -14,12 +14,12 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>What would be deployed, held against what the app asks for.</summary>
+/// <summary>The deployment, compared with the needs of the app.</summary>
 public sealed class DeploymentTests
 {
     private const string Account = "Microsoft.Storage/storageAccounts";
 
-    // Names of roles by their ids: learn.microsoft.com/azure/role-based-access-control/built-in-roles.
+    // Role names and ids: learn.microsoft.com/azure/role-based-access-control/built-in-roles.
     private const string StorageBlobDataOwner = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b";
     private const string StorageBlobDataContributor = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
     private const string StorageQueueDataContributor = "974c5e8b-45b9-4653-ba55-5f855dd0fae8";
@@ -32,7 +32,7 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void The_app_starts_with_its_settings(string backend)
+    public void App_starts_with_the_deployed_settings(string backend)
     {
         using var app = App(SettingsOf(backend));
 
@@ -42,7 +42,7 @@ public sealed class DeploymentTests
     [Theory]
     [InlineData("RunComfy__ApiToken")]
     [InlineData("Storage__Blobs")]
-    public void The_app_does_not_start_without(string setting)
+    public void App_does_not_start_without_a_needed_setting(string setting)
     {
         var settings = SettingsOf("storage");
         Assert.True(settings.Remove(setting));
@@ -55,11 +55,12 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void No_setting_is_one_that_nobody_reads(string backend)
+    public void Every_deployed_setting_is_read_by_someone(string backend)
     {
         var ours = PipelineServices.Sections.SelectMany(s => s.Value.GetProperties().Select(p => $"{s.Key}__{p.Name}"));
-        string[] theirs = ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId"];
-        // What the code and the host.json of each backend name.
+        string[] theirs =
+            ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId", "AzureWebJobsDisableHomepage"];
+        // The names in the code and in each backend's host.json.
         var named = Regex.Matches(
             Repository.Read("src/KlingFunctions/TelemetryExport.cs") + Repository.Read("src/KlingFunctions.AzureStorage/AzureCredential.cs") + Repository.Read("host.dts.json"),
             "[A-Z]+(_[A-Z]+)+").Select(m => m.Value);
@@ -78,7 +79,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void The_secrets_are_references_to_the_vault_and_the_vault_has_them()
+    public void Secrets_are_references_to_the_vault_and_the_vault_has_them()
     {
         var inVault = Deployment.Storage.Of("Microsoft.KeyVault/vaults/secrets").Select(s => s.Name.Split('/')[1]).ToHashSet();
 
@@ -101,7 +102,7 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void The_app_has_the_roles_that_it_needs_and_no_other(string backend)
+    public void App_has_exactly_the_roles_that_it_needs(string backend)
     {
         List<(string, string)> needed =
         [
@@ -116,7 +117,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Event_Grid_may_write_where_its_dead_letters_go_and_nowhere_else()
+    public void Event_Grid_may_only_write_to_the_dead_letter_container()
     {
         var role = Assert.Single(Deployment.Storage.Of("Microsoft.Authorization/roleAssignments"), r => r.Text("principalId").Contains("systemTopics", StringComparison.Ordinal));
 
@@ -125,7 +126,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Who_deploys_may_upload_look_and_read_the_webhook_secret()
+    public void Deployer_may_upload_read_and_get_the_webhook_secret()
     {
         var roles = Deployment.Storage.Roles.Where(r => r.Holder == "11111111-1111-1111-1111-111111111111").Select(r => (r.Role, r.On));
 
@@ -133,7 +134,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Who_deploys_opens_the_dashboard_of_the_scheduler()
+    public void Deployer_can_open_the_dashboard_of_the_scheduler()
     {
         var roles = Deployment.Dts.Roles.Where(r => r.Holder == "11111111-1111-1111-1111-111111111111").Select(r => (r.Role, r.On));
 
@@ -142,14 +143,14 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Keys_open_nothing()
+    public void Account_keys_are_disabled()
     {
         foreach (var deployment in Deployment.Both)
         {
             var account = deployment.Only(Account).Properties;
             Assert.False(account.GetProperty("allowSharedKeyAccess").GetBoolean());
             Assert.False(account.GetProperty("allowBlobPublicAccess").GetBoolean());
-            // Blobs in a hierarchical namespace take no index tags.
+            // A hierarchical namespace does not support index tags.
             Assert.False(account.GetProperty("isHnsEnabled").GetBoolean());
             Assert.True(deployment.Only("Microsoft.Insights/components").Properties.GetProperty("DisableLocalAuth").GetBoolean());
             Assert.True(deployment.Only("Microsoft.OperationalInsights/workspaces").Properties.GetProperty("features").GetProperty("disableLocalAuth").GetBoolean());
@@ -162,7 +163,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void No_output_tells_a_secret()
+    public void No_output_contains_a_secret()
     {
         foreach (var deployment in Deployment.Both)
         {
@@ -172,7 +173,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void The_app_is_of_the_kind_that_was_built()
+    public void App_has_the_kind_that_was_built()
     {
         var app = Deployment.Storage.Only("Microsoft.Web/sites").Properties;
         var config = app.GetProperty("functionAppConfig");
@@ -185,15 +186,16 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void The_app_forgets_a_job_before_the_Scheduler_purges_it()
+    public void App_deletes_a_job_before_the_Scheduler_purges_it()
     {
-        // What ended 30 days ago, on the Consumption SKU: learn.microsoft.com/azure/durable-task/scheduler/durable-task-scheduler.
+        // The Consumption SKU purges ended instances after 30 days:
+        // learn.microsoft.com/azure/durable-task/scheduler/durable-task-scheduler.
         Assert.True(TimeSpan.Parse(Deployment.Dts.AppSettings["Pipeline__KeepFor"], CultureInfo.InvariantCulture) < TimeSpan.FromDays(30));
         Assert.DoesNotContain("Pipeline__KeepFor", Deployment.Storage.AppSettings.Keys);
     }
 
     [Fact]
-    public void Instances_wait_for_uploads_if_they_are_asked_for()
+    public void Always_ready_instances_for_uploads_are_optional()
     {
         Assert.Empty(AlwaysReady(Deployment.Storage));
         Assert.Equal([("blob", 1)], AlwaysReady(Deployment.Dts));
@@ -204,7 +206,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Closed_to_the_Internet_storage_and_vault_are_reached_from_the_network_of_the_app()
+    public void Isolated_storage_and_vault_are_reached_from_the_apps_network()
     {
         Assert.Equal("Allow", Deployment.Storage.Only(Account).Properties.GetProperty("networkAcls").GetProperty("defaultAction").GetString());
         Assert.Equal("Deny", Deployment.Dts.Only(Account).Properties.GetProperty("networkAcls").GetProperty("defaultAction").GetString());
@@ -216,7 +218,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Alerts_ask_for_metrics_that_the_app_writes_with_the_words_that_it_uses()
+    public void Alerts_query_metrics_and_label_values_that_the_app_writes()
     {
         var metrics = typeof(KlingTelemetry).GetFields(BindingFlags.Static | BindingFlags.Public).Select(f => f.GetValue(null)).OfType<Instrument>().Select(i => i.Name).ToHashSet();
         var words = EventTypes.All.Concat(Enum.GetNames<DeliveryState>()).ToHashSet();
@@ -235,7 +237,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Somebody_is_told_of_alerts_with_an_address_or_without()
+    public void Alerts_deploy_with_or_without_a_mail_address()
     {
         var owners = Deployment.Storage.Only("Microsoft.Insights/actionGroups").Properties;
         var operators = Deployment.Dts.Only("Microsoft.Insights/actionGroups").Properties;
@@ -245,7 +247,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Events_go_to_the_trigger_by_its_name_for_its_container_alone()
+    public void Events_of_the_uploads_container_alone_go_to_the_trigger_by_name()
     {
         var subscription = Repository.Read("infra/upload-events.bicep");
         var trigger = Repository.Read("src/KlingFunctions/Triggers/UploadedAsset.cs");
@@ -258,18 +260,18 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public void Every_parameter_can_be_set_and_only_those_that_are_there()
+    public void Parameter_file_sets_exactly_the_existing_parameters()
     {
         var parameters = Regex.Matches(Repository.Read("infra/main.bicep"), @"^param (\w+)", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
         using var file = JsonDocument.Parse(Repository.Read("infra/main.parameters.json"));
 
-        // Azure knows who deploys: azd's own word for it may be empty, and would override the default.
+        // Azure knows the deployer: azd's own value may be empty, and would override the default.
         Assert.Equal(parameters.Except(["principalId", "principalType"]).Order(), file.RootElement.GetProperty("parameters").EnumerateObject().Select(p => p.Name).Order());
     }
 
     private static Deployment Of(string backend) => backend == "dts" ? Deployment.Dts : Deployment.Storage;
 
-    /// <summary>The app settings, with values in the place of what only Azure knows.</summary>
+    /// <summary>The app settings, with values in place of those that only Azure knows.</summary>
     private static Dictionary<string, string> SettingsOf(string backend) => Of(backend).AppSettings.ToDictionary(s => s.Key, s => s.Key switch
     {
         "Storage__Blobs" => "https://stsample.blob.core.windows.net/",

@@ -2,7 +2,7 @@ using System.Management.Automation.Language;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>What runs after a deployment, with another <c>az</c> and another <c>sleep</c> in the place of the real ones.</summary>
+/// <summary>The hook after a deployment, with stand-ins for <c>az</c> and <c>sleep</c>.</summary>
 public sealed class HookTests : IDisposable
 {
     private const string Hook = "infra/hooks/postdeploy.sh";
@@ -14,7 +14,7 @@ public sealed class HookTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task It_brings_the_events_to_the_app_and_says_what_comes_next()
+    public async Task Hook_connects_the_events_to_the_app_and_names_the_next_step()
     {
         var hook = await RunAsync("exit 0");
 
@@ -27,7 +27,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public async Task An_app_that_is_not_ready_is_waited_for()
+    public async Task App_that_is_not_ready_is_waited_for()
     {
         var hook = await RunAsync($"case \"$*\" in *deployment*) if [ $(grep -c deployment {_folder}/calls) -lt 4 ]; then echo 'no such key' >&2; exit 1; fi;; esac");
 
@@ -37,7 +37,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public async Task An_app_that_never_is_ready_ends_it_with_the_reason_and_what_to_do()
+    public async Task App_that_never_gets_ready_ends_the_hook_with_reason_and_remedy()
     {
         var hook = await RunAsync("case \"$*\" in *deployment*) echo 'AuthorizationFailed: no' >&2; exit 1;; esac");
 
@@ -47,7 +47,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_is_not_signed_in_is_told_so()
+    public async Task Missing_sign_in_is_reported()
     {
         var hook = await RunAsync("case \"$*\" in *account*) exit 1;; esac");
 
@@ -56,7 +56,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public async Task A_machine_without_the_Azure_CLI_is_told_where_to_get_it()
+    public async Task Machine_without_the_Azure_CLI_gets_a_link_to_it()
     {
         var hook = await CommandLine.RunAsync("/bin/sh", [Repository.Path(Hook)], Cancel, environment: new Dictionary<string, string> { ["PATH"] = _folder });
 
@@ -65,7 +65,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public async Task Shellcheck_has_nothing_to_say()
+    public async Task Shellcheck_reports_nothing()
     {
         if (!await HasAsync("shellcheck"))
         {
@@ -80,7 +80,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public void PowerShell_can_read_its_twin()
+    public void PowerShell_parses_its_hook()
     {
         Parser.ParseFile(Repository.Path("infra/hooks/postdeploy.ps1"), out _, out var errors);
 
@@ -88,7 +88,7 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
-    public void Its_twin_makes_the_same_calls_and_says_the_same()
+    public void Both_hooks_make_the_same_calls_and_print_the_same()
     {
         var (sh, ps) = (Repository.Read(Hook), Repository.Read("infra/hooks/postdeploy.ps1"));
 
@@ -96,7 +96,7 @@ public sealed class HookTests : IDisposable
         {
             "az account show --subscription", "az rest --method post", "config/configreferences/appsettings/refresh?api-version=2022-03-01",
             "az deployment group create --subscription", "--name upload-events", "upload-events.bicep", "appName=", "topicName=", "storageName=",
-            "HTTP works. Run 'azd hooks run postdeploy' later.", "A job costs about a dollar.", "--query functionKeys.default", "az storage blob upload --auth-mode login",
+            "HTTP works. Run 'azd hooks run postdeploy' later.", "A job costs money at RunComfy: a validation tells the price.", "--query functionKeys.default", "az storage blob upload --auth-mode login",
         })
         {
             Assert.Contains(shared, sh, StringComparison.Ordinal);

@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>Where things are, as the build wrote it down.</summary>
+/// <summary>Paths of the repository, as the build recorded them.</summary>
 internal static class Repository
 {
     public static string Root { get; } = Metadata("RepositoryRoot");

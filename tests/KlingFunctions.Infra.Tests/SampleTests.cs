@@ -3,13 +3,13 @@ using System.Text.RegularExpressions;
 
 namespace KlingFunctions.Infra;
 
-/// <summary>The samples and the documents, held against the contract of the API.</summary>
+/// <summary>The samples and the documents, compared with the API's contract.</summary>
 public sealed class SampleTests
 {
     private static JsonElement Contract { get; } = Json("src/KlingFunctions.Pipeline/Http/openapi.json");
 
     [Fact]
-    public void The_Logic_App_orders_as_the_documents_say_that_one_should()
+    public void Logic_App_submits_as_the_documents_recommend()
     {
         var app = Json("infra/samples/logic-app.json").GetProperty("resources").EnumerateArray().Single(r => r.GetProperty("type").GetString() == "Microsoft.Logic/workflows");
         var definition = app.GetProperty("properties").GetProperty("definition");
@@ -22,11 +22,11 @@ public sealed class SampleTests
         // Waits by the asynchronous pattern.
         Assert.False(order.TryGetProperty("operationOptions", out _));
         Assert.Equal("PT3H", order.GetProperty("limit").GetProperty("timeout").GetString());
-        // The same in each repeat, another for another version of the file.
+        // Equal in each repeat; different for another version of the file.
         Assert.Matches("Path.*ETag", inputs.GetProperty("headers").GetProperty("Idempotency-Key").GetString());
         Assert.Equal("SecureString", definition.GetProperty("parameters").GetProperty("key").GetProperty("type").GetString());
         Assert.Equal("inputs", order.GetProperty("runtimeConfiguration").GetProperty("secureData").GetProperty("properties")[0].GetString());
-        // Somebody hears of either end.
+        // Someone is notified of success and of failure.
         var after = definition.GetProperty("actions").EnumerateObject().Select(a => a.Value.GetProperty("runAfter"))
             .Where(r => r.TryGetProperty("Make_the_video", out _)).SelectMany(r => r.GetProperty("Make_the_video").EnumerateArray()).Select(s => s.GetString());
         Assert.Equal(["Failed", "Succeeded", "TimedOut"], after.Order());
@@ -35,7 +35,7 @@ public sealed class SampleTests
     [Theory]
     [InlineData("infra/samples/flow.json")]
     [InlineData("infra/samples/logic-app.json")]
-    public void An_expression_asks_for_properties_that_there_are(string sample)
+    public void Expression_reads_only_properties_of_the_contract(string sample)
     {
         var schemas = Contract.GetProperty("components").GetProperty("schemas");
         var known = new[] { "VideoResource", "VideoFile", "JobError", "Problem", "WebhookBody", "ShownRequest" }
@@ -49,7 +49,7 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public void The_flow_uses_operations_of_the_connector()
+    public void Flow_uses_operations_of_the_connector()
     {
         var operations = Json("infra/connector/apiDefinition.swagger.json").GetProperty("paths").EnumerateObject()
             .SelectMany(p => p.Value.EnumerateObject()).Where(o => o.Value.TryGetProperty("operationId", out _)).Select(o => o.Value.GetProperty("operationId").GetString());
@@ -60,7 +60,7 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public void A_sample_request_is_one_that_the_contract_knows()
+    public void Sample_request_fits_the_contract()
     {
         var known = Contract.GetProperty("components").GetProperty("schemas").GetProperty("VideoRequest").GetProperty("properties").EnumerateObject().Select(p => p.Name);
 
@@ -71,7 +71,7 @@ public sealed class SampleTests
 
     [Theory]
     [MemberData(nameof(Documents))]
-    public void A_document_links_to_what_is_there(string document)
+    public void Links_of_the_documents_lead_to_existing_files(string document)
     {
         var folder = Path.GetDirectoryName(Repository.Path(document))!;
         var links = Regex.Matches(Repository.Read(document), @"\]\((?!https?://|#)([^)#\s]+)").Select(m => m.Groups[1].Value);

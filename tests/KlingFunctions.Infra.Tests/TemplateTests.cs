@@ -5,8 +5,8 @@ using YamlDotNet.Serialization;
 namespace KlingFunctions.Infra;
 
 /// <summary>
-/// What azd's gallery and the Azure Functions quickstarts have: github.com/microsoft/template-validation-action, github.com/Azure/awesome-azd,
-/// github.com/Azure-Samples/functions-quickstart-dotnet-azd.
+/// Requirements of azd's gallery and of the Azure Functions quickstarts: github.com/microsoft/template-validation-action,
+/// github.com/Azure/awesome-azd, github.com/Azure-Samples/functions-quickstart-dotnet-azd.
 /// </summary>
 public sealed class TemplateTests
 {
@@ -61,7 +61,7 @@ public sealed class TemplateTests
     }
 
     [Fact]
-    public void One_address_of_the_repository_stands_everywhere()
+    public void Repository_address_is_the_same_everywhere()
     {
         var owner = new Uri(Address).AbsolutePath.Split('/')[1];
         var files = new[] { "README.md", "infra/connector.merge-patch.json", "infra/connector/apiDefinition.swagger.json", ".github/ISSUE_TEMPLATE/config.yml" };
@@ -75,7 +75,7 @@ public sealed class TemplateTests
         Assert.Equal($"klingfunctions@{Build("Version")}", ((Dictionary<object, object>)Yaml(Repository.Read("azure.yaml"))["metadata"])["template"]);
 
     [Fact]
-    public void No_prompt_needs_a_name_a_region_and_a_token()
+    public void Name_region_and_token_are_the_only_prompts()
     {
         using var file = JsonDocument.Parse(Repository.Read("infra/main.parameters.json"));
 
@@ -87,7 +87,7 @@ public sealed class TemplateTests
     }
 
     [Fact]
-    public void Regions_are_offered_and_the_sample_deployment_is_in_one()
+    public void Regions_are_offered_and_include_that_of_the_sample_deployment()
     {
         var regions = Regex.Match(Repository.Read("infra/main.bicep"), @"@allowed\(\[\n((?:  '\w+'\n)+)\]\)\n@metadata\(\{ azd: \{ type: 'location' \} \}\)\nparam location ");
 
@@ -106,7 +106,7 @@ public sealed class TemplateTests
         Assert.Contains("--federated-credential-provider github", workflow, StringComparison.Ordinal);
         Assert.Contains("run: azd up --no-prompt", workflow, StringComparison.Ordinal);
         Assert.DoesNotContain("CLIENT_SECRET", workflow, StringComparison.Ordinal);
-        // What the workflow reads, 'azd pipeline config' sets.
+        // 'azd pipeline config' sets the variables that the workflow reads.
         var azd = (Dictionary<object, object>)Yaml(Repository.Read("azure.yaml"))["pipeline"];
         var secrets = Regex.Matches(workflow, @"secrets\.(\w+)").Select(m => m.Groups[1].Value);
         Assert.Equal(((List<object>)azd["secrets"]).Cast<string>(), secrets);
@@ -116,7 +116,7 @@ public sealed class TemplateTests
 
     [Theory]
     [MemberData(nameof(EditorFiles))]
-    public void Editor_file_is_JSON_and_names_what_is_there(string file)
+    public void Editor_file_is_JSON_and_names_existing_items(string file)
     {
         using var json = JsonDocument.Parse(Repository.Read(file));
 
@@ -125,7 +125,7 @@ public sealed class TemplateTests
     }
 
     [Fact]
-    public void Debugger_starts_tasks_that_there_are()
+    public void Debugger_starts_existing_tasks()
     {
         using var tasks = JsonDocument.Parse(Repository.Read(".vscode/tasks.json"));
         using var launch = JsonDocument.Parse(Repository.Read(".vscode/launch.json"));
@@ -155,7 +155,7 @@ public sealed class TemplateTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void Issue_form_is_one_that_GitHub_reads(string form)
+    public void Issue_form_is_valid_for_GitHub(string form)
     {
         var yaml = Yaml(Repository.Read(form));
         if (Path.GetFileName(form) == "config.yml")

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using Azure.Storage.Blobs;
-using KlingFunctions.Contracts.Azurite;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Azurite;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Simulator;
@@ -11,10 +11,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
 
-/// <summary>Local with <c>Storage:Blobs</c>: all is as it was, but for where the videos are.</summary>
+/// <summary>Local with <c>Storage:Blobs</c>: only the place of videos and image copies differs.</summary>
 public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<AzuriteFixture>, IAsyncLifetime
 {
-    // Links are checked by Azurite, which has a clock of its own.
+    // Real time, because Azurite checks the expiry of links by its own clock.
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
     private Scene _scene = null!;
     private LocalHostUnderTest _host = null!;
@@ -25,7 +25,7 @@ public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<Azu
 
     public async ValueTask InitializeAsync()
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: Cancel);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, cancellationToken: Cancel);
         var settings = Scene.SettingsFor(runComfy);
         settings["Storage:Blobs"] = _blobs = storage.Azurite.NextAccount();
         _host = await LocalHostUnderTest.StartAsync(settings, _time);
@@ -36,7 +36,7 @@ public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<Azu
     public ValueTask DisposeAsync() => _scene.DisposeAsync();
 
     [Fact]
-    public async Task The_video_is_in_blob_storage_and_its_content_is_a_redirect_to_a_link()
+    public async Task Video_is_in_blob_storage_and_its_content_is_a_redirect_to_a_link()
     {
         var id = await _scene.SubmitAsync(_scene.Request());
         Assert.Equal("succeeded", Scene.StatusOf(await _scene.EndAsync(id)));
@@ -51,14 +51,14 @@ public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<Azu
     }
 
     [Fact]
-    public async Task An_image_of_the_inbox_is_fetched_from_blob_storage()
+    public async Task Image_of_the_inbox_is_fetched_from_blob_storage()
     {
         var image = await _host.Http.GetByteArrayAsync(new Uri(_scene.Image("robot-front.png")), Cancel);
         Directory.CreateDirectory(_host.Inbox);
         await File.WriteAllBytesAsync(Path.Combine(_host.Inbox, "robot.png"), image, Cancel);
         await File.WriteAllTextAsync(Path.Combine(_host.Inbox, "walk.json"), """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""", Cancel);
         var watcher = _host.Services.GetRequiredService<InboxWatcher>();
-        for (var looks = 0; looks < 2; looks++) await watcher.LookAsync(Cancel);
+        for (var looks = 0; looks < 2; looks++) await watcher.ScanAsync(Cancel);
 
         using var answer = await _host.Http.GetAsync(new Uri("/api/videos", UriKind.Relative), Cancel);
         var id = Assert.Single((await Scene.JsonOf(answer)).GetProperty("videos").EnumerateArray()).GetProperty("id").GetString()!;
@@ -66,12 +66,12 @@ public sealed class BlobStorageTests(AzuriteFixture storage) : IClassFixture<Azu
         var link = Assert.Single(_scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
         Assert.StartsWith($"{_account.Uri}/images/{Convert.ToHexStringLower(SHA256.HashData(image))}/robot.png?", link, StringComparison.Ordinal);
         Assert.Equal(image, await _host.Http.GetByteArrayAsync(new Uri(link), Cancel));
-        // Where a Functions app on the same account would take it for an upload, and pay for a job of its own.
+        // A Functions app on the same account would treat the copy as an upload, and pay for a job.
         Assert.False(await _account.GetBlobContainerClient("uploads").ExistsAsync(Cancel));
     }
 
     [Fact]
-    public async Task An_image_of_the_same_name_on_another_machine_does_not_take_the_place_of_one_that_RunComfy_has_yet_to_fetch()
+    public async Task Copies_of_images_with_equal_names_do_not_replace_each_other()
     {
         var ours = await LinkAsync(_host, "robot.png", [1]);
         var settings = Scene.SettingsFor(_scene.RunComfy);

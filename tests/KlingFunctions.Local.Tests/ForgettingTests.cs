@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,16 +8,16 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
 
-/// <summary>What is left of a job that ended long ago.</summary>
+/// <summary>Deletion of old jobs.</summary>
 public sealed class ForgettingTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_resumed_job_is_forgotten_with_the_notifications_of_all_its_runs_so_that_its_key_serves_anew()
+    public async Task Resumed_job_is_deleted_with_the_notifications_of_all_its_runs()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
-        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(1) }, time, ct: Cancel);
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(1) }, time, cancellationToken: Cancel);
         await using var receiver = await WebhookReceiver.StartAsync();
         var host = await LocalHostUnderTest.StartAsync(
             new Dictionary<string, string?>(Scene.SettingsFor(runComfy)) { ["Pipeline:KeepFor"] = "1.00:00:00" }, time);
@@ -36,7 +36,7 @@ public sealed class ForgettingTests
         Assert.Equal(id, await SubmitAsync());
         await ToldAsync("succeeded");
         Assert.Equal("video.succeeded", Assert.Single(receiver.Received.Skip(before)).Json.GetProperty("type").GetString());
-        // What was stored and told before belongs to another paid request.
+        // Earlier files and notifications belong to another paid request.
         Assert.DoesNotContain(receiver.Received[^1].Id, receiver.Received.Take(before).Select(webhook => webhook.Id));
         var stored = Directory.GetFiles(Path.Combine(host.Data, "videos", id), "*.mp4").Select(Path.GetFileName).ToList();
         Assert.Equal(2, stored.Count);

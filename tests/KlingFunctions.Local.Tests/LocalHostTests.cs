@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Net;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Journal;
-using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -20,9 +18,9 @@ public sealed class LocalHostTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task With_a_key_every_call_but_health_needs_it()
+    public async Task With_a_key_every_call_except_health_needs_it()
     {
-        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var runComfy = await SimulatorHost.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         var settings = Scene.SettingsFor(runComfy);
         settings["Local:ApiKey"] = Key;
         await using var host = await LocalHostUnderTest.StartAsync(settings, _time);
@@ -37,7 +35,7 @@ public sealed class LocalHostTests : IDisposable
     [Fact]
     public async Task Without_a_key_only_this_machine_may_call_and_no_page_of_another_site()
     {
-        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var runComfy = await SimulatorHost.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         await using var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time);
         Assert.Equal(HttpStatusCode.OK, await GetAsync(host, "/api/videos"));
         Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(host, "/api/videos", ("Host", "rebound.example.com")));
@@ -45,9 +43,9 @@ public sealed class LocalHostTests : IDisposable
     }
 
     [Fact]
-    public async Task Links_of_a_call_without_a_Host_header_begin_with_the_address_it_came_to()
+    public async Task Links_of_a_call_without_Host_header_have_the_bound_address()
     {
-        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var runComfy = await SimulatorHost.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         await using var host = await LocalHostUnderTest.StartAsync(new Dictionary<string, string?>(Scene.SettingsFor(runComfy)) { ["Local:ApiKey"] = Key }, _time);
         var address = host.Http.BaseAddress!;
         using var tcp = new System.Net.Sockets.TcpClient();
@@ -71,7 +69,7 @@ public sealed class LocalHostTests : IDisposable
     [InlineData("Storage:MaxVideoBytes", "0")]
     [InlineData("Storage:Blobs", "http://example.com")]
     [InlineData("Local:ApiKey", "short")]
-    public async Task A_wrong_setting_stops_the_start_with_a_sentence_that_names_it(string key, string value)
+    public async Task Wrong_setting_stops_the_start_with_a_sentence_that_names_it(string key, string value)
     {
         var failure = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync((key, value)));
         Assert.Contains(key, failure.Message, StringComparison.Ordinal);
@@ -82,46 +80,23 @@ public sealed class LocalHostTests : IDisposable
     [InlineData("urls", "http://*:0", "Local:ApiKey")]
     [InlineData("urls", "here", "urls")]
     [InlineData("urls", "http://127.0.0.1:99999", "urls")]
-    public async Task A_setting_that_would_do_harm_stops_the_start(string key, string value, string named)
+    public async Task Dangerous_setting_stops_the_start(string key, string value, string named)
     {
         var failure = await Assert.ThrowsAsync<SettingException>(() => StartAsync((key, value)));
         Assert.Contains(named, failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_is_no_address_stops_the_start_with_a_key_too()
+    public async Task Invalid_address_stops_the_start_with_a_key_too()
     {
         var failure = await Assert.ThrowsAsync<SettingException>(() => StartAsync(("urls", "http://127.0.0.1:99999"), ("Local:ApiKey", Key)));
         Assert.Contains("urls", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task One_trace_goes_from_the_call_to_the_webhook()
+    public async Task Query_of_a_webhook_is_only_in_the_input_of_its_job()
     {
-        var steps = new System.Collections.Concurrent.ConcurrentBag<Activity>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name is KlingTelemetry.Name or "Microsoft.AspNetCore",
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = steps.Add,
-        };
-        ActivitySource.AddActivityListener(listener);
-        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: TestContext.Current.CancellationToken);
-        await using var scene = new Scene(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
-        var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
-        await scene.Host.RunUntilAsync(id, _ => scene.Receiver.Received.Count > 0);
-        await scene.Host.RunToRestAsync();
-
-        var own = steps.Where(s => s.Source.Name == KlingTelemetry.Name && s.GetTagItem("kling.instance_id") is string i && i.Contains(id, StringComparison.Ordinal)).ToList();
-        Assert.Superset(new HashSet<string> { "Validate", "Submit", "Poll", "Store", "FindReceivers", "Deliver" }, own.Select(s => s.OperationName).ToHashSet());
-        var trace = Assert.Single(own.Select(s => s.TraceId).Distinct());
-        Assert.Contains(steps, s => s.Source.Name == "Microsoft.AspNetCore" && s.TraceId == trace);
-    }
-
-    [Fact]
-    public async Task The_query_of_a_webhook_is_written_into_the_input_of_its_job_and_nowhere_else()
-    {
-        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, ct: TestContext.Current.CancellationToken);
+        await using var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, _time, cancellationToken: TestContext.Current.CancellationToken);
         await using var scene = new Scene(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
         scene.Receiver.Status = 500;
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Journal;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,7 +8,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
 
-/// <summary>Local on a free port and in a folder of its own, with a clock that moves only when all rests.</summary>
+/// <summary>
+/// Local in its own folder, with a clock that moves only when the engine is idle. Its port stays the same after a kill, so that links
+/// still work.
+/// </summary>
 internal sealed class LocalHostUnderTest : IHostUnderTest
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-local-");
@@ -19,7 +22,7 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
 
     private LocalHostUnderTest(IReadOnlyDictionary<string, string?> settings, FakeTimeProvider time, Action<WebApplicationBuilder>? configure)
     {
-        _settings = new(settings) { ["urls"] = "http://127.0.0.1:0", ["Local:DataDirectory"] = _folder.FullName };
+        _settings = new(settings) { ["urls"] = LoopbackPort.NextAddress().AbsoluteUri, ["Local:DataDirectory"] = _folder.FullName };
         _time = time;
         _configure = configure;
     }
@@ -59,11 +62,11 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
     public async Task RunToRestAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        // Looked at twice: what ends with something due at once may do so in the middle of one look.
+        // Checked twice: an ended run may make another one due in the middle of one check.
         for (var looks = 1; !(Engine.IsIdle && Engine.IsIdle); looks++)
         {
             await Task.Delay(1, limit.Token);
-            // A step may itself wait on the clock, before it resumes a download say.
+            // A step may itself wait on the clock, for example before it continues a download.
             if (looks % 250 == 0) _time.Advance(TimeSpan.FromSeconds(1));
         }
     }
@@ -75,7 +78,7 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
         await OpenAsync();
     }
 
-    /// <summary>The same, with something done while it is off.</summary>
+    /// <summary>Kills and restarts the host, with an action in between.</summary>
     public async Task KillAsync(Action whileOff)
     {
         await CloseAsync();
@@ -98,8 +101,6 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
             _configure?.Invoke(builder);
         });
         await _app.StartAsync();
-        // The same port after a kill: links that were given out go on working.
-        _settings["urls"] = _app.Urls.First();
         Http = new HttpClient { BaseAddress = new Uri(_app.Urls.First()) };
         if (_settings.GetValueOrDefault("Local:ApiKey") is { } key) Http.DefaultRequestHeaders.Add("x-functions-key", key);
     }
@@ -107,7 +108,7 @@ internal sealed class LocalHostUnderTest : IHostUnderTest
     private async Task CloseAsync()
     {
         Http.Dispose();
-        // A token that is cancelled already: no patience with what is under way.
+        // Cancelled already: running work is interrupted at once.
         await _app.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
     }

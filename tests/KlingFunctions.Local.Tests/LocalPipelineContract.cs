@@ -1,5 +1,5 @@
-using KlingFunctions.Contracts;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests;
+using KlingFunctions.ComplianceTests.Hosts;
 using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
@@ -10,7 +10,7 @@ public sealed class LocalPipelineContract : PipelineContract
 
     protected override TimeProvider Time => _time;
 
-    // With a key, as the Functions app has one.
+    // With a key, like the Functions app.
     protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => await LocalHostUnderTest.StartAsync(
         new Dictionary<string, string?>(settings) { ["Local:ApiKey"] = "a-key-of-the-tests" }, _time);
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests;
 
-/// <summary>Whoever pages through the jobs sees each once, though jobs come, end and are forgotten between two pages.</summary>
+/// <summary>Paging shows each job once, though jobs start, end and are deleted between two pages.</summary>
 public sealed class PagingTests
 {
     private static readonly Gen<(int Jobs, int Size, int Seed, bool OnlyQueued)> Walks =
@@ -23,14 +23,14 @@ public sealed class PagingTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void A_walk_through_the_pages_sees_every_job_that_stays_exactly_once_and_the_newest_first() => Prop.ForAll(
+    public void Pages_show_every_remaining_job_once_newest_first() => Prop.ForAll(
         Walks.ToArbitrary(), walk => HoldsAsync(walk.Jobs, walk.Size, new Random(walk.Seed), walk.OnlyQueued).GetAwaiter().GetResult())
         .Check(Config.QuickThrowOnFailure.WithMaxTest(12).WithReplay(4, 17));
 
     private static async Task<bool> HoldsAsync(int jobs, int size, Random random, bool onlyQueued)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
-        var runComfy = await SimulatorHost.StartAsync(new() { Slots = 0 }, time, ct: Ct);
+        var runComfy = await SimulatorHost.StartAsync(new() { Slots = 0 }, time, cancellationToken: Ct);
         var host = await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), time);
         await using var scene = new Scene(host, runComfy, await WebhookReceiver.StartAsync());
         var known = new List<string>();
@@ -39,7 +39,7 @@ public sealed class PagingTests
 
         async Task AddAsync()
         {
-            // Jobs of one instant, too.
+            // Some jobs have equal times.
             if (random.Next(2) == 0) time.SetUtcNow(time.GetUtcNow().AddMilliseconds(1));
             known.Add(await scene.SubmitAsync(new JsonObject { ["prompt"] = "a fox" }));
             await host.RunToRestAsync();

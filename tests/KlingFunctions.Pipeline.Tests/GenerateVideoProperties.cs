@@ -15,20 +15,20 @@ using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests;
 
-/// <summary>What holds for a job whatever its steps come to, and whenever its owner wishes to cancel it.</summary>
+/// <summary>Properties of every job, whatever its steps return, and whenever its owner cancels it.</summary>
 public class GenerateVideoProperties
 {
     private static readonly StoredFile Video = new("video", "video", "video/mp4", 7, new string('a', 64));
 
     private static readonly Gen<TimeSpan> Delays = Gen.Elements(0, 2, 30, 120).Select(s => TimeSpan.FromSeconds(s));
 
-    private static readonly Gen<Turn?> Turns = OrBroken(Gen.Frequency((1, Gen.Constant(true)), (9, Gen.Constant(false))).Zip(Delays, (granted, delay) => new Turn(granted, delay)));
+    private static readonly Gen<Permit?> Turns = OrBroken(Gen.Frequency((1, Gen.Constant(true)), (9, Gen.Constant(false))).Zip(Delays, (granted, delay) => new Permit(granted, delay)));
 
     private static readonly Gen<ImagesChecked?> Checks = OrBroken(Gen.Choose(-8, 3).Select(n => new ImagesChecked(
         [.. Enumerable.Range(0, Math.Max(n, 0)).Select(i => new Fault($"/image_urls/{i}", FaultCode.ImageTooSmall, new string('x', 5_000)))])));
 
     private static readonly Gen<SubmitPlot?> Submissions = OrBroken(
-        from result in Gen.Frequency((2, Gen.Constant(SubmitResult.Accepted)), (9, Gen.Elements(SubmitResult.NotYet, SubmitResult.Unsettled)), (1, Gen.Constant(SubmitResult.Failed)))
+        from result in Gen.Frequency((2, Gen.Constant(SubmitResult.Accepted)), (9, Gen.Elements(SubmitResult.Retryable, SubmitResult.Unknown)), (1, Gen.Constant(SubmitResult.Failed)))
         from code in Gen.Elements(ErrorCodes.ProviderRejected, ErrorCodes.ProviderAuth, ErrorCodes.SubmissionInDoubt, FaultCode.ImageUnreachable)
         from until in Gen.Elements(1, 120, 600)
         from delay in Delays
@@ -62,110 +62,110 @@ public class GenerateVideoProperties
         from polls in Polls.ListOf().Resize(200)
         from cancels in Cancels.ListOf()
         from stores in Stores.ListOf()
-        from wishes in Gen.Frequency((2, Gen.Choose(0, 10)), (1, Gen.Choose(0, 150))).ListOf().Resize(3)
-        select new Plot(capped, upload, receivers, [.. turns], [.. checks], [.. submissions], [.. polls], [.. cancels], [.. stores], [.. wishes]);
+        from cancelsAt in Gen.Frequency((2, Gen.Choose(0, 10)), (1, Gen.Choose(0, 150))).ListOf().Resize(3)
+        select new Plot(capped, upload, receivers, [.. turns], [.. checks], [.. submissions], [.. polls], [.. cancels], [.. stores], [.. cancelsAt]);
 
     [Fact]
-    public void A_job_always_comes_to_one_end_and_never_goes_back() => Holds(told =>
+    public void Job_always_ends_once_and_never_goes_back() => Holds(course =>
     {
-        var reported = told.Reported;
+        var reported = course.Reported;
         Assert.All(reported.SkipLast(1), s => Assert.False(s.HasEnded()));
-        Assert.True(told.End.HasEnded());
-        Assert.Equal(Json(told.End), Json(reported[^1]));
+        Assert.True(course.End.HasEnded());
+        Assert.Equal(Json(course.End), Json(reported[^1]));
         Assert.All(reported.Zip(reported.Skip(1)), pair => Assert.True(Place(pair.First) <= Place(pair.Second), $"{pair.First.Status} → {pair.Second.Status}"));
         Assert.All(reported.Zip(reported.Skip(1)), pair => Assert.True(pair.First.UpdatedAt <= pair.Second.UpdatedAt));
-        Assert.Equal(told.End.Status is JobStatus.Failed, told.End.Error is not null);
-        Assert.Equal(told.End.Status is JobStatus.Succeeded, told.End.Outputs.Count > 0);
-        Assert.Null(told.End.Attention);
+        Assert.Equal(course.End.Status is JobStatus.Failed, course.End.Error is not null);
+        Assert.Equal(course.End.Status is JobStatus.Succeeded, course.End.Outputs.Count > 0);
+        Assert.Null(course.End.PendingIssue);
     });
 
     [Fact]
-    public void Nothing_is_submitted_once_it_was_accepted_refused_found_faulty_or_no_longer_wanted() => Holds(told =>
+    public void Job_is_not_submitted_after_an_answer_a_fault_or_a_cancel() => Holds(course =>
     {
-        var submissions = told.Of<SubmitOutcome>("Submit").ToList();
+        var submissions = course.Of<SubmitOutcome>("Submit").ToList();
         Assert.DoesNotContain(submissions.SkipLast(1), s => s.Outcome?.Result is SubmitResult.Accepted or SubmitResult.Failed);
-        if (told.Of<ImagesChecked>("Validate").LastOrDefault()?.Outcome is not { Faults.Count: 0 }) Assert.Empty(submissions);
-        var inputs = told.Inputs<SubmitInput>("Submit").ToList();
+        if (course.Of<ImagesChecked>("Validate").LastOrDefault()?.Outcome is not { Faults.Count: 0 }) Assert.Empty(submissions);
+        var inputs = course.Inputs<SubmitInput>("Submit").ToList();
         foreach (var ((at, input), before) in inputs.Zip(submissions.Select(s => s.Outcome).Prepend(null)))
         {
-            var wished = told.Engine.CancelledAt.Any(c => c <= at);
-            Assert.Equal(wished, input.OnlyAsk);
-            if (wished) Assert.Equal(SubmitResult.Unsettled, before?.Result);
+            var isCancelled = course.Engine.CancelledAt.Any(c => c <= at);
+            Assert.Equal(isCancelled, input.OnlyAsk);
+            if (isCancelled) Assert.Equal(SubmitResult.Unknown, before?.Result);
         }
     });
 
     [Fact]
-    public void A_paid_job_ends_by_the_providers_word_the_deadline_a_confirmed_cancel_or_a_failure_to_store() => Holds(told =>
+    public void Paid_job_ends_only_for_one_of_four_reasons() => Holds(course =>
     {
-        if (told.Of<SubmitOutcome>("Submit").LastOrDefault()?.Outcome is not { Result: SubmitResult.Accepted } accepted)
+        if (course.Of<SubmitOutcome>("Submit").LastOrDefault()?.Outcome is not { Result: SubmitResult.Accepted } accepted)
         {
-            Assert.Null(told.End.Provider);
-            if (told.End.Status is JobStatus.Cancelled)
-                Assert.NotEqual(SubmitResult.Unsettled, told.Of<SubmitOutcome>("Submit").LastOrDefault()?.Outcome?.Result);
+            Assert.Null(course.End.Provider);
+            if (course.End.Status is JobStatus.Cancelled)
+                Assert.NotEqual(SubmitResult.Unknown, course.Of<SubmitOutcome>("Submit").LastOrDefault()?.Outcome?.Result);
             return;
         }
-        Assert.Equal(accepted.RequestId, told.End.Provider!.RequestId);
-        var poll = told.Of<PollOutcome>("Poll").Last().Outcome;
-        var store = told.Of<StoreOutcome>("Store").LastOrDefault();
-        var cancel = told.Of<CancelOutcome?>("Cancel").LastOrDefault()?.Outcome;
-        var reason = told.End switch
+        Assert.Equal(accepted.RequestId, course.End.Provider!.RequestId);
+        var poll = course.Of<PollOutcome>("Poll").Last().Outcome;
+        var store = course.Of<StoreOutcome>("Store").LastOrDefault();
+        var cancellationToken = course.Of<CancelOutcome?>("Cancel").LastOrDefault()?.Outcome;
+        var reason = course.End switch
         {
             { Status: JobStatus.Succeeded } => store?.Outcome?.Files is not null,
-            { Status: JobStatus.Cancelled } => poll?.Result is PollResult.Cancelled || cancel is CancelOutcome.Cancelled,
+            { Status: JobStatus.Cancelled } => poll?.Result is PollResult.Cancelled || cancellationToken is CancelOutcome.Cancelled,
             { Error.Code: ErrorCodes.ProviderFailed } => poll?.Result is PollResult.Failed,
-            { Error.Code: ErrorCodes.ProviderTimeout } => told.Engine.Now >= accepted.Until,
+            { Error.Code: ErrorCodes.ProviderTimeout } => course.Engine.Now >= accepted.Until,
             { Error.Code: ErrorCodes.StorageFailed } => store is { Outcome: null },
             { Error: { } error } => store?.Outcome?.Error == error,
             _ => false,
         };
-        Assert.True(reason, $"{told.End.Status} {told.End.Error}");
+        Assert.True(reason, $"{course.End.Status} {course.End.Error}");
     });
 
     [Fact]
-    public void Only_what_the_provider_finished_is_stored() => Holds(told =>
+    public void Only_a_finished_result_is_stored() => Holds(course =>
     {
-        foreach (var store in told.Of<StoreOutcome>("Store"))
-            Assert.Equal(PollResult.Succeeded, told.Of<PollOutcome>("Poll").Last(p => p.Place < store.Place).Outcome?.Result);
+        foreach (var store in course.Of<StoreOutcome>("Store"))
+            Assert.Equal(PollResult.Succeeded, course.Of<PollOutcome>("Poll").Last(p => p.Place < store.Place).Outcome?.Result);
     });
 
     [Fact]
-    public void Every_receiver_is_told_once_and_a_place_that_was_taken_is_given_back_once() => Holds(told =>
+    public void Each_receiver_is_notified_once_and_a_slot_is_released_once() => Holds(course =>
     {
-        var receivers = told.Of<IReadOnlyList<Receiver>>("FindReceivers").Single().Outcome ?? [];
-        var children = told.Engine.Deeds.OfType<Deed.Started>().ToList();
+        var receivers = course.Of<IReadOnlyList<Receiver>>("FindReceivers").Single().Outcome ?? [];
+        var children = course.Engine.Calls.OfType<RecordedCall.Started>().ToList();
         Assert.Equal(receivers.Select(r => r.NotificationId), children.Select(c => c.Id));
-        Assert.Equal(told.Plot.Capped ? 1 : 0, told.Inputs<string>("Leave").Count());
-        Assert.Equal(told.Plot.Upload && told.End.Error is not null ? 1 : 0, told.Inputs<UploadFailure>("ReportUpload").Count());
+        Assert.Equal(course.Plot.Capped ? 1 : 0, course.Inputs<string>("Leave").Count());
+        Assert.Equal(course.Plot.Upload && course.End.Error is not null ? 1 : 0, course.Inputs<UploadFailure>("ReportUpload").Count());
     });
 
     [Fact]
-    public void The_history_of_each_run_is_short_and_every_state_fits_a_status_of_Durable_Functions() => Holds(told =>
+    public void Each_run_has_a_short_history_and_a_status_that_fits_Durable_Functions() => Holds(course =>
     {
-        Assert.All(told.Engine.Runs, run => Assert.InRange(run.OfType<Deed.Slept>().Count(), 0, 41 + 5));
-        Assert.All(told.Engine.Runs, run => Assert.InRange(run.OfType<Deed.Called>().Count(), 0, 100));
-        Assert.All(told.Engine.Deeds.OfType<Deed.Reported>(), r => Assert.InRange(Encoding.Unicode.GetByteCount(r.Status), 1, 16 * 1024));
+        Assert.All(course.Engine.Runs, run => Assert.InRange(run.OfType<RecordedCall.Slept>().Count(), 0, 41 + 5));
+        Assert.All(course.Engine.Runs, run => Assert.InRange(run.OfType<RecordedCall.Called>().Count(), 0, 100));
+        Assert.All(course.Engine.Calls.OfType<RecordedCall.Reported>(), r => Assert.InRange(Encoding.Unicode.GetByteCount(r.Status), 1, 16 * 1024));
     });
 
-    private static void Holds(Action<Told> property) =>
+    private static void Holds(Action<JobCourse> property) =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(100), Prop.ForAll(Plots.ToArbitrary(), plot => property(Tell(plot))));
 
-    private static Told Tell(Plot plot)
+    private static JobCourse Tell(Plot plot)
     {
-        var wishes = new HashSet<int>(plot.Wishes);
-        var engine = new ScriptedEngine { CancelsBefore = (happening, _) => wishes.Contains(happening) };
-        var told = new Told(plot, engine);
-        told.Answer(Steps.Enter, plot.Turns, new(true, TimeSpan.Zero));
-        told.Answer(Steps.Leave, [], true);
-        told.Answer(Steps.Validate, plot.Checks, new([]));
-        told.Answer(Steps.Submit, [.. plot.Submissions.Select(s => s is null ? (Func<SubmitOutcome>?)null : () => s.Outcome(engine.Now))],
+        var cancelsAt = new HashSet<int>(plot.CancelsAt);
+        var engine = new ScriptedEngine { CancelsBefore = (number, _) => cancelsAt.Contains(number) };
+        var course = new JobCourse(plot, engine);
+        course.Answer(Steps.AcquireSlot, plot.Turns, new(true, TimeSpan.Zero));
+        course.Answer(Steps.ReleaseSlot, [], true);
+        course.Answer(Steps.Validate, plot.Checks, new([]));
+        course.Answer(Steps.Submit, [.. plot.Submissions.Select(s => s is null ? (Func<SubmitOutcome>?)null : () => s.Outcome(engine.Now))],
             () => new SubmitPlot(SubmitResult.Accepted, "", TimeSpan.FromHours(2), default).Outcome(engine.Now));
-        told.Answer(Steps.Poll, plot.Polls, new(PollResult.Succeeded, TimeSpan.Zero, "completed"));
-        told.Answer(Steps.Cancel, [.. plot.Cancels.Select(c => c is { } known ? () => known : (Func<CancelOutcome>?)null)], () => CancelOutcome.Refused);
-        told.Answer(Steps.Store, plot.Stores, new([Video]));
-        told.Answer(Steps.ReportUpload, [], true);
-        told.Answer(Steps.FindReceivers, plot.Receivers is { } count ? [[.. Enumerable.Range(0, count).Select(i => new Receiver($"sub_{i}", "example.com", $"ntf_{i}"))]] : [null], []);
-        told.End = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Capped = plot.Capped, Upload = plot.Upload ? "a/b.json" : null });
-        return told;
+        course.Answer(Steps.Poll, plot.Polls, new(PollResult.Succeeded, TimeSpan.Zero, "completed"));
+        course.Answer(Steps.Cancel, [.. plot.Cancels.Select(c => c is { } known ? () => known : (Func<CancelOutcome>?)null)], () => CancelOutcome.Refused);
+        course.Answer(Steps.Store, plot.Stores, new([Video]));
+        course.Answer(Steps.ReportUpload, [], true);
+        course.Answer(Steps.FindReceivers, plot.Receivers is { } count ? [[.. Enumerable.Range(0, count).Select(i => new Receiver($"sub_{i}", "example.com", $"ntf_{i}"))]] : [null], []);
+        course.End = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Capped = plot.Capped, Upload = plot.Upload ? "a/b.json" : null });
+        return course;
     }
 
     private static Gen<T?> OrBroken<T>(Gen<T> outcomes) where T : class => Gen.Frequency((25, outcomes.Select(T? (o) => o)), (1, Gen.Constant<T?>(null)));
@@ -179,10 +179,10 @@ public class GenerateVideoProperties
         _ => (int)state.Status,
     };
 
-    /// <summary>What the steps come to, one after the other: null for one that breaks. After the last, all goes well.</summary>
+    /// <summary>The outcomes of the steps, in sequence; null for a step that throws. After the last, all steps succeed.</summary>
     private sealed record Plot(
-        bool Capped, bool Upload, int? Receivers, IReadOnlyList<Turn?> Turns, IReadOnlyList<ImagesChecked?> Checks, IReadOnlyList<SubmitPlot?> Submissions,
-        IReadOnlyList<PollOutcome?> Polls, IReadOnlyList<CancelOutcome?> Cancels, IReadOnlyList<StoreOutcome?> Stores, IReadOnlyList<int> Wishes);
+        bool Capped, bool Upload, int? Receivers, IReadOnlyList<Permit?> Turns, IReadOnlyList<ImagesChecked?> Checks, IReadOnlyList<SubmitPlot?> Submissions,
+        IReadOnlyList<PollOutcome?> Polls, IReadOnlyList<CancelOutcome?> Cancels, IReadOnlyList<StoreOutcome?> Stores, IReadOnlyList<int> CancelsAt);
 
     private sealed record SubmitPlot(SubmitResult Result, string Code, TimeSpan Until, TimeSpan Delay)
     {
@@ -194,11 +194,11 @@ public class GenerateVideoProperties
         };
     }
 
-    /// <summary>An answer of a step, at its place among all of them.</summary>
+    /// <summary>A step's outcome, with its position among all outcomes.</summary>
     private sealed record Answered<T>(int Place, T? Outcome);
 
-    /// <summary>A job's whole story.</summary>
-    private sealed class Told(Plot plot, ScriptedEngine engine)
+    /// <summary>The complete course of a job.</summary>
+    private sealed class JobCourse(Plot plot, ScriptedEngine engine)
     {
         private readonly List<(string Step, object? Outcome)> _answers = [];
 
@@ -209,14 +209,14 @@ public class GenerateVideoProperties
         public JobState End { get; set; } = null!;
 
         public IReadOnlyList<JobState> Reported =>
-            [.. engine.Deeds.OfType<Deed.Reported>().Select(r => JsonSerializer.Deserialize(r.Status, PipelineJson.Default.JobState)!)];
+            [.. engine.Calls.OfType<RecordedCall.Reported>().Select(r => JsonSerializer.Deserialize(r.Status, PipelineJson.Default.JobState)!)];
 
         public IEnumerable<Answered<T>> Of<T>(string step) =>
             from answer in _answers.Index() where answer.Item.Step == step select new Answered<T>(answer.Index, (T?)answer.Item.Outcome);
 
         public IEnumerable<(int At, T Input)> Inputs<T>(string step) =>
-            from deed in engine.Deeds.Index()
-            let called = deed.Item as Deed.Called
+            from deed in engine.Calls.Index()
+            let called = deed.Item as RecordedCall.Called
             where called?.Step == step
             select (deed.Index, JsonSerializer.Deserialize<T>(called.Input, PipelineJson.Default.Options)!);
 

@@ -23,7 +23,7 @@ public class GenerateVideoTests
     private static readonly PollOutcome Done = new(PollResult.Succeeded, TimeSpan.Zero, "completed");
 
     [Fact]
-    public void A_job_goes_from_station_to_station_and_shows_each()
+    public void Job_goes_from_stage_to_stage_and_shows_each()
     {
         var engine = Engine();
         Queue<PollOutcome> polls = new([Queued, Queued with { QueuePosition = 1 }, Running, Done]);
@@ -39,22 +39,42 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Own_webhook_is_notified_though_no_receiver_could_be_looked_for()
+    public void Polls_get_the_duration_of_the_video_and_the_submission_its_price()
+    {
+        var (polled, submitted) = ((PollInput?)null, (SubmitInput?)null);
+        var engine = Engine().On(Steps.Poll, input =>
+        {
+            polled = input;
+            return Done;
+        });
+        engine.On(Steps.Submit, input =>
+        {
+            submitted = input;
+            return new(SubmitResult.Failed, Error: new(ErrorCodes.ProviderBalance, "No balance."));
+        });
+        var job = SampleJobs.New() with { Duration = "10", Price = new(1.12m, "USD", Price.PerVideo, "catalogue") };
+        engine.Run(GenerateVideo.RunAsync, "vid_1", job);
+        engine.Run(GenerateVideo.RunAsync, "vid_2", job with { From = Stage.Watch, State = JobState.Initial(job) with { Provider = new(RequestId) } });
+        Assert.Equal((job.Price, job.Duration), (submitted?.Price, polled?.Duration));
+    }
+
+    [Fact]
+    public void Own_webhook_is_notified_though_the_search_for_receivers_failed()
     {
         var engine = Engine().On(Steps.Poll, _ => Done);
         engine.On<ReceiversInput, IReadOnlyList<Receiver>>(Steps.FindReceivers, _ => throw new IOException("The store is away."));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"));
         Assert.Equal((JobStatus.Succeeded, "own.example.com"), (end.Status, Assert.Single(end.Receivers).Host));
-        Assert.Equal("ntf_vid_1_0_webhook", Assert.Single(engine.Deeds.OfType<Deed.Started>()).Id);
+        Assert.Equal("ntf_vid_1_0_webhook", Assert.Single(engine.Calls.OfType<RecordedCall.Started>()).Id);
     }
 
     [Fact]
-    public void Run_that_only_looks_for_receivers_changes_nothing_else()
+    public void Run_that_only_finds_receivers_changes_nothing_else()
     {
         var known = new Receiver("sub_old", "old.example.com", "ntf_vid_1_0_sub_old");
         var ended = new JobState { Status = JobStatus.Succeeded, UpdatedAt = SampleJobs.CreatedAt, Outputs = [Video], Receivers = [known] };
         var engine = Engine().On(Steps.FindReceivers, _ => (IReadOnlyList<Receiver>)[new("webhook", "own.example.com", "ntf_vid_1_0_webhook")]);
-        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { From = Station.Notify, State = ended });
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { From = Stage.Notify, State = ended });
         Assert.Equal(["FindReceivers"], Called(engine));
         Assert.Equal([Video], end.Outputs);
         Assert.Equal(["ntf_vid_1_0_webhook", "ntf_vid_1_0_sub_old"], end.Receivers.Select(r => r.NotificationId));
@@ -62,50 +82,50 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Job_past_the_days_cap_waits_at_the_POST_without_a_deadline()
+    public void Job_past_the_daily_cap_waits_at_the_POST_without_a_deadline()
     {
         var asked = 0;
         var engine = Engine().On(Steps.Poll, _ => Done);
         engine.On(Steps.Submit, _ => ++asked switch
         {
-            1 => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromMinutes(1), Error: new("provider_unavailable", "Later.")),
-            < 60 => new(SubmitResult.NotYet, Delay: TimeSpan.FromHours(1), Error: new("daily_cap_reached", "Tomorrow.")),
+            1 => new(SubmitResult.Retryable, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromMinutes(1), Error: new("provider_unavailable", "Later.")),
+            < 60 => new(SubmitResult.Retryable, Delay: TimeSpan.FromHours(1), Error: new("daily_cap_reached", "Tomorrow.")),
             _ => new SubmitOutcome(SubmitResult.Accepted, RequestId, engine.Now, engine.Now.AddHours(2)),
         });
         Assert.Equal(JobStatus.Succeeded, Run(engine).Status);
-        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Submitting, Attention.Code: "daily_cap_reached" });
+        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Submitting, PendingIssue.Code: "daily_cap_reached" });
     }
 
     [Fact]
-    public void A_run_shows_where_the_job_is_as_soon_as_it_begins_though_nothing_changes()
+    public void Run_reports_the_status_at_its_start_though_nothing_has_changed()
     {
         var engine = Engine();
         var polls = 0;
         engine.On(Steps.Poll, _ => ++polls < 100 ? Running : Done);
         Run(engine);
         Assert.True(engine.Runs.Count > 2);
-        Assert.All(engine.Runs, run => Assert.IsType<Deed.Reported>(run[0]));
-        Assert.All(engine.Runs.Skip(1), run => Assert.Equal(JobStatus.InProgress, State((Deed.Reported)run[0]).Status));
+        Assert.All(engine.Runs, run => Assert.IsType<RecordedCall.Reported>(run[0]));
+        Assert.All(engine.Runs.Skip(1), run => Assert.Equal(JobStatus.InProgress, State((RecordedCall.Reported)run[0]).Status));
     }
 
     [Theory]
     [InlineData(CancelOutcome.NotAsked)]
     [InlineData(CancelOutcome.Refused)]
-    public void The_history_of_a_run_stays_short_however_long_a_job_takes_and_however_a_wish_to_cancel_fares(CancelOutcome cancel)
+    public void History_of_a_run_stays_short_in_every_course(CancelOutcome cancellationToken)
     {
         var engine = Engine(ScriptedEngine.JustBefore("Poll", 3));
-        engine.On(Steps.Poll, _ => Running).On(Steps.Cancel, _ => cancel);
+        engine.On(Steps.Poll, _ => Running).On(Steps.Cancel, _ => cancellationToken);
         var end = Run(engine);
         Assert.Equal(ErrorCodes.ProviderTimeout, end.Error!.Code);
         Assert.True(engine.Runs.Count > 10);
-        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<Deed.Slept>().Count(), 0, 41));
-        Assert.Equal(cancel is CancelOutcome.Refused, end.Warnings.Any(w => w.Code == "cancel_refused"));
-        // A wish that could not be passed on yet is not forgotten when the history is cut.
-        if (cancel is CancelOutcome.NotAsked) Assert.All(engine.Runs, run => Assert.Contains(run, d => d is Deed.Called { Step: "Cancel" }));
+        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<RecordedCall.Slept>().Count(), 0, 41));
+        Assert.Equal(cancellationToken is CancelOutcome.Refused, end.Warnings.Any(w => w.Code == "cancel_refused"));
+        // A cancel that could not be passed on yet survives continue-as-new.
+        if (cancellationToken is CancelOutcome.NotAsked) Assert.All(engine.Runs, run => Assert.Contains(run, d => d is RecordedCall.Called { Step: "Cancel" }));
     }
 
     [Fact]
-    public void A_job_is_watched_until_its_deadline_and_no_longer()
+    public void Job_is_watched_until_its_deadline_and_no_longer()
     {
         var engine = Engine().On(Steps.Poll, _ => Running);
         var end = Run(engine);
@@ -116,7 +136,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void A_request_that_is_still_queued_at_the_deadline_is_cancelled_there()
+    public void Request_still_queued_at_the_deadline_is_cancelled()
     {
         var engine = Engine().On(Steps.Poll, _ => Queued).On(Steps.Cancel, _ => CancelOutcome.Cancelled);
         Assert.Equal(ErrorCodes.ProviderTimeout, Run(engine).Error!.Code);
@@ -124,7 +144,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void A_poll_that_breaks_every_time_ends_at_the_deadline_also_after_a_resume()
+    public void Poll_that_always_throws_ends_at_the_deadline_and_after_a_resume_too()
     {
         var timedOut = SampleJobs.Failed(ErrorCodes.ProviderTimeout, new(RequestId));
         var resumed = Resumption.Of(timedOut, new(), ScriptedEngine.Start.AddHours(2)).Job!;
@@ -134,7 +154,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Faults_before_paying_end_a_job_unpaid_with_the_first_in_its_error_and_all_in_the_details()
+    public void Faults_found_before_payment_end_a_job_unpaid_with_all_details()
     {
         Fault[] faults = [new("/image_urls/0", FaultCode.ImageTooSmall, "It is small."), new("/image_urls/1", FaultCode.ImageUnreachable, "It is away.")];
         var engine = Engine().On(Steps.Validate, _ => new ImagesChecked(faults));
@@ -145,20 +165,20 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Upload_whose_images_come_after_it_waits_for_them()
+    public void Upload_waits_for_images_that_arrive_after_it()
     {
         var checks = 0;
         var engine = Engine().On(Steps.Validate, _ => ++checks < 4 ? new ImagesChecked([NotThere], MayCome: true) : new ImagesChecked([]));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Upload = "a/b.json" });
         Assert.Equal(JobStatus.Succeeded, end.Status);
-        Assert.Contains(Reported(engine), s => s.Attention == NotThere);
+        Assert.Contains(Reported(engine), s => s.PendingIssue == NotThere);
         Assert.Single(Called(engine), "Submit");
     }
 
     [Theory]
     [InlineData("a/b.json", 60)]
     [InlineData(null, 0)]
-    public void Job_whose_images_never_come_fails_unpaid(string? upload, int afterSeconds)
+    public void Job_with_images_that_never_arrive_fails_unpaid(string? upload, int afterSeconds)
     {
         var engine = Engine().On(Steps.Validate, _ => new ImagesChecked([NotThere], MayCome: true));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Upload = upload });
@@ -168,24 +188,24 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Resumed_upload_that_succeeds_loses_its_report()
+    public void Report_of_an_upload_is_deleted_when_a_resume_succeeds()
     {
         var failed = SampleJobs.Failed(ErrorCodes.ProviderTimeout, new(RequestId));
         var resumed = Resumption.Of(failed with { Job = failed.Job with { Upload = "a/b.json" } }, new(), ScriptedEngine.Start.AddHours(2)).Job!;
         var engine = Engine();
         engine.Run(GenerateVideo.RunAsync, resumed.Id, resumed);
-        Assert.DoesNotContain("error", Assert.Single(engine.Deeds.OfType<Deed.Called>(), c => c.Step == "ReportUpload").Input, StringComparison.Ordinal);
+        Assert.DoesNotContain("error", Assert.Single(engine.Calls.OfType<RecordedCall.Called>(), c => c.Step == "ReportUpload").Input, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("Validate", 1)]
     [InlineData("Enter", 3)]
     [InlineData("timer", 2)]
-    public void A_job_that_is_cancelled_before_its_submission_is_cancelled_at_once_and_unpaid(string before, int time)
+    public void Job_cancelled_before_its_submission_ends_at_once_unpaid(string before, int time)
     {
         var engine = Engine(ScriptedEngine.JustBefore(before, time));
         var turns = 0;
-        engine.On(Steps.Enter, _ => new Turn(++turns > 5, TimeSpan.FromSeconds(5))).On(Steps.Leave, _ => true);
+        engine.On(Steps.AcquireSlot, _ => new Permit(++turns > 5, TimeSpan.FromSeconds(5))).On(Steps.ReleaseSlot, _ => true);
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Capped = true });
         Assert.Equal(JobStatus.Cancelled, end.Status);
         Assert.DoesNotContain("Submit", Called(engine));
@@ -193,21 +213,60 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void A_job_that_waits_for_a_day_with_room_says_so_and_then_takes_one()
+    public void Job_without_a_slot_asks_again_when_called_or_after_a_day()
     {
-        var days = 0;
-        var engine = Engine().On(Steps.TakeDay, _ => new Turn(++days == 3, TimeSpan.FromHours(1)));
-        engine.On(Steps.Poll, _ => Done);
-        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { AwaitsDay = true });
-        Assert.Equal((JobStatus.Succeeded, null), (end.Status, end.Attention));
-        Assert.Equal(3, Called(engine).Count(c => c == "TakeDay"));
-        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Accepted, Attention.Code: "daily_cap_reached" });
+        var engine = Engine();
+        var turns = 0;
+        engine.On(Steps.AcquireSlot, _ => new Permit(++turns == 3, TimeSpan.FromSeconds(5))).On(Steps.ReleaseSlot, _ => true).On(Steps.Poll, _ => Done);
+        var job = SampleJobs.New() with { Capped = true, HasPlannedWaits = true };
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", job);
+        Assert.Equal(JobStatus.Succeeded, end.Status);
+        Assert.True(end.UpdatedAt - job.CreatedAt >= TimeSpan.FromDays(2));
     }
 
     [Fact]
-    public void A_job_that_waits_for_a_day_with_room_can_be_cancelled_unpaid()
+    public void Job_cancelled_while_it_waits_for_a_call_is_cancelled_at_once()
     {
-        var engine = Engine(ScriptedEngine.JustBefore("timer", 2)).On(Steps.TakeDay, _ => new Turn(false, TimeSpan.FromHours(1)));
+        var engine = Engine(ScriptedEngine.JustBefore("timer"));
+        engine.On(Steps.AcquireSlot, _ => new Permit(false, TimeSpan.FromSeconds(5))).On(Steps.ReleaseSlot, _ => true);
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Capped = true, HasPlannedWaits = true });
+        Assert.Equal(JobStatus.Cancelled, end.Status);
+        Assert.Single(Called(engine), "Leave");
+    }
+
+    [Fact]
+    public void First_poll_waits_as_the_submission_says_up_to_the_deadline()
+    {
+        var polls = new List<DateTimeOffset>();
+        var engine = Engine();
+        engine.On(Steps.Submit, _ => Accepted(engine) with { Delay = TimeSpan.FromMinutes(2) }).On(Steps.Poll, _ =>
+        {
+            polls.Add(engine.Now);
+            return Done;
+        });
+        engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { HasPlannedWaits = true });
+        engine.Run(GenerateVideo.RunAsync, "vid_2", SampleJobs.New("vid_2"));
+        Assert.Equal(2, polls.Count);
+        Assert.InRange(polls[0] - SampleJobs.New().CreatedAt, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(3));
+        Assert.True(polls[1] - polls[0] < TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public void Job_past_the_daily_cap_says_so_and_runs_the_next_day()
+    {
+        var days = 0;
+        var engine = Engine().On(Steps.TakeDay, _ => new Permit(++days == 3, TimeSpan.FromHours(1)));
+        engine.On(Steps.Poll, _ => Done);
+        var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { AwaitsDay = true });
+        Assert.Equal((JobStatus.Succeeded, null), (end.Status, end.PendingIssue));
+        Assert.Equal(3, Called(engine).Count(c => c == "TakeDay"));
+        Assert.Contains(Reported(engine), s => s is { Status: JobStatus.Accepted, PendingIssue.Code: "daily_cap_reached" });
+    }
+
+    [Fact]
+    public void Job_that_waits_for_the_next_day_can_be_cancelled_unpaid()
+    {
+        var engine = Engine(ScriptedEngine.JustBefore("timer", 2)).On(Steps.TakeDay, _ => new Permit(false, TimeSpan.FromHours(1)));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { AwaitsDay = true });
         Assert.Equal(JobStatus.Cancelled, end.Status);
         Assert.DoesNotContain("Submit", Called(engine));
@@ -216,27 +275,27 @@ public class GenerateVideoTests
     [Theory]
     [InlineData("TakeDay")]
     [InlineData("Submit")]
-    public void A_wish_to_cancel_that_comes_while_it_asks_for_what_it_does_not_get_is_fulfilled_without_a_sleep(string step)
+    public void Cancel_while_waiting_for_a_slot_is_handled_without_a_sleep(string step)
     {
-        var engine = Engine(ScriptedEngine.JustBefore(step)).On(Steps.TakeDay, _ => new Turn(step is not "TakeDay", TimeSpan.FromHours(1)));
-        engine.On(Steps.Submit, _ => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromHours(1), Error: new("provider_unavailable", "Busy.")));
+        var engine = Engine(ScriptedEngine.JustBefore(step)).On(Steps.TakeDay, _ => new Permit(step is not "TakeDay", TimeSpan.FromHours(1)));
+        engine.On(Steps.Submit, _ => new(SubmitResult.Retryable, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromHours(1), Error: new("provider_unavailable", "Busy.")));
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { AwaitsDay = true });
         Assert.Equal(JobStatus.Cancelled, end.Status);
         Assert.InRange(engine.Now, ScriptedEngine.Start, ScriptedEngine.Start.AddMinutes(1));
     }
 
     [Fact]
-    public void A_job_takes_one_day_however_long_it_then_waits_for_a_place()
+    public void Job_counts_for_one_day_however_long_it_waits_for_a_slot()
     {
         var turns = 0;
-        var engine = Engine().On(Steps.TakeDay, _ => new Turn(true, TimeSpan.FromHours(1))).On(Steps.Poll, _ => Done).On(Steps.Leave, _ => true);
-        engine.On(Steps.Enter, _ => new Turn(++turns > 100, TimeSpan.FromHours(1)));
+        var engine = Engine().On(Steps.TakeDay, _ => new Permit(true, TimeSpan.FromHours(1))).On(Steps.Poll, _ => Done).On(Steps.ReleaseSlot, _ => true);
+        engine.On(Steps.AcquireSlot, _ => new Permit(++turns > 100, TimeSpan.FromHours(1)));
         Assert.Equal(JobStatus.Succeeded, engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { AwaitsDay = true, Capped = true }).Status);
         Assert.Single(Called(engine), "TakeDay");
     }
 
     [Fact]
-    public void A_wish_to_cancel_that_comes_while_it_is_being_submitted_is_passed_on_to_the_provider()
+    public void Cancel_during_submission_is_passed_on_to_the_provider()
     {
         var engine = Engine(ScriptedEngine.JustBefore("Submit")).On(Steps.Poll, _ => Queued).On(Steps.Cancel, _ => CancelOutcome.Cancelled);
         Assert.Equal(JobStatus.Cancelled, Run(engine).Status);
@@ -246,7 +305,7 @@ public class GenerateVideoTests
     [Theory]
     [InlineData(1)]
     [InlineData(40)]
-    public void A_job_whose_submission_may_be_under_way_is_not_cancelled_before_that_is_known(int sleep)
+    public void Job_that_may_be_submitting_is_not_cancelled_until_that_is_known(int sleep)
     {
         var engine = Engine(ScriptedEngine.JustBefore("timer", sleep));
         var asked = new List<bool>();
@@ -254,7 +313,7 @@ public class GenerateVideoTests
         {
             asked.Add(input.OnlyAsk);
             return asked.Count < sleep + 2
-                ? new(SubmitResult.Unsettled, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?"))
+                ? new(SubmitResult.Unknown, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?"))
                 : Accepted(engine);
         });
         engine.On(Steps.Poll, _ => Queued).On(Steps.Cancel, _ => CancelOutcome.Cancelled);
@@ -265,43 +324,43 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void A_job_that_was_found_never_to_have_been_submitted_is_then_cancelled_unpaid()
+    public void Cancelled_job_found_never_submitted_ends_unpaid()
     {
         var engine = Engine(ScriptedEngine.JustBefore("timer"));
         engine.On(Steps.Submit, input => new(
-            input.OnlyAsk ? SubmitResult.NotYet : SubmitResult.Unsettled, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?")));
+            input.OnlyAsk ? SubmitResult.Retryable : SubmitResult.Unknown, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?")));
         var end = Run(engine);
         Assert.Equal((JobStatus.Cancelled, null), (end.Status, end.Provider));
         Assert.Equal(2, Called(engine).Count(s => s == "Submit"));
     }
 
     [Fact]
-    public void A_submission_that_stays_under_way_for_ever_is_in_doubt_at_the_deadline()
+    public void Submission_under_way_for_ever_is_in_doubt_at_the_deadline()
     {
         var engine = Engine().On(Steps.Submit, _ => new(
-            SubmitResult.Unsettled, Until: ScriptedEngine.Start.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?")));
+            SubmitResult.Unknown, Until: ScriptedEngine.Start.AddHours(2), Delay: TimeSpan.FromSeconds(15), Error: new("provider_unavailable", "?")));
         Assert.Equal(ErrorCodes.SubmissionInDoubt, Run(engine).Error!.Code);
     }
 
     [Fact]
-    public void A_provider_that_takes_nothing_is_given_up_at_the_deadline_and_that_can_be_resumed()
+    public void Provider_that_accepts_nothing_times_out_and_can_be_resumed()
     {
         var engine = Engine();
-        engine.On(Steps.Submit, _ => new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy.")));
+        engine.On(Steps.Submit, _ => new(SubmitResult.Retryable, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy.")));
         var end = Run(engine);
         Assert.Equal((ErrorCodes.ProviderTimeout, null), (end.Error!.Code, end.Provider));
         Assert.InRange(engine.Now, ScriptedEngine.Start.AddHours(2), ScriptedEngine.Start.AddHours(2).AddSeconds(15));
     }
 
     [Fact]
-    public void How_many_polls_in_a_row_failed_outlives_a_cut_of_the_history()
+    public void Count_of_failed_polls_in_a_row_survives_continue_as_new()
     {
         var engine = Engine();
-        var seen = new List<(int Faults, int Missing)>();
+        var seen = new List<(int FailedPolls, int NotFoundPolls)>();
         engine.On(Steps.Poll, input =>
         {
-            seen.Add((input.Faults, input.Missing));
-            return seen.Count > 100 ? Done : new(PollResult.Unknown, TimeSpan.FromSeconds(30), Missing: input.Missing + 1);
+            seen.Add((input.FailedPolls, input.NotFoundPolls));
+            return seen.Count > 100 ? Done : new(PollResult.Unknown, TimeSpan.FromSeconds(30), NotFoundPolls: input.NotFoundPolls + 1);
         });
         Run(engine);
         Assert.True(engine.Runs.Count > 2);
@@ -309,7 +368,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void A_result_that_can_not_be_kept_is_tried_five_times_more_over_the_better_part_of_an_hour()
+    public void Result_that_can_not_be_stored_is_tried_five_more_times()
     {
         var engine = Engine().On(Steps.Store, _ => new(null, new(ErrorCodes.VideoUnreachable, "Gone for now."), MayRetry: true));
         Assert.Equal(ErrorCodes.VideoUnreachable, Run(engine).Error!.Code);
@@ -321,9 +380,9 @@ public class GenerateVideoTests
     [InlineData(6, ErrorCodes.ProviderExpired)]
     [InlineData(5, ErrorCodes.VideoUnreachable)]
     [InlineData(1, ErrorCodes.VideoUnreachable)]
-    public void A_request_has_expired_only_if_it_was_unknown_every_time_that_its_result_was_fetched(int times, string code)
+    public void Request_expires_only_when_unknown_at_every_fetch_of_its_result(int times, string code)
     {
-        // Of these two ends a person can resume only the second, and the video is paid for.
+        // Of these two errors, a person can resume only the second, and the video is paid for.
         var calls = 0;
         var engine = Engine().On(Steps.Store, _ => new(
             null, new(calls++ < 6 - times ? ErrorCodes.VideoUnreachable : ErrorCodes.ProviderExpired, "Not there."), MayRetry: true));
@@ -335,7 +394,7 @@ public class GenerateVideoTests
     [InlineData("Validate", ErrorCodes.InternalError)]
     [InlineData("Submit", ErrorCodes.InternalError)]
     [InlineData("Store", ErrorCodes.StorageFailed)]
-    public void A_step_that_breaks_for_good_fails_the_job_so_that_it_can_be_resumed_and_tells_nobody_what_it_threw(string step, string code)
+    public void Step_that_keeps_failing_fails_a_resumable_job_and_hides_its_exception(string step, string code)
     {
         var engine = Engine();
         Break(engine, step, "Access to /srv/secret?sig=s3cr3t was denied");
@@ -343,14 +402,14 @@ public class GenerateVideoTests
         Assert.Equal(code, end.Error!.Code);
         Assert.True(Resumption.IsPossible(code));
         Assert.Contains(step, end.Error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(engine.Deeds.OfType<Deed.Reported>(), r => r.Status.Contains("s3cr3t", StringComparison.Ordinal));
+        Assert.DoesNotContain(engine.Calls.OfType<RecordedCall.Reported>(), r => r.Status.Contains("s3cr3t", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("Leave")]
     [InlineData("ReportUpload")]
     [InlineData("FindReceivers")]
-    public void A_stored_video_stays_a_success_whatever_breaks_after_it(string step)
+    public void Stored_video_stays_a_success_whatever_fails_after_it(string step)
     {
         var engine = Engine();
         Break(engine, step, "no disk");
@@ -360,22 +419,39 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void What_breaks_after_the_end_keeps_nothing_else_from_being_done()
+    public void Failure_after_the_end_stops_no_other_step()
     {
         var engine = Engine(receivers: 2).On(Steps.Validate, _ => new ImagesChecked([new("/image_urls/0", FaultCode.ImageTooSmall, "It is small.")]));
         Break(engine, "Leave", "no disk");
         Break(engine, "ReportUpload", "no disk");
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Capped = true, Upload = "a/b.json" });
         Assert.Equal(FaultCode.ImageTooSmall, end.Error!.Code);
-        Assert.Equal(2, engine.Deeds.OfType<Deed.Started>().Count());
+        Assert.Equal(2, engine.Calls.OfType<RecordedCall.Started>().Count());
     }
 
     [Fact]
-    public void Every_receiver_is_told_by_one_child_of_the_same_happening()
+    public void End_of_a_job_in_a_batch_is_counted_after_its_receivers_are_notified()
+    {
+        BatchItemEnd? counted = null;
+        var engine = Engine(receivers: 1).On(Steps.EndBatchItem, end => (counted = end) is not null);
+        engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Batch = new("bat_1", 7) });
+        Assert.Equal(new("vid_1", new("bat_1", 7), 0, JobStatus.Succeeded, "https://kling.example.com"), counted);
+        Assert.Equal("EndBatchItem", Called(engine).Last());
+        Assert.DoesNotContain("EndBatchItem", Called(Ran(Engine())));
+
+        static ScriptedEngine Ran(ScriptedEngine engine)
+        {
+            Run(engine);
+            return engine;
+        }
+    }
+
+    [Fact]
+    public void Each_receiver_has_one_child_workflow_with_the_same_event()
     {
         var engine = Engine(receivers: 3);
         var end = Run(engine);
-        var children = engine.Deeds.OfType<Deed.Started>().ToList();
+        var children = engine.Calls.OfType<RecordedCall.Started>().ToList();
         Assert.Equal(end.Receivers.Select(r => r.NotificationId), children.Select(c => c.Id));
         Assert.All(children, c => Assert.Equal(Notify.Name, c.Workflow));
         var notifications = children.Select(c => JsonSerializer.Deserialize(c.Input, PipelineJson.Default.Notification)!).ToList();
@@ -398,7 +474,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Refused_intent_is_handed_on_until_it_is_withdrawn_also_by_a_resume()
+    public void Refused_intent_is_kept_until_it_is_withdrawn_by_a_resume_too()
     {
         var refusedAt = ScriptedEngine.Start;
         var engine = Engine();
@@ -407,7 +483,7 @@ public class GenerateVideoTests
         {
             handed.Add(input.RefusedIntent);
             return handed.Count == 1
-                ? new(SubmitResult.NotYet, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy."), RefusedIntent: refusedAt)
+                ? new(SubmitResult.Retryable, Until: engine.Now.AddHours(2), Delay: TimeSpan.FromSeconds(10), Error: new("provider_unavailable", "Busy."), RefusedIntent: refusedAt)
                 : handed.Count == 2 ? new(SubmitResult.Failed, Error: new(ErrorCodes.ProviderBalance, "Empty."))
                 : Accepted(engine);
         });
@@ -430,7 +506,7 @@ public class GenerateVideoTests
     }
 
     [Fact]
-    public void Slow_transfer_takes_as_many_runs_as_it_needs()
+    public void Slow_transfer_gets_as_many_runs_as_it_needs()
     {
         var engine = Engine();
         var runs = 0;
@@ -440,11 +516,11 @@ public class GenerateVideoTests
         var end = Run(engine);
         Assert.Equal(JobStatus.Succeeded, end.Status);
         Assert.Contains(end.Warnings, w => w.Code == FaultCode.OutputNotStored);
-        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<Deed.Slept>().Count(), 0, 41));
+        Assert.All(engine.Runs, run => Assert.InRange(run.OfType<RecordedCall.Slept>().Count(), 0, 41));
     }
 
     [Fact]
-    public void Webhook_ids_of_a_job_whose_id_comes_again_are_new()
+    public void Reused_job_id_gets_new_webhook_ids()
     {
         var bound = SampleJobs.New() with { HasBoundIds = true };
         VideoJob[] jobs = [bound, bound with { CreatedAt = bound.CreatedAt.AddDays(31) }, bound with { Run = 1 }];
@@ -461,12 +537,12 @@ public class GenerateVideoTests
         engine.On(Steps.Submit, _ => Accepted(engine) with { RequestId = requestId });
         engine.On(Steps.FindReceivers, input => [new Receiver("webhook", "example.com", $"ntf_{input.End}_webhook")]);
         engine.Run(GenerateVideo.RunAsync, job.Id, job);
-        var child = engine.Deeds.OfType<Deed.Started>().Single();
+        var child = engine.Calls.OfType<RecordedCall.Started>().Single();
         return (JsonSerializer.Deserialize(child.Input, PipelineJson.Default.Notification)!.MessageId, child.Id);
     }
 
     [Fact]
-    public void A_state_is_never_too_large_for_a_status_of_Durable_Functions()
+    public void State_is_never_too_large_for_a_status_of_Durable_Functions()
     {
         var address = $"https://images.example.com/{new string('ü', 4_000)}.png";
         var engine = Engine(receivers: 100).On(Steps.Validate, _ => new ImagesChecked(
@@ -474,16 +550,16 @@ public class GenerateVideoTests
         var warnings = Enumerable.Range(0, 100).Select(i => new Fault($"/elements/{i}", FaultCode.RepeatedImage, $"\"{address}\" is there already.")).ToList();
         var end = engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New() with { Warnings = warnings });
         Assert.Equal(FaultCode.ImageTooSmall, end.Error!.Code);
-        Assert.All(engine.Deeds.OfType<Deed.Reported>(), r => Assert.InRange(Encoding.Unicode.GetByteCount(r.Status), 1, 16 * 1024));
-        // What was cut is only shown less: all are told.
-        Assert.Equal(100, engine.Deeds.OfType<Deed.Started>().Count());
+        Assert.All(engine.Calls.OfType<RecordedCall.Reported>(), r => Assert.InRange(Encoding.Unicode.GetByteCount(r.Status), 1, 16 * 1024));
+        // Only the display is shortened: all receivers are notified.
+        Assert.Equal(100, engine.Calls.OfType<RecordedCall.Started>().Count());
         Assert.NotEmpty(end.Error.Details!);
         Assert.NotEmpty(end.Warnings);
         Assert.NotEmpty(end.Receivers);
     }
 
     [Fact]
-    public void A_state_that_is_small_enough_is_left_as_it_is()
+    public void State_that_is_small_enough_is_unchanged()
     {
         var faults = Enumerable.Range(0, 10).Select(i => new Fault($"/image_urls/{i}", FaultCode.ImageTooSmall, "It is too small: give a larger one.")).ToList();
         var engine = Engine(receivers: 21).On(Steps.Validate, _ => new ImagesChecked(faults));
@@ -498,7 +574,7 @@ public class GenerateVideoTests
     {
         var engine = new ScriptedEngine { CancelsBefore = cancelsBefore ?? ((_, _) => false) };
         return engine
-            .On(Steps.Enter, _ => new Turn(true, TimeSpan.Zero)).On(Steps.Leave, _ => true)
+            .On(Steps.AcquireSlot, _ => new Permit(true, TimeSpan.Zero)).On(Steps.ReleaseSlot, _ => true)
             .On(Steps.Validate, _ => new ImagesChecked([]))
             .On(Steps.Submit, _ => Accepted(engine))
             .On(Steps.Poll, _ => Done)
@@ -517,8 +593,8 @@ public class GenerateVideoTests
         var failure = new IOException(why);
         switch (step)
         {
-            case "Enter": engine.On<string, Turn>(Steps.Enter, _ => throw failure); break;
-            case "Leave": engine.On<string, bool>(Steps.Leave, _ => throw failure); break;
+            case "Enter": engine.On<string, Permit>(Steps.AcquireSlot, _ => throw failure); break;
+            case "Leave": engine.On<string, bool>(Steps.ReleaseSlot, _ => throw failure); break;
             case "Validate": engine.On<JsonElement, ImagesChecked>(Steps.Validate, _ => throw failure); break;
             case "Submit": engine.On<SubmitInput, SubmitOutcome>(Steps.Submit, _ => throw failure); break;
             case "Store": engine.On<StoreInput, StoreOutcome>(Steps.Store, _ => throw failure); break;
@@ -530,9 +606,9 @@ public class GenerateVideoTests
 
     private static JobState Run(ScriptedEngine engine) => engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New());
 
-    private static IEnumerable<string> Called(ScriptedEngine engine) => engine.Deeds.OfType<Deed.Called>().Select(c => c.Step);
+    private static IEnumerable<string> Called(ScriptedEngine engine) => engine.Calls.OfType<RecordedCall.Called>().Select(c => c.Step);
 
-    private static IEnumerable<JobState> Reported(ScriptedEngine engine) => engine.Deeds.OfType<Deed.Reported>().Select(State);
+    private static IEnumerable<JobState> Reported(ScriptedEngine engine) => engine.Calls.OfType<RecordedCall.Reported>().Select(State);
 
-    private static JobState State(Deed.Reported reported) => JsonSerializer.Deserialize(reported.Status, PipelineJson.Default.JobState)!;
+    private static JobState State(RecordedCall.Reported reported) => JsonSerializer.Deserialize(reported.Status, PipelineJson.Default.JobState)!;
 }

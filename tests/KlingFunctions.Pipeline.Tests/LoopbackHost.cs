@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Tests;
 
-/// <summary>A server on loopback that answers as the test says and remembers what it was asked.</summary>
+/// <summary>A server on loopback that answers as the test says, and records its requests.</summary>
 internal sealed class LoopbackHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -18,10 +18,10 @@ internal sealed class LoopbackHost : IAsyncDisposable
 
     public string Url => _app.Urls.Single();
 
-    /// <param name="answer">Answers.</param>
-    /// <param name="ct">Gives up.</param>
-    /// <param name="certificate">With one it speaks https.</param>
-    public static async Task<LoopbackHost> StartAsync(RequestDelegate answer, CancellationToken ct, X509Certificate2? certificate = null)
+    /// <param name="answer">Answers each request.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <param name="certificate">The certificate for https; null: http.</param>
+    public static async Task<LoopbackHost> StartAsync(RequestDelegate answer, CancellationToken cancellationToken, X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -36,7 +36,7 @@ internal sealed class LoopbackHost : IAsyncDisposable
                 host.Asked.Add(new HeaderDictionary(context.Request.Headers.ToDictionary(h => h.Key, h => h.Value)));
             await answer(context);
         });
-        await host._app.StartAsync(ct);
+        await host._app.StartAsync(cancellationToken);
         return host;
     }
 

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Submitting;
@@ -32,7 +32,7 @@ public sealed class OldJobsTests : IDisposable
     public void Dispose() => _quota.Dispose();
 
     [Fact]
-    public async Task A_job_is_forgotten_with_its_submissions_when_it_ended_long_enough_ago()
+    public async Task Old_ended_job_is_deleted_with_its_submissions()
     {
         await PutAsync("vid_a");
         await PutAsync("vid_b");
@@ -46,7 +46,7 @@ public sealed class OldJobsTests : IDisposable
     }
 
     [Fact]
-    public async Task Neither_a_running_job_nor_one_of_which_somebody_is_still_to_be_told_is_forgotten()
+    public async Task Running_jobs_and_pending_notifications_are_not_deleted()
     {
         _jobs.Put(new(SampleJobs.New("vid_a"), JobState.Initial(SampleJobs.New("vid_a")), IsRunning: true, []));
         _jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_b"), JobStatus.Succeeded) with { Notifications = [Pending] });
@@ -55,8 +55,25 @@ public sealed class OldJobsTests : IDisposable
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Batch_is_deleted_with_its_first_job_once_all_have_ended(bool hasEnded)
+    {
+        var (batches, id) = (new Batches(_documents, _jobs, _time), Batches.NewId());
+        await batches.OpenAsync(id, "f", 2, Cancel);
+        await batches.CloseAsync(id, [0, 1], Cancel);
+        await batches.EndAsync("vid_a", new(id, 0), 0, JobStatus.Succeeded, Cancel);
+        if (hasEnded) await batches.EndAsync("vid_b", new(id, 1), 0, JobStatus.Failed, Cancel);
+        await _jobs.NotifyAsync(new("msg_1", new("sub_1", "hooks.example.com", "ntf_1"), null, null, _time.GetUtcNow(), (await batches.FindAsync(id, Cancel))!.Resource("")), Cancel);
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_a") with { Batch = new(id, 0) }, JobStatus.Succeeded));
+        _time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal(1, await ForgetAsync());
+        Assert.Equal((hasEnded, hasEnded), (await batches.FindAsync(id, Cancel) is null, _jobs.Notified.IsEmpty));
+    }
+
     [Fact]
-    public async Task Job_of_an_upload_is_forgotten_once_the_upload_is_on_record()
+    public async Task Job_of_an_upload_is_deleted_once_the_upload_is_on_record()
     {
         var job = SampleJobs.New(Upload.JobId("walk.json", "v1")) with { Upload = "walk.json" };
         _jobs.Put(SampleJobs.Ended(job, JobStatus.Succeeded));
@@ -65,13 +82,13 @@ public sealed class OldJobsTests : IDisposable
         Assert.Equal(0, await ForgetAsync());
         _uploads.IsAway = false;
         Assert.Equal(1, await ForgetAsync());
-        Assert.True(await _uploads.IsTakenAsync(job.Id, Cancel));
+        Assert.True(await _uploads.IsAcceptedAsync(job.Id, Cancel));
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(30)]
-    public async Task The_place_of_a_job_that_broke_is_free_though_it_is_not_forgotten(int keepForDays)
+    public async Task Slot_of_a_broken_job_is_released_though_the_job_stays(int keepForDays)
     {
         _options.KeepFor = TimeSpan.FromDays(keepForDays);
         var job = SampleJobs.New("vid_a") with { Capped = true };
@@ -82,7 +99,7 @@ public sealed class OldJobsTests : IDisposable
     }
 
     [Fact]
-    public async Task Dead_letters_are_forgotten_with_their_job_and_no_other()
+    public async Task Dead_letters_are_deleted_with_their_job_and_no_other()
     {
         await PutAsync("vid_a");
         foreach (var (job, run) in new[] { ("vid_a", 0), ("vid_a", 1), ("vid_ab", 0) })
@@ -93,7 +110,7 @@ public sealed class OldJobsTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_is_forgotten_where_jobs_are_kept_for_ever()
+    public async Task Nothing_is_deleted_if_jobs_are_kept_for_ever()
     {
         await PutAsync("vid_a");
         _options.KeepFor = TimeSpan.Zero;
@@ -102,11 +119,11 @@ public sealed class OldJobsTests : IDisposable
     }
 
     [Fact]
-    public async Task Very_many_are_forgotten_in_several_goes_each_of_which_ends_before_a_function_has_to()
+    public async Task Many_jobs_are_deleted_in_runs_shorter_than_the_function_timeout()
     {
         for (var n = 0; n < 60; n++) await PutAsync($"vid_{n}");
         _time.Advance(TimeSpan.FromDays(400));
-        // Each look at the clock is a minute after the one before.
+        // Each read of the clock advances it by a minute.
         _time.AutoAdvanceAmount = TimeSpan.FromMinutes(1);
         var begun = _time.Start;
         var first = await ForgetAsync();
@@ -128,7 +145,7 @@ public sealed class OldJobsTests : IDisposable
     private Task<int> ForgetAsync()
     {
         var options = Options.Create(_options);
-        var places = new StalePlaces(_quota, _jobs, _ledger, new(options, _time), options, _time);
-        return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+        var places = new StalePlaces(_quota, new(_quota, _jobs, options, NullLogger<HandOver>.Instance), _jobs, _ledger, new(options, _time), options, _time);
+        return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new InMemoryAssets(_time), new(_documents, _jobs, _time), new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
     }
 }

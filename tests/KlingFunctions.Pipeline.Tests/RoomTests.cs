@@ -3,17 +3,17 @@ using System.Text.RegularExpressions;
 
 namespace KlingFunctions.Pipeline.Tests;
 
-/// <summary>The folders of the pipeline are layers: a room uses only rooms below it.</summary>
+/// <summary>The folders of the pipeline are layers: a folder uses only those below it.</summary>
 public sealed partial class RoomTests
 {
     // From bottom to top.
     private static readonly string[] Rooms =
         [
-            "Telemetry", "Network", "Documents", "Workflow", "Errors", "Requests", "Settings", "RunComfy", "Submitting", "Polling", "Storing", "Jobs", "Notifying",
-            "Uploads", "Http",
+            "Telemetry", "Network", "Documents", "Workflow", "Errors", "Requests", "Settings", "RunComfy", "Polling", "Submitting", "Storing", "Jobs", "Notifying",
+            "Batching", "Uploads", "Diagnosis", "Page", "Http",
         ];
 
-    // The settings and the JSON of all rooms. All else beside the rooms is the story, which knows them all.
+    // Settings and JSON of all folders. The other files above the folders may use all of them.
     private static readonly string[] UsedEverywhere = ["PipelineOptions", "PublicOptions", "PipelineJson"];
 
     private static readonly string Source = Path.GetFullPath("../../src/KlingFunctions.Pipeline", Path.GetDirectoryName(Here())!);
@@ -21,7 +21,7 @@ public sealed partial class RoomTests
     public static TheoryData<string> AllRooms => [.. Directory.GetDirectories(Source).Select(d => Path.GetFileName(d)!).Where(d => d is not ("bin" or "obj"))];
 
     [Theory, MemberData(nameof(AllRooms))]
-    public void Room_uses_only_rooms_below(string room)
+    public void Folder_uses_only_folders_below(string room)
     {
         var story = Directory.GetFiles(Source, "*.cs").Select(f => Path.GetFileNameWithoutExtension(f)!).Except(UsedEverywhere);
         string[] above = [.. Rooms.Skip(Array.IndexOf(Rooms, room) + 1), "(?!)"];

@@ -3,7 +3,7 @@ namespace KlingFunctions.Simulator.Tests;
 public class AccountTests
 {
     [Fact]
-    public async Task Every_accepted_submission_is_kept_with_its_input_its_time_and_its_price()
+    public async Task Every_accepted_submission_is_recorded_with_input_time_and_price()
     {
         await using var provider = await Provider.Start();
         var first = await provider.Submit();
@@ -18,7 +18,7 @@ public class AccountTests
     }
 
     [Fact]
-    public async Task Calls_are_counted_also_those_that_were_refused()
+    public async Task Calls_are_counted_including_refused_ones()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -34,7 +34,7 @@ public class AccountTests
     }
 
     [Fact]
-    public async Task Cancels_are_kept_with_their_outcomes()
+    public async Task Cancellations_are_recorded_with_their_outcomes()
     {
         await using var provider = await Provider.Start(new() { Slots = 1 });
         var running = await provider.Submit();
@@ -43,11 +43,11 @@ public class AccountTests
         await provider.Cancel(running);
         await provider.Cancel(queued);
         Assert.Equal([(running, "not_cancellable"), (queued, "cancelled")],
-            provider.Account.Cancellations.Select(cancel => (cancel.RequestId, cancel.Outcome)));
+            provider.Account.Cancellations.Select(cancellationToken => (cancellationToken.RequestId, cancellationToken.Outcome)));
     }
 
     [Fact]
-    public async Task Money_for_one_more_is_enough_for_one_more_however_many_ask_at_once()
+    public async Task Balance_for_one_job_accepts_one_of_many_simultaneous_submissions()
     {
         await using var provider = await Provider.Start(new() { BalanceUsd = 5.60m });
         await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => provider.PostInput()));

@@ -6,7 +6,7 @@ namespace KlingFunctions.Simulator.Tests;
 public class ControlTests
 {
     [Fact]
-    public async Task The_knobs_can_be_read_and_some_of_them_changed()
+    public async Task Knobs_can_be_read_and_some_of_them_changed()
     {
         await using var provider = await Provider.Start(new() { Slots = 5 });
         var patch = """
@@ -22,7 +22,7 @@ public class ControlTests
     }
 
     [Fact]
-    public async Task Putting_the_knobs_sets_the_rest_back_to_the_default()
+    public async Task PUT_of_knobs_resets_the_others_to_their_defaults()
     {
         await using var provider = await Provider.Start(new() { Slots = 5, RunTime = TimeSpan.FromHours(1) });
         await provider.Send(HttpMethod.Put, "/simulator/behaviour", """{"slots": 7}""");
@@ -30,11 +30,18 @@ public class ControlTests
     }
 
     [Theory]
-    [InlineData("""{"runtime": "00:00:01"}""", "runtime")]
-    [InlineData("""{"error_shape": "Poem"}""", "error_shape")]
+    [InlineData("""{"runtime": "00:00:01"}""", "There is no knob 'runtime': did you mean 'run_time'?")]
+    [InlineData("""{"words": {"complete": "done"}}""", "There is no knob 'words.complete': did you mean 'words.completed'?")]
+    [InlineData("""{"faults": [{"call": "Submit", "kind": "Droped"}]}""", "'Droped' is no value of faults.0.kind: did you mean 'Dropped'?")]
+    [InlineData("""{"error_shape": "Htlm"}""", "'Htlm' is no value of error_shape: did you mean 'Html'? It is one of Documented,")]
+    [InlineData("""{"outputs": "Video, Pictures"}""", "'Pictures' is no value of outputs")]
+    [InlineData("""{"run_time": "soon"}""", "'soon' is no value of run_time: give a time as hh:mm:ss.")]
+    [InlineData("""{"slots": 1.5}""", "'1.5' is no value of slots: give a whole number.")]
+    [InlineData("""{"never_finishes": "maybe"}""", "'maybe' is no value of never_finishes: give true or false.")]
+    [InlineData("""{"run_time": 5}""", "run_time")]
     [InlineData("[]", "object")]
     [InlineData("{", "JSON")]
-    public async Task A_knob_that_does_not_exist_is_refused_by_name_and_changes_nothing(string patch, string named)
+    public async Task Unknown_knob_is_refused_by_name_and_changes_nothing(string patch, string named)
     {
         await using var provider = await Provider.Start();
         var before = (await provider.Get("/simulator/behaviour")).Body;
@@ -45,7 +52,15 @@ public class ControlTests
     }
 
     [Fact]
-    public async Task The_account_can_be_read_without_a_token()
+    public async Task Page_of_knobs_equals_the_document()
+    {
+        await using var provider = await Provider.Start();
+        var page = await provider.Get("/simulator/knobs", token: null);
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "simulator.md"), TestContext.Current.CancellationToken), page.Body);
+    }
+
+    [Fact]
+    public async Task Account_can_be_read_without_a_token()
     {
         await using var provider = await Provider.Start(new() { BalanceUsd = 10 });
         var id = await provider.Submit();
@@ -58,7 +73,7 @@ public class ControlTests
     }
 
     [Fact]
-    public async Task A_reset_forgets_everything_but_the_behaviour_that_it_was_started_with()
+    public async Task Reset_restores_the_initial_behaviour_and_deletes_everything_else()
     {
         await using var provider = await Provider.Start(new() { Slots = 1 });
         var id = await provider.Submit();
@@ -75,7 +90,7 @@ public class ControlTests
     }
 
     [Fact]
-    public async Task The_first_page_says_what_this_is_and_names_the_sample_images()
+    public async Task First_page_introduces_the_simulator_and_lists_the_sample_images()
     {
         await using var provider = await Provider.Start();
         var page = await provider.Get("/simulator", token: null);
@@ -98,7 +113,7 @@ public class ControlTests
     }
 
     [Fact]
-    public async Task Two_simulators_live_side_by_side()
+    public async Task Two_simulators_run_side_by_side()
     {
         await using var one = await Provider.Start();
         await using var other = await Provider.Start();
@@ -110,18 +125,18 @@ public class ControlTests
     [Theory]
     [InlineData("nonsense")]
     [InlineData("https://127.0.0.1:0")]
-    public async Task An_address_that_is_none_is_refused_with_an_example(string url)
+    public async Task Invalid_address_is_refused_with_an_example(string url)
     {
         var problem = await Assert.ThrowsAsync<ArgumentException>(() =>
-            SimulatorHost.StartAsync(url: url, ct: TestContext.Current.CancellationToken));
+            SimulatorHost.StartAsync(url: url, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("http://127.0.0.1:5080", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_address_in_use_is_an_io_error()
+    public async Task Address_in_use_is_an_io_error()
     {
         await using var provider = await Provider.Start();
         await Assert.ThrowsAsync<IOException>(() =>
-            SimulatorHost.StartAsync(url: provider.Host.BaseUrl.ToString(), ct: TestContext.Current.CancellationToken));
+            SimulatorHost.StartAsync(url: provider.Host.BaseUrl.ToString(), cancellationToken: TestContext.Current.CancellationToken));
     }
 }

@@ -4,11 +4,11 @@ using System.Text.RegularExpressions;
 
 namespace KlingFunctions.Simulator.Tests;
 
-/// <summary>Without a knob turned, the simulator is the API that RunComfy documents.</summary>
+/// <summary>With default knobs the simulator is the API that RunComfy documents.</summary>
 public class DocumentedApiTests
 {
     [Fact]
-    public async Task A_submission_is_answered_with_200_an_id_and_three_absolute_links_on_the_same_host()
+    public async Task Submission_is_answered_with_200_an_id_and_three_absolute_links()
     {
         await using var provider = await Provider.Start();
         var answer = await provider.PostInput();
@@ -21,7 +21,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task Links_point_to_the_name_that_the_client_used()
+    public async Task Links_use_the_host_name_of_the_clients_call()
     {
         await using var provider = await Provider.Start();
         var host = $"http://localhost:{provider.Host.BaseUrl.Port}";
@@ -46,7 +46,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task The_result_can_be_polled_alone_since_it_tells_the_state_until_it_is_there()
+    public async Task Result_can_be_polled_since_it_reports_the_state_until_it_is_there()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -60,7 +60,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task A_success_has_an_output_and_the_times_at_which_it_was_created_and_finished()
+    public async Task Success_has_an_output_and_its_created_and_finished_times()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -74,7 +74,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task A_queued_request_can_be_cancelled()
+    public async Task Queued_request_can_be_cancelled()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -90,7 +90,7 @@ public class DocumentedApiTests
     [Theory]
     [InlineData(2, "in_progress")]
     [InlineData(8, "completed")]
-    public async Task A_request_that_runs_or_has_finished_is_not_cancellable_and_goes_on(double seconds, string status)
+    public async Task Running_or_finished_request_is_not_cancellable_and_continues(double seconds, string status)
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -103,7 +103,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task Cancelling_twice_is_cancelling_once()
+    public async Task Second_cancel_changes_nothing()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -113,7 +113,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task A_wrong_model_is_error_400001()
+    public async Task Wrong_model_is_error_400001()
     {
         await using var provider = await Provider.Start();
         var answer = await provider.Post("/v1/models/kling/kling-video-o1/image-to-film", Provider.Input().ToJsonString());
@@ -121,7 +121,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task A_missing_token_is_error_400004_on_every_route_of_the_api()
+    public async Task Missing_token_is_error_400004_on_every_route_of_the_api()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -136,7 +136,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task An_unknown_request_is_error_404001()
+    public async Task Unknown_request_is_error_404001()
     {
         await using var provider = await Provider.Start();
         foreach (var answer in new[] { await provider.Status("nobody"), await provider.Result("nobody"), await provider.Cancel("nobody") })
@@ -144,7 +144,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task An_empty_balance_is_error_400002_and_nothing_is_accepted()
+    public async Task Empty_balance_is_error_400002_and_nothing_is_accepted()
     {
         await using var provider = await Provider.Start(new() { BalanceUsd = 0.5m });
         var answer = await provider.PostInput();
@@ -153,7 +153,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task The_catalogue_lists_the_model_with_its_price_and_on_demand_its_schema()
+    public async Task Catalogue_lists_the_model_with_its_price_and_on_request_its_schema()
     {
         await using var provider = await Provider.Start();
         var list = (await provider.Get("/v1/models?search=kling&category=image-to-video")).Json;
@@ -171,7 +171,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task A_model_is_described_with_its_schema_and_an_unknown_one_is_an_error()
+    public async Task Model_is_described_with_its_schema_and_an_unknown_one_is_an_error()
     {
         await using var provider = await Provider.Start();
         var schema = (await provider.Get(Provider.Model)).Json["input_schema"]!;
@@ -181,7 +181,7 @@ public class DocumentedApiTests
     }
 
     [Fact]
-    public async Task The_balance_goes_down_with_what_was_accepted()
+    public async Task Balance_decreases_with_each_accepted_submission()
     {
         await using var provider = await Provider.Start(new() { BalanceUsd = 10 });
         await provider.Submit(Provider.Input(duration: "10"));

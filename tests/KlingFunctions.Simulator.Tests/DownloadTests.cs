@@ -13,7 +13,7 @@ public class DownloadTests
     [InlineData("9:16", "10", 360, 640)]
     [InlineData("1:1", "5", 480, 480)]
     [InlineData("1:1", "10", 480, 480)]
-    public async Task The_video_is_an_mp4_of_the_wanted_shape_and_duration(string aspectRatio, string duration, int width, int height)
+    public async Task Video_is_an_MP4_with_the_requested_shape_and_duration(string aspectRatio, string duration, int width, int height)
     {
         await using var provider = await Provider.Start();
         var file = await provider.Fetch(await provider.Finished(Provider.Input(aspectRatio, duration)));
@@ -27,7 +27,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_part_can_be_asked_for()
+    public async Task Range_can_be_requested()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -51,7 +51,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_part_of_another_version_comes_whole()
+    public async Task Range_of_another_version_returns_the_whole_file()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -61,7 +61,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task Head_tells_the_length_and_sends_nothing()
+    public async Task HEAD_reports_the_length_and_sends_no_body()
     {
         await using var provider = await Provider.Start();
         var head = await provider.Fetch(await provider.Finished(), method: HttpMethod.Head);
@@ -71,7 +71,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task Only_the_files_of_finished_requests_are_there()
+    public async Task Files_exist_only_for_finished_requests()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -84,7 +84,7 @@ public class DownloadTests
     [Theory]
     [InlineData(403)]
     [InlineData(404)]
-    public async Task A_file_can_expire_while_its_request_is_still_known(int statusCode)
+    public async Task File_can_expire_while_its_request_is_still_known(int statusCode)
     {
         await using var provider = await Provider.Start(new() { FileLifetime = TimeSpan.FromHours(1), ExpiredFileStatusCode = statusCode });
         var id = await provider.Submit();
@@ -98,7 +98,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_download_can_break_off_and_be_resumed()
+    public async Task Download_can_be_interrupted_and_resumed()
     {
         await using var provider = await Provider.Start(new() { TruncatesAfter = 1000 });
         var url = await provider.Finished();
@@ -114,7 +114,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_download_without_a_length_can_break_off_too()
+    public async Task Download_without_a_length_can_be_interrupted_too()
     {
         await using var provider = await Provider.Start(new() { FileLength = FileLength.Missing });
         var url = await provider.Finished();
@@ -124,7 +124,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task Range_can_be_ignored()
+    public async Task Range_header_can_be_ignored()
     {
         await using var provider = await Provider.Start(new() { IgnoresRange = true });
         var url = await provider.Finished();
@@ -134,7 +134,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task The_length_can_be_missing_or_wrong()
+    public async Task Length_can_be_missing_or_wrong()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -157,14 +157,14 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task The_type_can_be_wrong()
+    public async Task Media_type_can_be_wrong()
     {
         await using var provider = await Provider.Start(new() { FileContentType = "application/octet-stream" });
         Assert.Equal("application/octet-stream", (await provider.Fetch(await provider.Finished())).ContentHeaders.ContentType?.MediaType);
     }
 
     [Fact]
-    public async Task What_is_called_a_video_can_be_a_page_or_nothing()
+    public async Task Result_knob_serves_an_HTML_page_or_nothing()
     {
         await using var provider = await Provider.Start(new() { FileContent = FileContent.Html });
         var url = await provider.Finished();
@@ -177,7 +177,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_video_can_be_of_any_size_and_is_a_proper_mp4_still()
+    public async Task Video_can_have_any_size_and_stays_a_valid_MP4()
     {
         await using var provider = await Provider.Start(new() { PadsFilesTo = 1_000_000 });
         var url = await provider.Finished();
@@ -191,7 +191,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_file_can_redirect_to_another_path_or_another_host()
+    public async Task File_can_redirect_to_another_path_or_another_host()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -206,7 +206,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task Files_can_be_said_to_live_on_another_host()
+    public async Task Files_can_have_the_address_of_another_host()
     {
         await using var provider = await Provider.Start(new() { FilesBase = new("http://files.runcomfy.net") });
         var url = new Uri(await provider.Finished());
@@ -218,7 +218,7 @@ public class DownloadTests
     [InlineData(FaultKind.Unavailable, 503)]
     [InlineData(FaultKind.TooManyRequests, 429)]
     [InlineData(FaultKind.BadGateway, 502)]
-    public async Task A_download_can_fail_for_a_while(FaultKind kind, int statusCode)
+    public async Task Download_can_fail_for_a_while(FaultKind kind, int statusCode)
     {
         await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Download, kind)] });
         var url = await provider.Finished();
@@ -228,7 +228,7 @@ public class DownloadTests
     }
 
     [Fact]
-    public async Task A_token_that_is_sent_along_with_a_download_is_noted()
+    public async Task Token_sent_with_a_download_is_recorded()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();

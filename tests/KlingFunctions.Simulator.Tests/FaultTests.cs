@@ -24,7 +24,7 @@ public class FaultTests
 
     [Theory]
     [MemberData(nameof(Answered))]
-    public async Task A_fault_strikes_the_next_calls_of_its_kind_and_then_is_over(FaultKind kind, int statusCode, string body)
+    public async Task Fault_affects_the_next_calls_of_its_kind_and_then_ends(FaultKind kind, int statusCode, string body)
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -41,7 +41,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task Broken_json_is_json_that_ends_too_early()
+    public async Task Broken_JSON_is_truncated_JSON()
     {
         await using var provider = await Provider.Start();
         provider.Host.Inject(new(ApiCall.Submit, FaultKind.BrokenJson));
@@ -53,7 +53,7 @@ public class FaultTests
     [Theory]
     [InlineData(FaultKind.Dropped)]
     [InlineData(FaultKind.Truncated)]
-    public async Task A_lost_connection_is_an_error_of_the_network(FaultKind kind)
+    public async Task Lost_connection_is_a_network_error(FaultKind kind)
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -63,7 +63,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_call_can_hang_until_the_client_gives_up()
+    public async Task Call_can_hang_until_the_client_gives_up()
     {
         await using var provider = await Provider.Start();
         provider.Host.Inject(new(ApiCall.Submit, FaultKind.Hang));
@@ -82,7 +82,7 @@ public class FaultTests
     [InlineData(FaultKind.ServerError)]
     [InlineData(FaultKind.Unavailable)]
     [InlineData(FaultKind.BadGateway)]
-    public async Task A_submission_can_be_lost_before_or_after_it_was_accepted(FaultKind kind)
+    public async Task Submission_can_be_lost_before_or_after_it_was_accepted(FaultKind kind)
     {
         await using var provider = await Provider.Start();
         provider.Host.Inject(new(ApiCall.Submit, kind));
@@ -92,7 +92,7 @@ public class FaultTests
         provider.Host.Inject(new(ApiCall.Submit, kind, Late: true));
         await Lost();
         Assert.Equal((2, 1, 0.56m), (provider.Account.Calls(ApiCall.Submit), provider.Account.AcceptedCount, provider.Account.SpentUsd));
-        // The request that nobody was told of runs to its end all the same.
+        // The accepted request runs to its end although its client got no answer.
         provider.PassARun();
         Assert.Equal("succeeded", (await provider.Result(provider.Account.Accepted[0].RequestId)).Text("status"));
 
@@ -104,7 +104,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_cancel_can_be_carried_out_though_its_answer_is_lost()
+    public async Task Cancel_can_succeed_though_its_answer_is_lost()
     {
         await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Cancel, FaultKind.Dropped, Late: true)] });
         var id = await provider.Submit();
@@ -128,7 +128,7 @@ public class FaultTests
     [Theory]
     [InlineData(1, 3630)]
     [InlineData(-1, -3570)]
-    public async Task A_retry_after_date_goes_by_the_clock_of_the_provider_which_may_be_wrong(int hoursAhead, int seconds)
+    public async Task Retry_After_date_follows_the_providers_clock_which_may_be_wrong(int hoursAhead, int seconds)
     {
         await using var provider = await Provider.Start(new()
         {
@@ -141,7 +141,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_slow_answer_comes_whole_if_its_client_has_the_patience()
+    public async Task Slow_answer_is_complete_if_its_client_waits()
     {
         await using var provider = await Provider.Start(new() { SlowBytes = 20, SlowPause = TimeSpan.FromMinutes(1) });
         provider.Host.Inject(new(ApiCall.Submit, FaultKind.Slow));
@@ -157,7 +157,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_download_can_promise_more_than_comes()
+    public async Task Download_can_declare_a_greater_length_than_it_sends()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -168,7 +168,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_download_can_be_half_of_the_file_and_look_whole()
+    public async Task Download_can_be_half_of_the_file_and_look_complete()
     {
         await using var provider = await Provider.Start();
         var url = await provider.Finished();
@@ -179,7 +179,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task The_account_says_whose_client_was_not_told()
+    public async Task Account_lists_submissions_with_lost_answers()
     {
         await using var provider = await Provider.Start();
         await provider.Submit();
@@ -189,7 +189,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task Faults_strike_in_the_order_in_which_they_were_injected()
+    public async Task Faults_are_applied_in_the_order_in_which_they_were_injected()
     {
         await using var provider = await Provider.Start();
         provider.Host.Inject(new(ApiCall.Status, FaultKind.BadGateway));
@@ -200,7 +200,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_fault_strikes_exactly_as_often_as_it_says_however_many_ask_at_once()
+    public async Task Fault_is_applied_exactly_as_often_as_set_under_concurrency()
     {
         await using var provider = await Provider.Start(new() { Faults = [new(ApiCall.Status, FaultKind.BadGateway, Times: 20)] });
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => provider.Status("r")));
@@ -208,7 +208,7 @@ public class FaultTests
     }
 
     [Fact]
-    public async Task A_simulator_stops_though_a_call_hangs()
+    public async Task Simulator_stops_during_a_hanging_call()
     {
         var provider = await Provider.Start(new() { Faults = [new(ApiCall.Status, FaultKind.Hang)] });
         using var client = new HttpClient { BaseAddress = provider.Host.BaseUrl };

@@ -27,7 +27,7 @@ public class InputTests
 
     [Theory]
     [MemberData(nameof(BadInputs))]
-    public async Task An_input_that_breaks_the_schema_is_refused_with_the_place_of_the_fault(string body, string path)
+    public async Task Input_that_violates_the_schema_is_refused_with_the_place_of_the_fault(string body, string path)
     {
         await using var provider = await Provider.Start();
         var answer = await provider.Post(Provider.Model, body);
@@ -46,7 +46,7 @@ public class InputTests
     [InlineData(0, 7, true)]
     [InlineData(3, 4, true)]
     [InlineData(0, 0, true)]
-    public async Task At_most_seven_images_and_elements_are_taken_together(int images, int elements, bool taken)
+    public async Task At_most_seven_images_and_elements_are_accepted_together(int images, int elements, bool taken)
     {
         await using var provider = await Provider.Start();
         var input = Provider.Input();
@@ -57,7 +57,7 @@ public class InputTests
     }
 
     [Fact]
-    public async Task Duration_and_aspect_ratio_have_defaults_and_a_data_uri_is_taken()
+    public async Task Duration_and_aspect_ratio_have_defaults_and_a_data_URI_is_accepted()
     {
         await using var provider = await Provider.Start();
         var answer = await provider.Post(Provider.Model, """{"prompt": "p", "elements": [], "image_urls": ["data:image/png;base64,AA=="]}""");
@@ -89,7 +89,7 @@ public class InputTests
     [Theory]
     [InlineData(BadInput.RejectedWith422)]
     [InlineData(BadInput.FailsLater)]
-    public async Task A_body_that_is_not_json_is_refused_at_once(BadInput badInput)
+    public async Task Body_that_is_not_JSON_is_refused_at_once(BadInput badInput)
     {
         await using var provider = await Provider.Start(new() { BadInput = badInput });
         Assert.Equal(HttpStatusCode.BadRequest, (await provider.Post(Provider.Model, "{\"prompt\":")).StatusCode);

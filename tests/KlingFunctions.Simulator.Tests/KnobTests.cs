@@ -3,11 +3,11 @@ using System.Text.Json.Nodes;
 
 namespace KlingFunctions.Simulator.Tests;
 
-/// <summary>Each point that the documentation leaves open can be had in every variant.</summary>
+/// <summary>Each point that the documentation leaves open has a knob for every variant.</summary>
 public class KnobTests
 {
     [Fact]
-    public async Task An_error_can_take_any_shape()
+    public async Task Error_can_have_any_shape()
     {
         await using var provider = await Provider.Start();
         async Task<Answer> With(ErrorShape shape)
@@ -32,7 +32,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task Errors_can_hide_in_http_200()
+    public async Task Errors_can_have_status_200()
     {
         await using var provider = await Provider.Start(new() { ErrorsAsOk = true });
         var answer = await provider.Status("nobody");
@@ -42,7 +42,7 @@ public class KnobTests
     [Theory]
     [InlineData(400, 400004)]
     [InlineData(401, 401001)]
-    public async Task A_bad_token_can_be_400_or_401(int statusCode, int code)
+    public async Task Bad_token_can_be_400_or_401(int statusCode, int code)
     {
         await using var provider = await Provider.Start(new() { Tokens = ["good"], BadTokenStatusCode = statusCode });
         var refused = await provider.Post(Provider.Model, Provider.Input().ToJsonString(), token: "bad");
@@ -54,7 +54,7 @@ public class KnobTests
     [Theory]
     [InlineData(400, 400002)]
     [InlineData(402, 10001)]
-    public async Task An_empty_balance_can_be_400_or_402(int statusCode, int code)
+    public async Task Empty_balance_can_be_400_or_402(int statusCode, int code)
     {
         await using var provider = await Provider.Start(new() { BalanceUsd = 1, NoBalanceStatusCode = statusCode });
         await provider.Submit();
@@ -65,7 +65,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task A_submission_can_be_answered_with_202_and_another_name_for_the_id()
+    public async Task Submission_can_be_answered_with_202_and_another_name_for_the_id()
     {
         await using var provider = await Provider.Start(new() { SubmitStatusCode = 202, RequestIdField = "id" });
         var answer = await provider.PostInput();
@@ -75,7 +75,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task The_states_can_have_other_words()
+    public async Task States_can_have_other_words()
     {
         await using var provider = await Provider.Start(new()
         {
@@ -95,7 +95,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task The_queue_position_can_be_missing()
+    public async Task Queue_position_can_be_missing()
     {
         await using var provider = await Provider.Start(new() { OmitsQueuePosition = true });
         Assert.Null((await provider.Status(await provider.Submit())).Position);
@@ -104,7 +104,7 @@ public class KnobTests
     [Theory]
     [InlineData(false, "completed")]
     [InlineData(true, "failed")]
-    public async Task A_failure_shows_on_status_or_only_on_result(bool onStatus, string status)
+    public async Task Failure_shows_on_status_or_only_on_result(bool onStatus, string status)
     {
         await using var provider = await Provider.Start(new() { FailsWith = "The prompt was flagged", FailureOnStatus = onStatus });
         var id = await provider.Submit();
@@ -116,7 +116,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task Only_what_is_submitted_while_failing_is_set_fails()
+    public async Task Failure_knob_affects_only_submissions_made_while_it_is_set()
     {
         await using var provider = await Provider.Start(new() { FailsWith = "no" });
         var bad = await provider.Submit();
@@ -128,7 +128,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task A_failure_can_take_any_shape()
+    public async Task Failure_can_have_any_shape()
     {
         await using var provider = await Provider.Start(new() { FailsWith = "no" });
         var id = await provider.Submit();
@@ -145,7 +145,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task A_result_that_is_not_ready_can_be_error_400005()
+    public async Task Unfinished_result_can_be_error_400005()
     {
         await using var provider = await Provider.Start(new() { NotReadyIsError = true });
         var id = await provider.Submit();
@@ -162,7 +162,7 @@ public class KnobTests
     [InlineData(OutputKeys.Videos | OutputKeys.Image, "videos,image")]
     [InlineData(OutputKeys.Video | OutputKeys.Images, "video,images")]
     [InlineData(OutputKeys.None, "")]
-    public async Task The_output_can_have_any_keys(OutputKeys keys, string expected)
+    public async Task Output_can_have_any_keys(OutputKeys keys, string expected)
     {
         await using var provider = await Provider.Start(new() { Outputs = keys, OutputCount = 2 });
         var id = await provider.Submit();
@@ -182,7 +182,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task Cancel_can_lose_the_race_while_status_says_in_queue()
+    public async Task Cancel_can_come_too_late_while_the_status_is_in_queue()
     {
         await using var provider = await Provider.Start(new() { RefusesCancel = true });
         var id = await provider.Submit();
@@ -193,7 +193,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task Cancel_can_answer_as_in_the_documentations_own_odd_example()
+    public async Task Cancel_can_answer_like_the_documentations_odd_example()
     {
         await using var provider = await Provider.Start(new() { OddCancelStatus = true, CancelStatusCode = 200 });
         var answer = await provider.Cancel(await provider.Submit());
@@ -201,7 +201,7 @@ public class KnobTests
     }
 
     [Fact]
-    public async Task A_request_can_expire()
+    public async Task Request_can_expire()
     {
         await using var provider = await Provider.Start(new() { RequestLifetime = TimeSpan.FromDays(7) });
         var id = await provider.Submit();
@@ -215,7 +215,7 @@ public class KnobTests
     [Theory]
     [InlineData(true, 0.56)]
     [InlineData(false, 0)]
-    public async Task Cancelled_and_failed_requests_stay_paid_or_not(bool charged, double spent)
+    public async Task Cancelled_and_failed_requests_are_refunded_or_not(bool charged, double spent)
     {
         await using var provider = await Provider.Start(new() { ChargesCancelled = charged, ChargesFailed = charged, FailsWith = "no" });
         var id = await provider.Submit();

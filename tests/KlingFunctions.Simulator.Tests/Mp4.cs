@@ -3,7 +3,7 @@ using System.Text;
 
 namespace KlingFunctions.Simulator.Tests;
 
-/// <summary>The outline of an MP4 file (ISO/IEC 14496-12): its top boxes, and what its first track's headers say.</summary>
+/// <summary>The structure of an MP4 file (ISO/IEC 14496-12): its top-level boxes, and the headers of its first track.</summary>
 internal sealed record Mp4(IReadOnlyList<string> Boxes, int Width, int Height, TimeSpan Duration)
 {
     public static Mp4 Read(byte[] file)
@@ -14,7 +14,7 @@ internal sealed record Mp4(IReadOnlyList<string> Boxes, int Width, int Height, T
         var header = Children(moov).Single(box => box.Type == "mvhd").Content;
         var duration = TimeSpan.FromSeconds((double)Number(header, 16) / Number(header, 12));
         var track = Children(Children(moov).First(box => box.Type == "trak").Content).Single(box => box.Type == "tkhd").Content;
-        // Width and height are its last two fields, 16.16 fixed point.
+        // Width and height are the last two fields, in 16.16 fixed point.
         return new([.. top.Select(box => box.Type)], Number(track, track.Length - 8) >> 16, Number(track, track.Length - 4) >> 16, duration);
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Simulator.Tests;
 
-/// <summary>A simulator on a clock that stands still, and a client that asks it.</summary>
+/// <summary>A simulator on a fake clock, and its client.</summary>
 internal sealed class Provider : IAsyncDisposable
 {
     public const string Model = "/v1/models/kling/kling-video-o1/image-to-video/reference";
@@ -31,7 +31,7 @@ internal sealed class Provider : IAsyncDisposable
     public static async Task<Provider> Start(Behaviour? behaviour = null)
     {
         var clock = new FakeTimeProvider(new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
-        return new(await SimulatorHost.StartAsync(behaviour, clock, ct: Cancelled), clock);
+        return new(await SimulatorHost.StartAsync(behaviour, clock, cancellationToken: Cancelled), clock);
     }
 
     public static JsonObject Input(string aspectRatio = "16:9", string duration = "5") => new()
@@ -45,7 +45,7 @@ internal sealed class Provider : IAsyncDisposable
 
     public void Pass(double seconds) => Clock.Advance(TimeSpan.FromSeconds(seconds));
 
-    /// <summary>Lets the default queue and run time pass.</summary>
+    /// <summary>Advances time by the default queue and run time.</summary>
     public void PassARun() => Pass(8);
 
     public void Change(Func<Behaviour, Behaviour> change) => Host.Behaviour = change(Host.Behaviour);
@@ -64,7 +64,7 @@ internal sealed class Provider : IAsyncDisposable
 
     public Task<Answer> Cancel(string id) => Post($"/v1/requests/{id}/cancel");
 
-    /// <summary>Submits, waits for the end, and reads the video's URL.</summary>
+    /// <summary>Submits, waits for the end, and returns the video's URL.</summary>
     public async Task<string> Finished(JsonNode? input = null)
     {
         var id = await Submit(input);
@@ -72,7 +72,7 @@ internal sealed class Provider : IAsyncDisposable
         return (await Result(id)).Json["output"]!["video"]!.GetValue<string>();
     }
 
-    /// <summary>A download: no token, as many bytes as come.</summary>
+    /// <summary>Downloads without a token, up to the end or the interruption.</summary>
     public async Task<Download> Fetch(string url, RangeHeaderValue? range = null, string? ifRange = null, HttpMethod? method = null)
     {
         using var request = new HttpRequestMessage(method ?? HttpMethod.Get, url);

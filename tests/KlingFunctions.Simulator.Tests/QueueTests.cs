@@ -20,7 +20,7 @@ public class QueueTests
     }
 
     [Fact]
-    public async Task A_cancelled_request_leaves_no_gap_behind()
+    public async Task Cancelled_request_leaves_no_gap_behind()
     {
         await using var provider = await Provider.Start(new() { Slots = 0 });
         string[] ids = [await provider.Submit(), await provider.Submit(), await provider.Submit(), await provider.Submit()];
@@ -31,19 +31,19 @@ public class QueueTests
     }
 
     [Fact]
-    public async Task What_was_due_in_between_happened_when_it_was_due_however_late_one_looks()
+    public async Task Late_poll_reports_events_at_their_due_times()
     {
         await using var provider = await Provider.Start(new() { Slots = 1 });
         await provider.Submit();
         await provider.Submit();
         var third = await provider.Submit();
         provider.Pass(3600);
-        // 2 s in the queue, and three runs of 6 s one after the other.
+        // 2 s in the queue, and three runs of 6 s in sequence.
         Assert.StartsWith("2026-03-01T12:00:20.", (await provider.Result(third)).Text("finished_at"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Slots_run_side_by_side()
+    public async Task Slots_run_in_parallel()
     {
         await using var provider = await Provider.Start(new() { Slots = 3 });
         string[] ids = [await provider.Submit(), await provider.Submit(), await provider.Submit()];
@@ -52,7 +52,7 @@ public class QueueTests
     }
 
     [Fact]
-    public async Task A_request_can_run_for_ever_until_it_is_let_go()
+    public async Task Request_can_run_for_ever_until_it_is_released()
     {
         await using var provider = await Provider.Start(new() { NeverFinishes = true });
         var id = await provider.Submit();
@@ -63,7 +63,7 @@ public class QueueTests
     }
 
     [Fact]
-    public async Task Even_an_endless_run_time_is_a_run_time()
+    public async Task Endless_run_time_is_accepted()
     {
         await using var provider = await Provider.Start(new() { RunTime = TimeSpan.MaxValue });
         var id = await provider.Submit();
@@ -72,7 +72,7 @@ public class QueueTests
     }
 
     [Fact]
-    public async Task A_changed_behaviour_does_not_reach_back()
+    public async Task Changed_behaviour_does_not_affect_earlier_requests()
     {
         await using var provider = await Provider.Start();
         var id = await provider.Submit();
@@ -82,7 +82,7 @@ public class QueueTests
     }
 
     [Fact]
-    public void Whatever_happens_the_queue_is_first_in_first_out_and_the_account_is_right() =>
+    public void Queue_is_first_in_first_out_and_the_account_is_right() =>
         Prop.ForAll(Gen.Zip(Gen.Choose(1, 3), Step.Generator.ListOf()).ToArbitrary(),
             run => Holds(run.Item1, run.Item2)).QuickCheckThrowOnFailure();
 
@@ -112,7 +112,7 @@ public class QueueTests
             Assert.Equal(Enumerable.Range(1, queued.Count), queued.Select(request => request.QueuePosition!.Value));
             Assert.All(now.Except(queued), request => Assert.Null(request.QueuePosition));
             Assert.InRange(now.Count(request => request.State == RequestState.InProgress), 0, slots);
-            // First in, first out: of those that were not cancelled, none waits in front of one that has started.
+            // First in, first out: except for cancelled requests, none waits before one that has started.
             var ranks = now.Where(request => request.State != RequestState.Cancelled).Select(Rank).ToList();
             Assert.Equal(ranks.OrderDescending(), ranks);
             before = now;

@@ -56,15 +56,14 @@ public class SettingsTests
         ["Weather:Seed"] = "7",
     };
 
-    public static TheoryData<string> Knobs =>
+    public static TheoryData<string> KnobNames =>
         [.. typeof(Behaviour).GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(knob => knob.Name)];
 
     [Theory]
-    [MemberData(nameof(Knobs))]
+    [MemberData(nameof(KnobNames))]
     public void Every_knob_can_be_set_from_configuration(string knob)
     {
-        var section = new ConfigurationBuilder().AddInMemoryCollection(EveryKnob).Build();
-        var behaviour = section.Get<Behaviour>(binder => binder.ErrorOnUnknownConfiguration = true)!;
+        var behaviour = Knobs.Read(Settings(EveryKnob));
         var property = typeof(Behaviour).GetProperty(knob)!;
         Assert.NotEqual(JsonSerializer.Serialize(property.GetValue(new Behaviour())), JsonSerializer.Serialize(property.GetValue(behaviour)));
     }
@@ -83,9 +82,23 @@ public class SettingsTests
     }
 
     [Fact]
-    public void A_fault_from_configuration_strikes_once_unless_told_otherwise()
+    public void Fault_from_configuration_strikes_once_by_default()
     {
-        var section = new ConfigurationBuilder().AddInMemoryCollection(EveryKnob).Build();
-        Assert.Equal([new Fault(ApiCall.Submit, FaultKind.Dropped, Times: 1, Late: true)], section.Get<Behaviour>()!.Faults);
+        Assert.Equal([new Fault(ApiCall.Submit, FaultKind.Dropped, Times: 1, Late: true)], Knobs.Read(Settings(EveryKnob)).Faults);
     }
+
+    [Theory]
+    [InlineData("RunTim", "00:00:01", "There is no knob 'Simulator:RunTim': did you mean 'Simulator:RunTime'?")]
+    [InlineData("Weather:Sed", "7", "There is no knob 'Simulator:Weather:Sed': did you mean 'Simulator:Weather:Seed'?")]
+    [InlineData("Faults:0:Kind", "Hangs", "'Hangs' is no value of Simulator:Faults:0:Kind: did you mean 'Hang'?")]
+    [InlineData("RunTime", "6s", "'6s' is no value of Simulator:RunTime: give a time as hh:mm:ss.")]
+    [InlineData("BalanceUsd", "lots", "'lots' is no value of Simulator:BalanceUsd: give a number.")]
+    public void Wrong_setting_is_answered_with_the_nearest_one(string knob, string value, string sentence)
+    {
+        var problem = Assert.Throws<FormatException>(() => Knobs.Read(Settings(new Dictionary<string, string?> { [knob] = value })));
+        Assert.StartsWith(sentence, problem.Message, StringComparison.Ordinal);
+    }
+
+    private static IConfiguration Settings(Dictionary<string, string?> knobs) =>
+        new ConfigurationBuilder().AddInMemoryCollection(knobs.Select(knob => KeyValuePair.Create($"{Knobs.Section}:{knob.Key}", knob.Value))).Build();
 }

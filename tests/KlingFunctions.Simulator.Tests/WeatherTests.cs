@@ -9,7 +9,7 @@ public class WeatherTests
     private static readonly ApiCall[] Calls = Enum.GetValues<ApiCall>();
 
     [Fact]
-    public void The_same_seed_draws_the_same_troubles_and_another_draws_others()
+    public void Same_seed_draws_the_same_faults_and_another_seed_others()
     {
         Assert.Equal(Day(new() { Seed = 7 }), Day(new() { Seed = 7 }));
         Assert.NotEqual(Day(new() { Seed = 7 }), Day(new() { Seed = 8 }));
@@ -20,21 +20,21 @@ public class WeatherTests
     [InlineData(0.2, 0, 0.17, 0.23)]
     [InlineData(1, 0, 1, 1)]
     [InlineData(0, 1, 0.79, 0.81)]
-    public void Gusts_strike_part_of_the_calls_and_storms_all_but_downloads_for_part_of_the_time(double gusts, double storms, double least, double most)
+    public void Gusts_affect_some_calls_and_storms_all_but_downloads_for_a_while(double gusts, double storms, double least, double most)
     {
         var day = Day(new() { Seed = 7, Gusts = gusts, Storms = storms });
         Assert.InRange(day.Count(strike => strike is not null) / (double)day.Count, least, most);
     }
 
     [Fact]
-    public void Every_kind_of_fault_is_drawn_sooner_or_later()
+    public void Every_kind_of_fault_is_drawn_eventually()
     {
         var drawn = Enumerable.Range(0, 50).SelectMany(seed => Day(new() { Seed = seed })).OfType<Strike>().Select(s => s.Fault.Kind);
         Assert.Equal(Enum.GetValues<FaultKind>(), drawn.Distinct().Order());
     }
 
     [Fact]
-    public void What_is_refused_in_a_documented_way_is_not_accepted_all_the_same()
+    public void Documented_refusal_is_not_an_acceptance()
     {
         var late = Enumerable.Range(0, 50).SelectMany(seed => Day(new() { Seed = seed })).OfType<Strike>().Where(s => s.Fault.Late).ToList();
         Assert.NotEmpty(late);
@@ -56,7 +56,7 @@ public class WeatherTests
     }
 
     [Fact]
-    public async Task A_storm_strikes_every_call_and_passes()
+    public async Task Storm_affects_every_call_and_ends()
     {
         await using var provider = await Provider.Start(new() { Weather = new() { Seed = 3, Gusts = 0, Storms = 0.5 } });
         var answers = new List<HttpStatusCode?>();
@@ -72,13 +72,13 @@ public class WeatherTests
             }
             provider.Pass(60);
         }
-        // Nobody is unknown in fair weather.
+        // Without faults no request is unknown.
         Assert.Contains(HttpStatusCode.NotFound, answers);
         Assert.InRange(answers.Count(a => a is not HttpStatusCode.NotFound), 60, 140);
     }
 
     [Fact]
-    public async Task A_fault_that_waits_goes_before_the_weather()
+    public async Task Injected_fault_comes_before_the_weather()
     {
         await using var provider = await Provider.Start(new()
         {
@@ -90,7 +90,7 @@ public class WeatherTests
     }
 
     [Fact]
-    public async Task The_weather_is_made_and_ended_while_the_provider_runs()
+    public async Task Weather_is_set_and_ended_while_the_provider_runs()
     {
         await using var provider = await Provider.Start();
         await provider.Send(HttpMethod.Patch, "/simulator/behaviour", """{"weather": {"seed": 7, "gusts": 0.5}}""");
@@ -99,10 +99,10 @@ public class WeatherTests
         Assert.Null(provider.Host.Behaviour.Weather);
     }
 
-    /// <summary>What strikes the calls of a day, a call of each kind in each minute.</summary>
+    /// <summary>The faults of a day with one call of each kind per minute.</summary>
     private static List<Strike?> Day(Weather weather)
     {
-        // One behaviour for all: strikes that differ in nothing but their lists would not be equal.
+        // One instance for all, since strikes with different list instances would not be equal.
         var behaviour = new Behaviour();
         return [.. from minute in Enumerable.Range(1, 24 * 60)
                    from call in Calls

@@ -3,7 +3,7 @@ using KlingFunctions.TestHost.Protocol;
 
 namespace KlingFunctions.TestHost;
 
-/// <summary>A binding of a function, as in a function.json.</summary>
+/// <summary>A function's binding, as in function.json.</summary>
 internal sealed record FunctionBinding(
     string Name,
     string Type,

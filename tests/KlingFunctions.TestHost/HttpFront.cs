@@ -11,12 +11,12 @@ using Yarp.ReverseProxy.Forwarder;
 namespace KlingFunctions.TestHost;
 
 /// <summary>
-/// The host's public HTTP endpoint: routes by the app's triggers, asks for the key, and passes a request on to the worker with the
-/// proxy that the Functions host uses too.
+/// The host's public HTTP endpoint: routes by the app's triggers, checks the key, and forwards requests to the worker with the proxy of the
+/// Functions host.
 /// </summary>
 internal sealed class HttpFront(WorkerLine worker, JobMethods methods, JobHost jobs, ExtensionWebhooks webhooks, TestControl control) : IDisposable
 {
-    /// <summary>The one function key.</summary>
+    /// <summary>The only function key.</summary>
     public const string Key = "a-function-key";
 
     private readonly HttpMessageInvoker _toWorker = new(new SocketsHttpHandler
@@ -35,7 +35,7 @@ internal sealed class HttpFront(WorkerLine worker, JobMethods methods, JobHost j
         builder.Services.AddRouting(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex")).AddHttpForwarder();
         var app = builder.Build();
         foreach (var function in worker.Functions.Where(f => f.Trigger.Is("httpTrigger")))
-            app.Map($"/api/{function.Trigger.Route ?? function.Name}", http => ServeAsync(function, http));
+            app.Map($"/{function.Trigger.Route ?? function.Name}", http => ServeAsync(function, http));
         app.Map("/runtime/webhooks/{extension}/{**rest}", (string extension, HttpContext http) => webhooks.ServeAsync(extension, http));
         app.MapGet("/admin/functions", () => worker.Functions);
         app.MapGet("/admin/invocations", () => Invocations.All);
@@ -78,11 +78,11 @@ internal sealed class HttpFront(WorkerLine worker, JobMethods methods, JobHost j
         }
         catch (Exception)
         {
-            // The worker's own answer is on its way already.
+            // The worker's own answer has been started already.
         }
     }
 
-    /// <summary>Names the request's invocation and the caller's address. What the caller itself sent under these headers is dropped.</summary>
+    /// <summary>Adds the invocation's id and the caller's address. Headers of these names from the caller are removed.</summary>
     private sealed class ToWorker(string invocationId) : HttpTransformer
     {
         public override async ValueTask TransformRequestAsync(

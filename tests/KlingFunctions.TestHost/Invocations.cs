@@ -7,16 +7,18 @@ using Newtonsoft.Json;
 
 namespace KlingFunctions.TestHost;
 
-/// <summary>A call by name.</summary>
-/// <param name="Id">The invocation's id, which the proxied HTTP request carries too.</param>
-/// <param name="Input">What the trigger received, as JSON; null for HTTP, which the worker receives over HTTP.</param>
+/// <summary>A function's invocation by name.</summary>
+/// <param name="Id">The invocation's id, also sent with the forwarded HTTP request.</param>
+/// <param name="Input">The trigger's input as JSON; null for HTTP, which the worker receives directly.</param>
 /// <param name="Metadata">The route's values.</param>
 public sealed record Call(string Id, string? Input, IReadOnlyDictionary<string, string?> Metadata);
 
-/// <summary>How often a function was begun and ended.</summary>
+/// <summary>How often a function was started and ended.</summary>
 public sealed record InvocationCount(int Begun, int Ended);
 
-/// <summary>Passes what the JobHost calls to the worker. Static and public, since the emitted methods in another assembly call it.</summary>
+/// <summary>
+/// Passes invocations of the JobHost to the worker. Static and public, because emitted methods in another assembly call it.
+/// </summary>
 public static class Invocations
 {
     private static readonly ConcurrentDictionary<string, InvocationCount> Counts = [];
@@ -24,12 +26,12 @@ public static class Invocations
     private static JobMethods _methods = null!;
     private static TestControl _control = null!;
 
-    /// <summary>Every function that ran, and how often.</summary>
+    /// <summary>Every function that ran, with its counts.</summary>
     public static IReadOnlyDictionary<string, InvocationCount> All => Counts;
 
     internal static void PassTo(WorkerLine worker, JobMethods methods, TestControl control) => (_worker, _methods, _control) = (worker, methods, control);
 
-    /// <summary>Has the worker run a function.</summary>
+    /// <summary>Runs a function in the worker.</summary>
     /// <param name="name">The function's name.</param>
     /// <param name="arguments">The arguments of the emitted method, in the order of its parameters.</param>
     public static async Task<object?> RunAsync(string name, object?[] arguments)

@@ -12,7 +12,7 @@ namespace KlingFunctions.TestHost;
 /// </summary>
 internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLocator
 {
-    /// <summary>Full names of the methods begin with it: Event Grid's webhook names a function so.</summary>
+    /// <summary>The prefix of the methods' full names, by which Event Grid's webhook names a function.</summary>
     public const string TypeName = "Host.Functions";
 
     private readonly Type _type = Emit(functions);
@@ -24,7 +24,7 @@ internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLoca
     private static Type Emit(IEnumerable<AppFunction> functions)
     {
         var assembly = AssemblyBuilder.DefineDynamicAssembly(new("WorkerFunctions"), AssemblyBuilderAccess.Run);
-        // The JobHost takes public top-level classes. Abstract and sealed is what C# calls static.
+        // The JobHost finds public top-level classes. Abstract and sealed together mean static in C#.
         var type = assembly.DefineDynamicModule("WorkerFunctions").DefineType(
             TypeName, TypeAttributes.Public | TypeAttributes.Class | TypeAttributes.Abstract | TypeAttributes.Sealed);
         foreach (var function in functions) EmitMethod(type, function);
@@ -34,7 +34,7 @@ internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLoca
     private static void EmitMethod(TypeBuilder type, AppFunction function)
     {
         var parameters = Parameters(function).ToArray();
-        // Only the Durable triggers take a return value; any other function would need a binding for it.
+        // Only the Durable triggers support a return value; other functions would need a binding for it.
         var returns = function.Trigger.Is("orchestrationTrigger") || function.Trigger.Is("activityTrigger") ? typeof(Task<object>) : typeof(Task);
         var method = type.DefineMethod(
             function.Name, MethodAttributes.Public | MethodAttributes.Static, returns, [.. parameters.Select(p => p.Type)]);
@@ -59,7 +59,7 @@ internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLoca
 
     private sealed record Parameter(string Name, Type Type, CustomAttributeBuilder? Attribute = null);
 
-    /// <summary>The trigger first, then what the binding data has under that name, then the other bindings.</summary>
+    /// <summary>The trigger first, then the binding data with that name, then the other bindings.</summary>
     private static IEnumerable<Parameter> Parameters(AppFunction function)
     {
         var trigger = function.Trigger;
@@ -75,7 +75,7 @@ internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLoca
         else if (trigger.Is("blobTrigger"))
         {
             var source = Enum.Parse<BlobTriggerSource>(trigger.Source ?? nameof(BlobTriggerSource.LogsAndContainerScan));
-            // This type names the blob instead of reading it: the worker makes its own client for it.
+            // This type names the blob instead of reading it: the worker creates its own client for it.
             yield return new(trigger.Name, typeof(ParameterBindingData),
                 Attribute<BlobTriggerAttribute>([trigger.Path!], ("Source", source), ("Connection", trigger.Connection)));
             yield return new("BlobTrigger", typeof(string));
@@ -83,7 +83,7 @@ internal sealed class JobMethods(IEnumerable<AppFunction> functions) : ITypeLoca
         }
         else
         {
-            // HTTP and timers: this host calls them by name.
+            // This host calls HTTP and timer functions by name.
             yield return new("call", typeof(Call));
         }
         foreach (var client in function.Bindings.Where(b => b.Is("durableClient")))

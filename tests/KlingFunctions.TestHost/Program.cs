@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using KlingFunctions.TestHost;
 using Microsoft.AspNetCore.Builder;
@@ -18,8 +19,16 @@ using Microsoft.Extensions.Logging;
 // Settings are in the environment. It ends when its standard input or its worker ends. With --external-worker it starts no worker and waits for one.
 var (appDirectory, address) = (Path.GetFullPath(args[0]), new Uri(args[1]));
 var control = new TestControl();
-// Where this is set, the Durable extension takes the machine for Linux Consumption and writes all that it does to the console.
+// With this variable the Durable extension assumes Linux Consumption and logs everything to the console.
 Environment.SetEnvironmentVariable("CONTAINER_NAME", null);
+
+// As in the Functions host with OpenTelemetry: the Durable extension only passes a trace on if there is a listener.
+ActivitySource.AddActivityListener(new()
+{
+    ShouldListenTo = source => source.Name is "DurableTask.Core" or "WebJobs.Extensions.DurableTask",
+    Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
+        options.Parent.TraceFlags.HasFlag(ActivityTraceFlags.Recorded) ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+});
 
 var rpcBuilder = WebApplication.CreateSlimBuilder();
 rpcBuilder.Logging.ClearProviders();
@@ -78,25 +87,27 @@ await using var server = await front.StartAsync(address);
 Console.WriteLine($"Listens on {address}");
 
 await Task.WhenAny(workerEnds, testEnds);
-// A dead worker: give its work back, as the Functions host does, so that it need not wait for a time limit.
+// Return a dead worker's work to the queues, as the Functions host does, so that no time limit delays it.
 if (!testEnds.IsCompleted) await host.StopAsync();
 return End(0);
 
 int End(int exitCode)
 {
     if (control.Worker is { HasExited: false } left) left.Kill();
-    // Not by returning: the JobHost's own threads may be in the middle of work for a test that is over.
+    // Exit instead of a return: the JobHost's own threads may still be busy with work of a finished test.
     Environment.Exit(exitCode);
     return exitCode;
 }
 
-/// <summary>The same id in every life: leases and the blob trigger's queue are named after it.</summary>
+/// <summary>A fixed host id, since leases and the blob trigger's queue are named after it.</summary>
 internal sealed class FixedHostId : IHostIdProvider
 {
     public Task<string> GetHostIdAsync(CancellationToken cancellationToken) => Task.FromResult("klingfunctionstests");
 }
 
-/// <summary>The JobHost would end the process when a listener fails, as it does while storage is away. The Functions host stays, and so does this one.</summary>
+/// <summary>
+/// Keeps the process alive when a listener fails, as while storage is unavailable. The JobHost would end it; the Functions host does not.
+/// </summary>
 internal sealed class StaysAlive : IWebJobsExceptionHandler
 {
     public Task OnTimeoutExceptionAsync(ExceptionDispatchInfo exceptionInfo, TimeSpan timeoutGracePeriod) => OnUnhandledExceptionAsync(exceptionInfo);

@@ -6,10 +6,10 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace KlingFunctions.TestHost;
 
-/// <summary>What tests ask of this host. Unless they do, it does nothing.</summary>
+/// <summary>Control of this host by tests. It has no effect unless a test uses it.</summary>
 internal sealed class TestControl
 {
-    /// <summary>Durable timers that are further away than this many seconds are moved nearer.</summary>
+    /// <summary>Durable timers longer than this number of seconds are shortened to it.</summary>
     public const string TimersAtMostVariable = "TESTHOST_TIMERS_AT_MOST";
 
     /// <summary>The path of a file that gets a line for each turn of an orchestrator: request and response, both in base64.</summary>
@@ -24,12 +24,13 @@ internal sealed class TestControl
 
     public Process? Worker { get; set; }
 
-    /// <summary>From now on the process waits for a named point, and kills the worker and itself with SIGKILL there.</summary>
+    /// <summary>Arms a kill: at a named point the process kills the worker and itself with SIGKILL.</summary>
     /// <param name="point">
-    /// A function and a moment: <c>Submit:taken</c> is before a run of the step Submit begins, <c>Submit:done</c> when it has ended and its outcome
-    /// is not stored yet.
+    /// A function and a moment: <c>Submit:taken</c> is before a run of the step Submit begins; <c>Submit:done</c> is after its end, before
+    /// its outcome is
+    /// stored.
     /// </param>
-    /// <param name="times">The first such moment, or a later one.</param>
+    /// <param name="times">Which of these moments: 1 for the first.</param>
     public void KillAt(string point, int times)
     {
         lock (_lock) (_killAt, _killAfter) = (point, times);
@@ -45,8 +46,8 @@ internal sealed class TestControl
         }
     }
 
-    /// <summary>Records the turn, and moves its timers nearer.</summary>
-    /// <returns>The response that the Durable extension gets.</returns>
+    /// <summary>Records the turn, and shortens its timers.</summary>
+    /// <returns>The response for the Durable extension.</returns>
     public string TurnTaken(string request, string response)
     {
         if (_turns is not null)

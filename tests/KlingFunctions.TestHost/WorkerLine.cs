@@ -5,14 +5,16 @@ using KlingFunctions.TestHost.Protocol;
 
 namespace KlingFunctions.TestHost;
 
-/// <summary>The worker is gone. The Durable extension recognises the type by its name: it runs the work again instead of failing it.</summary>
+/// <summary>
+/// The worker has ended. The Durable extension recognizes this type by its name and runs the work again instead of failing it.
+/// </summary>
 internal sealed class WorkerProcessExitException() : Exception("The worker process is gone.");
 
-/// <summary>A function failed. The Durable extension reads the failure's type and message from this text.</summary>
+/// <summary>A function failed. The Durable extension parses type and message of the failure from this text.</summary>
 internal sealed class WorkerException(StatusResult result)
     : Exception($"Result: {result.Status}\nException: {result.Exception?.Message}\nStack: {result.Exception?.StackTrace}");
 
-/// <summary>The host's end of the stream between host and worker.</summary>
+/// <summary>The host's side of the gRPC stream between host and worker.</summary>
 internal sealed class WorkerLine : FunctionRpc.FunctionRpcBase
 {
     private readonly Channel<StreamingMessage> _outgoing = Channel.CreateUnbounded<StreamingMessage>();
@@ -20,18 +22,18 @@ internal sealed class WorkerLine : FunctionRpc.FunctionRpcBase
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when the worker has named itself.</summary>
+    /// <summary>Completes when the worker has connected.</summary>
     public Task Connected => _connected.Task;
 
-    /// <summary>Completes when the worker is gone.</summary>
+    /// <summary>Completes when the worker has ended.</summary>
     public Task Closed => _closed.Task;
 
     public IReadOnlyList<AppFunction> Functions { get; private set; } = [];
 
-    /// <summary>Where the worker takes the HTTP requests of its HTTP triggers; null if it has none.</summary>
+    /// <summary>The address for requests of HTTP triggers; null if the worker has none.</summary>
     public string? HttpAddress { get; private set; }
 
-    /// <summary>Has the worker describe and load its functions.</summary>
+    /// <summary>Makes the worker describe and load its functions.</summary>
     public async Task LoadAsync(string appDirectory)
     {
         var init = (await AskAsync(new() { WorkerInitRequest = new() { HostVersion = "4.0.0", FunctionAppDirectory = appDirectory } })).WorkerInitResponse;
@@ -47,7 +49,7 @@ internal sealed class WorkerLine : FunctionRpc.FunctionRpcBase
         Functions = [.. described.FunctionMetadataResults.Select(AppFunction.Read)];
     }
 
-    /// <summary>Has the worker run a function.</summary>
+    /// <summary>Runs a function in the worker.</summary>
     /// <exception cref="WorkerException">The function failed.</exception>
     /// <exception cref="WorkerProcessExitException">The worker died before it answered.</exception>
     public async Task<TypedData?> InvokeAsync(InvocationRequest request)
@@ -67,7 +69,7 @@ internal sealed class WorkerLine : FunctionRpc.FunctionRpcBase
         }
         catch (OperationCanceledException)
         {
-            // The worker is gone, which ReadAsync reports.
+            // The worker has ended, which ReadAsync reports.
         }
         await reading;
     }
@@ -107,7 +109,7 @@ internal sealed class WorkerLine : FunctionRpc.FunctionRpcBase
         else if (_pending.TryRemove(message.RequestId, out var answer)) answer.TrySetResult(message);
     }
 
-    // As the Functions host does it: a line of the app's own is only shown with the invocation that it belongs to.
+    // As in the Functions host: a log line of the app is only shown with its invocation.
     private static void Log(RpcLog log)
     {
         if (log.InvocationId.Length > 0) Console.WriteLine($"{log.Category}: {log.Message} {log.Properties} {log.Exception?.Message}".ReplaceLineEndings(" "));

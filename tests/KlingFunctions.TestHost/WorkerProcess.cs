@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace KlingFunctions.TestHost;
 
-/// <summary>The app in a process of its own, started as the Functions host starts it.</summary>
+/// <summary>The app in a separate process, started as the Functions host starts it.</summary>
 internal static class WorkerProcess
 {
     public static async Task<Process> StartAsync(string appDirectory, Uri rpc)

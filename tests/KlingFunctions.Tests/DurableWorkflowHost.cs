@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Contracts;
+using KlingFunctions.ComplianceTests;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Tests.Host;
@@ -8,8 +8,8 @@ using Microsoft.DurableTask.Client;
 namespace KlingFunctions.Tests;
 
 /// <summary>
-/// The published Durable extension on its Azure Storage backend, in a host process that is killed with SIGKILL, and the app's own context over
-/// the published worker's runner. In real time.
+/// The published Durable extension on its Azure Storage backend, in a host process that is killed with SIGKILL, and the app's own context
+/// over the published worker's runner. Time is real.
 /// </summary>
 internal sealed class DurableWorkflowHost : IWorkflowHost
 {
@@ -21,19 +21,19 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     private AppProcess _app = null!;
     private EngineWorker _worker = null!;
 
-    // Timers that earlier lives made, and that are in the queue still.
+    // Timers of earlier processes that are still in the queue.
     private int _timers;
 
     private DurableWorkflowHost(SharedAzurite azurite) => _azurite = azurite;
 
-    // Long enough for what a test does before the wait is over, on a busy machine too.
+    // Long enough for the test's actions before the wait ends, on a busy machine too.
     public TimeSpan ShortWait => TimeSpan.FromSeconds(6);
 
     public DateTimeOffset Now => DateTimeOffset.UtcNow;
 
     private DurableTaskClient Client => _worker.Client;
 
-    /// <summary>A host that another test has left empty, or a new one.</summary>
+    /// <summary>An idle host of an earlier test, or a new one.</summary>
     public static async Task<DurableWorkflowHost> RentAsync(WorkflowCatalog catalog, SharedAzurite azurite)
     {
         if (azurite.Engines.TryTake(out var host))
@@ -61,9 +61,9 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     {
         if (await Client.GetInstanceAsync(id, getInputsAndOutputs: true) is not { } found) return null;
         var output = found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput : null;
-        // Azure Storage says "null" where nothing was reported yet.
+        // Azure Storage reports "null" before the first status.
         var status = found.SerializedCustomStatus is "null" ? null : found.SerializedCustomStatus;
-        // Azure Storage has the reason of a failure in the place of the output.
+        // Azure Storage stores the reason of a failure as the output.
         var failure = found.RuntimeStatus is OrchestrationRuntimeStatus.Failed ? found.FailureDetails?.ErrorMessage ?? found.SerializedOutput : null;
         return new(found.IsCompleted, status, output, failure);
     }
@@ -98,7 +98,9 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
         await _app.CallAsync(EngineWorker.ClientFunction, "{}");
     }
 
-    /// <summary>Gives it back. One with messages left is ended: they are timers of this test, which the next one would have to tell from its own.</summary>
+    /// <summary>
+    /// Returns the host for reuse. A host with messages left is stopped: they are this test's timers, which the next test would see.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (await _app.CountMessagesAsync() == 0 && await _app.TryPurgeAsync())

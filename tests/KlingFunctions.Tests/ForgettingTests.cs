@@ -2,24 +2,24 @@ using System.Net;
 using System.Net.Http.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Triggers;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>What the hourly timer does to jobs that ended long ago.</summary>
+/// <summary>The hourly deletion of old jobs.</summary>
 public sealed class ForgettingTests(SharedAzurite azurite)
 {
-    private const string Timer = """{"Schedule":{"AdjustForDST":true},"ScheduleStatus":null,"IsPastDue":false}""";
+    internal const string Timer = """{"Schedule":{"AdjustForDST":true},"ScheduleStatus":null,"IsPastDue":false}""";
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_timer_forgets_what_ended_long_enough_ago_and_nothing_that_runs()
+    public async Task Timer_deletes_old_ended_jobs_and_no_running_one()
     {
-        await using var stage = await Stage.StartAsync(
+        await using var stage = await AppScene.StartAsync(
             azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
         var (app, scene, runComfy, receiver) = (stage.App, stage.Scene, stage.Scene.RunComfy, stage.Scene.Receiver);
         var ended = await scene.SubmitAsync(scene.Request(receiver.Url));
@@ -43,9 +43,9 @@ public sealed class ForgettingTests(SharedAzurite azurite)
     }
 
     [Fact]
-    public async Task A_job_that_does_not_parse_hides_no_other_from_the_list_nor_from_what_forgets()
+    public async Task Unreadable_job_hides_no_other_from_lists_and_retention()
     {
-        await using var stage = await Stage.StartAsync(
+        await using var stage = await AppScene.StartAsync(
             azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(200) }, [("Pipeline:KeepFor", "00:00:01")]);
         var (app, scene) = (stage.App, stage.Scene);
         var whole = await scene.SubmitAsync();
@@ -64,7 +64,7 @@ public sealed class ForgettingTests(SharedAzurite azurite)
         }
         await Task.Delay(TimeSpan.FromSeconds(1.5), Cancel);
         await app.CallAsync(nameof(ForgetOldJobs), Timer);
-        // It stays to be looked at; what is as old is gone.
+        // The unreadable job stays for inspection; others of its age are deleted.
         Assert.Equal([broken], await index.ListAsync(null, Cancel).Select(j => j.JobId).ToListAsync(Cancel));
     }
 }

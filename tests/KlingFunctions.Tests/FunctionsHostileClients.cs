@@ -1,5 +1,5 @@
-using KlingFunctions.Contracts;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
@@ -16,7 +16,7 @@ public sealed class FunctionsHostileClients(SharedAzurite azurite) : HostileClie
     protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour)
     {
         _pooled = azurite.Apps.Rent();
-        return SimulatorHost.StartAsync(behaviour, Time, _pooled.RunComfy.AbsoluteUri);
+        return _pooled.StartRunComfyAsync(behaviour);
     }
 
     protected override Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled!.StartAsync(settings);

@@ -1,5 +1,5 @@
-using KlingFunctions.Contracts;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
@@ -11,22 +11,10 @@ public sealed class FunctionsPipelineContract(SharedAzurite azurite) : PipelineC
 
     protected override TimeProvider Time => TimeProvider.System;
 
-    protected override async Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
+    protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
     {
         _pooled = hasOwnSettings ? null : azurite.Apps.Rent();
-        if (_pooled is null) return await base.StartRunComfyAsync(behaviour, hasOwnSettings);
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                return await SimulatorHost.StartAsync(behaviour, Time, _pooled.RunComfy.AbsoluteUri);
-            }
-            catch (IOException) when (tries < 200)
-            {
-                // The test before gives its app back first, and ends its simulator then.
-                await Task.Delay(50);
-            }
-        }
+        return _pooled?.StartRunComfyAsync(behaviour) ?? base.StartRunComfyAsync(behaviour, hasOwnSettings);
     }
 
     protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled is not null

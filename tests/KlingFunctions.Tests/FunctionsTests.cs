@@ -1,3 +1,4 @@
+using System.Net;
 using System.Reflection;
 using System.Text.Json;
 using KlingFunctions.AzureStorage;
@@ -12,18 +13,34 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>What the app says of itself: from it the platform knows what to call, when, and who may.</summary>
+/// <summary>The app's description of its functions, by which the platform calls them and checks keys.</summary>
 public sealed class FunctionsTests(SharedAzurite azurite)
 {
     [Fact]
-    public async Task Worker_describes_the_ways_in_and_every_workflow_step_and_trigger()
+    public async Task Worker_describes_the_HTTP_functions_and_every_workflow_and_step()
     {
-        await using var stage = await Stage.StartAsync(azurite, new());
+        await using var stage = await AppScene.StartAsync(azurite, new());
         var functions = await stage.App.FunctionsAsync();
         EveryRouteNeedsAKeyButHealthAndSignedLinks(functions);
         WorkflowsAndStepsAreThoseOfTheCatalogue(functions);
         UploadsComeByEventGridAlone(functions);
         FunctionsThatNeedTheJobsGetAClient(functions);
+    }
+
+    [Fact]
+    public async Task Page_and_its_files_need_no_key_and_jobs_do()
+    {
+        await using var stage = await AppScene.StartAsync(azurite, new());
+        using var stranger = new HttpClient { BaseAddress = stage.Scene.Http.BaseAddress };
+        var cancellationToken = TestContext.Current.CancellationToken;
+        foreach (var (path, type) in new[] { ("/", "text/html"), ("/page/main.js", "text/javascript") })
+        {
+            using var file = await stranger.GetAsync(new Uri(path, UriKind.Relative), cancellationToken);
+            Assert.Equal((HttpStatusCode.OK, type), (file.StatusCode, file.Content.Headers.ContentType!.MediaType));
+            Assert.Contains("media-src 'self' blob: http://127.0.0.1:", file.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        }
+        using var counts = await stranger.GetAsync(new Uri("/api/videos/counts", UriKind.Relative), cancellationToken);
+        Assert.Equal(HttpStatusCode.Unauthorized, counts.StatusCode);
     }
 
     [Fact]
@@ -59,8 +76,8 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     }
 
     private static void EveryRouteNeedsAKeyButHealthAndSignedLinks(IReadOnlyList<AppFunction> functions) => Assert.Equal(
-        ["/api/health/{*path} anonymous", "/api/signed/{*path} anonymous", "/api/{*path} function"],
-        Names(functions.Where(f => f.Trigger.Is("httpTrigger")).Select(f => $"/api/{f.Trigger.Route} {f.Trigger.AuthLevel!.ToLowerInvariant()}")));
+        ["/api/health/{*path} anonymous", "/api/signed/{*path} anonymous", "/api/{*path} function", "/page/{*path} anonymous", "/{root:maxlength(0)?} anonymous"],
+        Names(functions.Where(f => f.Trigger.Is("httpTrigger")).Select(f => $"/{f.Trigger.Route} {f.Trigger.AuthLevel!.ToLowerInvariant()}")));
 
     private static void WorkflowsAndStepsAreThoseOfTheCatalogue(IReadOnlyList<AppFunction> functions)
     {
@@ -74,7 +91,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
         var trigger = functions.Single(f => f.Name == nameof(UploadedAsset)).Trigger;
         Assert.Equal(("blobTrigger", "EventGrid", $"{Containers.Uploads}/{{name}}"), (trigger.Type, trigger.Source, trigger.Path));
         var polled = functions.Where(f => f.Trigger.Is("blobTrigger") && f.Trigger.Source != "EventGrid").Select(f => f.Name);
-        // Debug builds are for this machine: func start makes one. Flex Consumption, which deployments run on, has Event Grid's trigger alone.
+        // Debug builds are for this machine, where func start makes one. Flex Consumption only has Event Grid's trigger.
         Assert.Equal(IsDebug ? ["PolledUploads"] : [], polled);
     }
 
@@ -83,7 +100,9 @@ public sealed class FunctionsTests(SharedAzurite azurite)
         string[] without =
         [
             .. Names(functions, "orchestrationTrigger"),
-            .. Names(functions, "activityTrigger").Except([Notify.Deliver.Name, "StartChild"]),
+            .. Names(functions, "activityTrigger").Except([Notify.Deliver.Name, Steps.EndBatchItem.Name, Steps.ReleaseSlot.Name, "StartChild"]),
+            "Page",
+            "PageFiles",
         ];
         Assert.Equal(Names(without), Names(functions.Where(f => f.Bindings.All(b => !b.Is("durableClient"))).Select(f => f.Name)));
     }

@@ -6,13 +6,13 @@ using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.Orchestrato
 
 namespace KlingFunctions.Tests;
 
-/// <summary>What a workflow was told in one turn, as places in its run's events, and what it then decided.</summary>
-/// <param name="Past">So many of the events it had seen before.</param>
-/// <param name="New">So many came with this turn.</param>
-/// <param name="Actions">What it decided, by kind and name.</param>
+/// <summary>One turn of a workflow: its events, as counts within the run, and its decisions.</summary>
+/// <param name="Past">The number of events from earlier turns.</param>
+/// <param name="New">The number of new events in this turn.</param>
+/// <param name="Actions">The decisions, by kind and name.</param>
 internal sealed record RecordedTurn(int Past, int New, IReadOnlyList<string> Actions);
 
-/// <summary>One run of a workflow: from its start, or from where the run before was cut, to its end.</summary>
+/// <summary>One run of a workflow: from its start, or from the last continue-as-new, to its end.</summary>
 internal sealed record RecordedRun(string Workflow, string InstanceId, IReadOnlyList<JsonElement> Events, IReadOnlyList<RecordedTurn> Turns);
 
 /// <summary>The histories of a job and its notifications, as Durable's runtime sent them to the app.</summary>
@@ -32,9 +32,9 @@ internal sealed record History(IReadOnlyList<RecordedRun> Runs)
 
     public static History Read(string path) => JsonSerializer.Deserialize<History>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
 
-    /// <summary>Writes it with one event and one turn on each line.</summary>
-    /// <param name="path">Where.</param>
-    /// <param name="secret">What must not stand in it.</param>
+    /// <summary>Writes the history with one event or turn on each line.</summary>
+    /// <param name="path">The file to write.</param>
+    /// <param name="secret">A text that must not be in the file.</param>
     public void Write(string path, string secret)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -63,7 +63,7 @@ internal sealed record History(IReadOnlyList<RecordedRun> Runs)
             [.. turns.Select(t => new RecordedTurn(t.Request.PastEvents.Count, t.Request.NewEvents.Count, ActionsOf(t.Response)))]);
     }
 
-    /// <summary>What an answer of the app decides. A time or an input may change: what was decided in what order may not.</summary>
+    /// <summary>The decisions in an answer of the app. Times and inputs may change; decisions and their order may not.</summary>
     public static IReadOnlyList<string> ActionsOf(OrchestratorResponse response) => [.. response.Actions.Select(a => a.OrchestratorActionTypeCase switch
     {
         ActionCase.ScheduleTask => $"{a.Id} {a.ScheduleTask.Name}",

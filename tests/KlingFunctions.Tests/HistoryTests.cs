@@ -1,11 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 using Microsoft.DurableTask.Converters;
@@ -19,15 +18,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace KlingFunctions.Tests;
 
 /// <summary>
-/// Jobs in flight outlive a deployment: what older code wrote down is replayed against today's workflows, every prefix of every history.
-/// To record new ones after a change that keeps the old ones going, raise <see cref="Version"/> and run this class once with the environment
-/// variable <c>RECORD_HISTORIES=1</c>; folders of older versions stay for as long as their jobs may run.
+/// Jobs in flight survive a deployment: every prefix of every history that older code wrote is replayed with today's workflows. To record
+/// new ones after a compatible change, raise <see cref="Version"/> and run this class once with the environment variable
+/// <c>RECORD_HISTORIES=1</c>. Folders of older versions stay as long as their jobs may run.
 /// </summary>
 public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
 {
-    private const string Version = "v2";
+    private const string Version = "v3";
 
-    // What a waiting job's turn may cost, however long it has waited: forty waits of eight events, and what comes before and after.
+    // The limit for a turn of a waiting job, however long it has waited: forty waits of eight events, and those before and after.
     private const int MostEvents = 400;
 
     private static readonly string Folder = Path.Combine(Repository.Root, "tests", "KlingFunctions.Tests", "Histories");
@@ -39,6 +38,7 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
         ["cancelled"] = t => t.CancelAsync(),
         ["watched-long"] = t => t.WatchLongAsync(),
         ["resumed"] = t => t.ResumeAsync(),
+        ["placed"] = t => t.WaitForAPlaceAsync(),
     };
 
     private readonly TurnLog _turns = new();
@@ -55,7 +55,7 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
 
     [Theory]
     [MemberData(nameof(Recorded))]
-    public async Task What_older_code_wrote_down_leads_todays_workflows_to_the_same_decisions(string file)
+    public async Task Recorded_histories_replay_to_the_same_decisions(string file)
     {
         var path = Path.Combine(Folder, file);
         if (IsRecording) (await Jobs[Path.GetFileNameWithoutExtension(file)](this)).Write(path, "s3cr3t-in-a-query");
@@ -73,17 +73,17 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
     }
 
     [Fact]
-    public void There_is_a_history_of_every_kind_of_job()
+    public void Every_kind_of_job_has_a_recorded_history()
     {
         Assert.All(Jobs.Keys, kind => Assert.True(File.Exists(Path.Combine(Folder, FileOf(kind))), $"{kind} is not recorded."));
     }
 
     [Fact]
-    public async Task However_long_a_job_is_watched_its_history_stays_short()
+    public async Task History_of_a_long_job_stays_short()
     {
         await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, NeverFinishes = true });
         var id = await stage.Scene.SubmitAsync();
-        // Twice as long as one run of the workflow watches.
+        // Twice the number of polls of one run.
         await PolledAsync(stage.Scene, 90);
         stage.Scene.RunComfy.Behaviour = new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero };
         Assert.Equal("succeeded", Scene.StatusOf(await stage.Scene.EndAsync(id)));
@@ -170,7 +170,16 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
         return History.Of(_turns.Read());
     }
 
-    // Timers fire at once, so that a job is watched for long in a short time.
-    private Task<Stage> StartAsync(Behaviour behaviour, params (string Key, string? Value)[] settings) =>
-        Stage.StartAsync(azurite, behaviour, [.. settings, _turns.Setting], TimeSpan.Zero);
+    private async Task<History> WaitForAPlaceAsync()
+    {
+        await using var stage = await StartAsync(
+            new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(500), Slots = 2 }, ("Pipeline:MaxInFlight", "1"));
+        var jobs = new[] { await stage.Scene.SubmitAsync(), await stage.Scene.SubmitAsync() };
+        foreach (var id in jobs) await stage.Scene.UntilAsync(id, "succeeded");
+        return History.Of(_turns.Read());
+    }
+
+    // Timers fire at once, so that many polls take little time.
+    private Task<AppScene> StartAsync(Behaviour behaviour, params (string Key, string? Value)[] settings) =>
+        AppScene.StartAsync(azurite, behaviour, [.. settings, _turns.Setting], TimeSpan.Zero);
 }

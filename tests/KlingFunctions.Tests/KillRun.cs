@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
@@ -16,18 +16,20 @@ internal sealed record Kill(Victim Victim, string? Point = null, int Times = 1, 
     public override string ToString() => Point is null ? $"{Victim} at random" : Point;
 }
 
-/// <summary>One app on one hub, which is killed over and over while jobs run. After each kill all jobs have to end, and the books are audited.</summary>
-internal sealed class KillRun(Stage stage) : IAsyncDisposable
+/// <summary>
+/// One app on one task hub, killed repeatedly while jobs run. After each kill all jobs must end, and the results are audited.
+/// </summary>
+internal sealed class KillRun(AppScene stage) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private int _orders;
 
-    public static async Task<KillRun> StartAsync(SharedAzurite azurite, TimeSpan runTime) => new(await Stage.StartAsync(
+    public static async Task<KillRun> StartAsync(SharedAzurite azurite, TimeSpan runTime) => new(await AppScene.StartAsync(
         azurite, new() { QueueTime = TimeSpan.Zero, RunTime = runTime, Slots = 100, BalanceUsd = 1_000_000 }, timersAtMost: TimeSpan.FromSeconds(2)));
 
-    /// <summary>Orders jobs, kills the app while they run, starts it again, and waits until all have ended as they should.</summary>
-    /// <returns>How long it took from the start to the end of the last job.</returns>
+    /// <summary>Submits jobs, kills the app while they run, starts it again, and waits until all have ended as they should.</summary>
+    /// <returns>The time from the start to the end of the last job.</returns>
     public async Task<TimeSpan> KillAsync(Kill kill, int jobs)
     {
         if (kill.Point is not null) await stage.App.KillAtAsync(kill.Point, kill.Times);
@@ -50,7 +52,7 @@ internal sealed class KillRun(Stage stage) : IAsyncDisposable
         await stage.App.KillAsync(kill.Victim);
     }
 
-    /// <summary>As a client does that means to pay once: under a key, and again where the host died before it answered.</summary>
+    /// <summary>Submits like a client that wants to pay once: with a key, and again if the host died before its answer.</summary>
     private async Task<string> OrderAsync(string prompt)
     {
         var request = new JsonObject
@@ -69,13 +71,15 @@ internal sealed class KillRun(Stage stage) : IAsyncDisposable
             }
             catch (HttpRequestException)
             {
-                // The host is dead just now.
+                // The host is dead at present.
             }
         }
         throw new TimeoutException($"{prompt} was not accepted within {Patience}. {stage.App.LastLines}");
     }
 
-    /// <summary>The job succeeds; it was paid once; what is stored is whole; its owner was notified under one id.</summary>
+    /// <summary>
+    /// Checks that the job succeeded and was paid once, that its video is complete, and that its owner was notified under one id.
+    /// </summary>
     private async Task AuditAsync(string prompt, string id)
     {
         var scene = stage.Scene;
@@ -93,7 +97,9 @@ internal sealed class KillRun(Stage stage) : IAsyncDisposable
             .Select(r => r.Id).Distinct());
     }
 
-    /// <summary>A kill in the paid POST leaves the job in doubt. The owner looks on the provider's site, and says what is there.</summary>
+    /// <summary>
+    /// Resolves a job left in doubt by a kill in the paid POST, with the request id from the provider's site if there is one.
+    /// </summary>
     private async Task DecideAsync(string prompt, string id)
     {
         var job = await stage.Scene.GetAsync(id);

@@ -4,8 +4,8 @@ using KlingFunctions.Tests.Host;
 namespace KlingFunctions.Tests;
 
 /// <summary>
-/// Host, worker or both are killed with SIGKILL, between steps and within them: every job goes on and is paid once. A kill within a step costs the
-/// visibility timeout of one minute, so the test command has a few. The long run has many (docs/operations.md): set KILLS.
+/// Host, worker or both are killed with SIGKILL, between steps and within them: every job continues and is paid once. A kill within a step
+/// costs the visibility timeout of one minute, so the test command has only a few. The long run has many (docs/reliability.md): set KILLS.
 /// </summary>
 public sealed class KillTests(SharedAzurite azurite)
 {
@@ -17,7 +17,7 @@ public sealed class KillTests(SharedAzurite azurite)
     [InlineData("Submit:done")]
     [InlineData("Store:taken")]
     [InlineData("GenerateVideo:done", 4)]
-    public async Task Job_killed_at_a_step_or_a_turn_goes_on_and_is_paid_once(string point, int times = 1)
+    public async Task Job_killed_at_a_step_or_a_turn_continues_and_is_paid_once(string point, int times = 1)
     {
         await using var run = await KillRun.StartAsync(azurite, TimeSpan.FromSeconds(1));
         await run.KillAsync(new(Victim.Both, point, times), JobsAtOnce);
@@ -27,13 +27,13 @@ public sealed class KillTests(SharedAzurite azurite)
     [InlineData(Victim.Both)]
     [InlineData(Victim.Host)]
     [InlineData(Victim.Worker)]
-    public async Task Job_killed_while_it_waits_goes_on_and_is_paid_once(Victim victim)
+    public async Task Job_killed_while_it_waits_continues_and_is_paid_once(Victim victim)
     {
         await using var run = await KillRun.StartAsync(azurite, TimeSpan.FromSeconds(12));
         await run.KillAsync(new(victim, After: TimeSpan.FromSeconds(8)), JobsAtOnce);
     }
 
-    /// <summary>Set KILLS, and, if you like, KILL_HOSTS (side by side), KILL_SEED and KILL_REPORT (a file).</summary>
+    /// <summary>Set KILLS, and optionally KILL_HOSTS (in parallel), KILL_SEED and KILL_REPORT (a file).</summary>
     [Fact(SkipUnless = nameof(IsLongRun), Skip = "The long run: set KILLS.")]
     public async Task Long_run_of_kills_loses_no_job_and_pays_for_each_once()
     {

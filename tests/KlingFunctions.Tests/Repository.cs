@@ -1,6 +1,6 @@
 namespace KlingFunctions.Tests;
 
-/// <summary>The repository that these tests were built in.</summary>
+/// <summary>The repository in which these tests were built.</summary>
 internal static class Repository
 {
     public static string Root { get; } = Find();

@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.TestHost;
 using KlingFunctions.Tests.Host;
@@ -16,8 +16,8 @@ using Microsoft.DurableTask.Protobuf;
 namespace KlingFunctions.Tests;
 
 /// <summary>
-/// Jobs that succeed, fail, come by upload, and tell receivers who do not listen, with a mark on every secret: where a secret has no
-/// business its mark is looked for.
+/// Jobs that succeed, fail, come from uploads, or have a failing receiver, with a marker in every secret. The markers are then searched for
+/// where no secret belongs.
 /// </summary>
 public sealed class SecretTests(SharedAzurite azurite)
 {
@@ -27,7 +27,7 @@ public sealed class SecretTests(SharedAzurite azurite)
     private const string SubscriptionQuery = "marked-subscription-Wk58";
     private const string ImageQuery = "marked-image-Tb63";
 
-    // Where RunComfy keeps results. Links to them run out, and whoever has one can fetch the file.
+    // RunComfy's path for results. Links to them expire, and anyone with a link can fetch the file.
     private const string ResultLink = "/files/";
 
     private readonly ConcurrentQueue<string> _answers = [];
@@ -35,7 +35,7 @@ public sealed class SecretTests(SharedAzurite azurite)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task No_secret_is_in_logs_traces_resources_statuses_histories_webhooks_or_blobs()
+    public async Task Secrets_appear_in_no_log_trace_resource_history_webhook_or_blob()
     {
         await using var collector = await OtlpReceiver.StartAsync();
         using var turnLog = new TurnLog();
@@ -55,18 +55,18 @@ public sealed class SecretTests(SharedAzurite azurite)
         AssertHasNone(all, "answer", _answers);
         AssertHasNone(all, "webhook", stage.Scene.Receiver.Received.Select(r => Encoding.UTF8.GetString(r.Body)));
         AssertHasNone(all, "custom status", turns.Select(t => t.Response.CustomStatus ?? ""));
-        // An image's URL is the model's input, which the history has; that of the webhook is in the input of the job, and nowhere else.
+        // The history contains image URLs, as input of the model. The webhook's URL is in the job's input only.
         AssertHasNone([.. never, ResultLink, SubscriptionQuery], "history", turns.SelectMany(t => new[] { t.Request.ToString(), t.Response.ToString() }));
         AssertHasNone([WebhookQuery], "history but the input", turns.SelectMany(t => new[] { WithoutInput(t.Request).ToString(), t.Response.ToString() }));
         var containers = new HashSet<string>();
         await foreach (var (container, text) in BlobsAsync(stage.Account))
         {
             containers.Add(container);
-            // A subscription is its address, and what is uploaded is the owner's own.
+            // A subscription consists of its URL, and uploads belong to the owner.
             AssertHasNone(container is Containers.Subscriptions or Containers.Uploads ? never : all, $"blob in {container}", [text]);
         }
 
-        // That nothing was found means something only if all this was there to be looked through.
+        // The search is only meaningful if it covered all these places.
         Assert.Contains(turns, t => t.Request.ToString().Contains(WebhookQuery, StringComparison.Ordinal));
         Assert.Contains(turns, t => t.Request.ToString().Contains(ImageQuery, StringComparison.Ordinal));
         Assert.Contains(_answers, a => a.Contains("?redacted", StringComparison.Ordinal));
@@ -110,14 +110,14 @@ public sealed class SecretTests(SharedAzurite azurite)
         }
     }
 
-    private async Task<Stage> StartAsync(params (string Key, string? Value)[] settings)
+    private async Task<AppScene> StartAsync(params (string Key, string? Value)[] settings)
     {
         var moment = TimeSpan.FromMilliseconds(200);
-        return await Stage.StartAsync(
+        return await AppScene.StartAsync(
             azurite, new() { QueueTime = moment, RunTime = moment },
             [
                 .. settings,
-                // However much is logged.
+                // The most detailed logging.
                 ("Logging:LogLevel:Default", "Trace"),
                 ("RunComfy:ApiToken", Token), ("Webhooks:Secret", $"whsec_{SigningSecret}"),
                 ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:00.5"),
@@ -125,7 +125,7 @@ public sealed class SecretTests(SharedAzurite azurite)
             TimeSpan.FromSeconds(1));
     }
 
-    private async Task RunJobsAsync(Stage stage)
+    private async Task RunJobsAsync(AppScene stage)
     {
         var scene = stage.Scene;
         foreach (var call in new[] { ApiCall.Status, ApiCall.Result, ApiCall.Download }) scene.RunComfy.Inject(new(call, FaultKind.ServerError));
@@ -138,8 +138,8 @@ public sealed class SecretTests(SharedAzurite azurite)
             ["url"] = $"{hook}?key={SubscriptionQuery}",
             ["header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {SubscriptionQuery}" },
         });
-        var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
-        await scene.Host.RunUntilAsync(told, j => States(j).Count(s => s == "dead_letter") == 2);
+        var undelivered = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
+        await scene.Host.RunUntilAsync(undelivered, j => States(j).Count(s => s == "dead_letter") == 2);
 
         var broken = await SubmitAsync(scene, scene.Image("nowhere.png"), null);
         Assert.Equal("image_unreachable", await scene.FailureAsync(broken));
@@ -153,16 +153,16 @@ public sealed class SecretTests(SharedAzurite azurite)
         await uploads.GetBlobClient("walk.json").UploadAsync(new BinaryData("""{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}"""), Cancel);
         await stage.App.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, "walk.json");
         var page = await AskAsync(scene, "/api/videos");
-        var uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).Single(id => id != told && id != broken);
+        var uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).Single(id => id != undelivered && id != broken);
         Assert.Equal("succeeded", Scene.StatusOf(await scene.EndAsync(uploaded)));
 
-        await AskAsync(scene, $"/api/videos/{told}/redeliver", new JsonObject());
-        foreach (var id in new[] { told, broken, uploaded })
+        await AskAsync(scene, $"/api/videos/{undelivered}/redeliver", new JsonObject());
+        foreach (var id in new[] { undelivered, broken, uploaded })
         {
             await AskAsync(scene, $"/api/videos/{id}");
             await AskAsync(scene, $"/api/videos/{id}/operation");
         }
-        // The key may also be given so.
+        // Azure Functions also accepts the key in this parameter.
         await AskAsync(scene, $"/api/videos?code={HttpFront.Key}");
         await scene.Host.RunUntilAsync(uploaded, j => States(j).All(s => s == "dead_letter"));
     }
@@ -180,7 +180,7 @@ public sealed class SecretTests(SharedAzurite azurite)
         return (await AskAsync(scene, "/api/videos", request)).GetProperty("id").GetString()!;
     }
 
-    /// <summary>Calls the app, and keeps its answer with all headers but the signed link, which is looked at too.</summary>
+    /// <summary>Calls the app, and keeps its answer with all headers except the signed link, which is checked too.</summary>
     private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
     {
         using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body);

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using KlingFunctions.Contracts.Azurite;
+using KlingFunctions.ComplianceTests.Azurite;
 using KlingFunctions.Tests;
 using KlingFunctions.Tests.Host;
 
@@ -7,14 +7,14 @@ using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>One Azurite for all tests, and the apps on it that tests use one after the other.</summary>
+/// <summary>One Azurite for all tests, with the apps that tests use in turn.</summary>
 public sealed class SharedAzurite : IAsyncLifetime
 {
     private AzuriteProcess _process = null!;
 
     internal AppPool Apps { get; private set; } = null!;
 
-    /// <summary>Hosts of the engine's contract that no test uses.</summary>
+    /// <summary>Idle hosts for the engine's contract.</summary>
     internal ConcurrentBag<DurableWorkflowHost> Engines { get; } = [];
 
     public async ValueTask InitializeAsync()
@@ -30,6 +30,6 @@ public sealed class SharedAzurite : IAsyncLifetime
         await _process.DisposeAsync();
     }
 
-    /// <summary>The connection string of an account that nobody else has had.</summary>
+    /// <summary>The connection string of an unused account.</summary>
     public string NextAccount() => _process.NextAccount();
 }

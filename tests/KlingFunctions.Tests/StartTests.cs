@@ -1,21 +1,21 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 
 namespace KlingFunctions.Tests;
 
 /// <summary>
-/// Calls at the same moment under one Idempotency-Key are one job. On Azure Storage, several of them may be told that their start was the
-/// first, so this goes through many rounds.
+/// Simultaneous calls under one Idempotency-Key are one job. Azure Storage may report several of their starts as the first, so this takes
+/// many rounds.
 /// </summary>
 public sealed class StartTests(SharedAzurite azurite)
 {
     private const int Rounds = 12;
 
     [Fact]
-    public async Task Simultaneous_calls_with_one_key_are_one_job_and_other_bodies_are_refused()
+    public async Task Simultaneous_calls_with_one_key_are_one_job_or_are_refused()
     {
-        await using var stage = await Stage.StartAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
+        await using var stage = await AppScene.StartAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
         var scene = stage.Scene;
         for (var round = 0; round < Rounds; round++)
         {

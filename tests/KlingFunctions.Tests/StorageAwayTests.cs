@@ -1,19 +1,19 @@
 using System.Net;
-using KlingFunctions.Contracts.Azurite;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Azurite;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>The storage account goes away under a running app. It has an Azurite of its own.</summary>
+/// <summary>The storage account becomes unavailable under a running app, with an Azurite of its own.</summary>
 public sealed class StorageAwayTests
 {
     [Fact]
-    public async Task Calls_are_told_to_come_back_and_readiness_says_so_while_health_answers()
+    public async Task Calls_get_503_with_Retry_After_and_readiness_fails_but_health_answers()
     {
         var azurite = await AzuriteProcess.StartAsync(TestContext.Current.CancellationToken);
-        await using var runComfy = await SimulatorHost.StartAsync(ct: TestContext.Current.CancellationToken);
+        await using var runComfy = await SimulatorHost.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
         await using var app = await AppProcess.StartAsync(AppSettings.Of(Scene.SettingsFor(runComfy), azurite.NextAccount()));
         await using var receiver = await WebhookReceiver.StartAsync();
         var scene = new Scene(new AppUnderTest(app), runComfy, receiver);

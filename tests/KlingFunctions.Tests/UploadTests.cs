@@ -1,14 +1,13 @@
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
-using KlingFunctions.Contracts.Hosts;
-using KlingFunctions.Simulator;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Tests.Host;
 using KlingFunctions.Triggers;
 
 namespace KlingFunctions.Tests;
 
-/// <summary>What lands in the container <c>uploads</c>, through the app's own trigger.</summary>
+/// <summary>Blobs in the container <c>uploads</c>, through the app's own trigger.</summary>
 public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
 {
     private const string Recipe = """{"prompt": "@Image1 turns slowly", "image_urls": ["$asset"]}""";
@@ -23,7 +22,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     {
         var moment = TimeSpan.FromMilliseconds(300);
         var pooled = azurite.Apps.Rent();
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = moment, RunTime = moment }, TimeProvider.System, pooled.RunComfy.AbsoluteUri);
+        var runComfy = await pooled.StartRunComfyAsync(new() { QueueTime = moment, RunTime = moment });
         _scene = new(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
         (_app, _uploads) = (pooled.Process, new BlobServiceClient(pooled.Account).GetBlobContainerClient(Containers.Uploads));
     }
@@ -31,21 +30,21 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     public ValueTask DisposeAsync() => _scene.DisposeAsync();
 
     [Fact]
-    public async Task A_blob_event_that_is_delivered_three_times_starts_one_job()
+    public async Task Blob_event_delivered_three_times_starts_one_job()
     {
         await PutAsync("orders/walk.json", """{"prompt": "A tree in the wind"}""");
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TellAsync("orders/walk.json")));
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => SendEventAsync("orders/walk.json")));
         var job = await EndAsync(Assert.Single(await JobsAsync()));
-        await TellAsync("orders/walk.json");
+        await SendEventAsync("orders/walk.json");
         Assert.Single(await JobsAsync());
         Assert.Equal("succeeded", Scene.StatusOf(job));
         Assert.Equal(1, _scene.RunComfy.Account.AcceptedCount);
     }
 
     [Fact]
-    public async Task Webhook_of_an_upload_has_links_that_begin_with_the_platforms_host_name()
+    public async Task Webhook_of_an_upload_has_links_with_the_platforms_host_name()
     {
-        await using var stage = await Stage.StartAsync(
+        await using var stage = await AppScene.StartAsync(
             azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero }, [("WEBSITE_HOSTNAME", "kling.example.com")], TimeSpan.FromSeconds(1));
         var request = $$"""{"prompt": "A tree in the wind", "webhook_url": "{{stage.Scene.Receiver.Url}}"}""";
         await new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Uploads).GetBlobClient("walk.json").UploadAsync(new BinaryData(request), Cancel);
@@ -56,14 +55,14 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_image_beside_a_recipe_becomes_a_video_of_it_by_a_link_that_nothing_shows()
+    public async Task Image_beside_a_recipe_becomes_a_video_and_its_link_is_never_shown()
     {
         await PutImageAsync("spin/robot.png");
-        await TellAsync("spin/robot.png");
+        await SendEventAsync("spin/robot.png");
         Assert.Empty(await JobsAsync());
         await PutAsync("spin/_recipe.json", Recipe);
-        await TellAsync("spin/_recipe.json");
-        await TellAsync("spin/robot.png");
+        await SendEventAsync("spin/_recipe.json");
+        await SendEventAsync("spin/robot.png");
         var job = await EndAsync(Assert.Single(await JobsAsync()));
         Assert.Equal("succeeded", Scene.StatusOf(job));
         var submitted = Assert.Single(_scene.RunComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
@@ -74,22 +73,22 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_bad_upload_has_a_report_beside_it_and_is_no_failure_of_the_function()
+    public async Task Bad_upload_has_a_report_beside_it_and_does_not_fail_the_function()
     {
         await PutAsync("orders/bad.json", """{"promt": "A tree"}""");
-        await TellAsync("orders/bad.json");
+        await SendEventAsync("orders/bad.json");
         Assert.Empty(await JobsAsync());
         var report = await _uploads.GetBlobClient("orders/bad.error.json").DownloadContentAsync(Cancel);
         Assert.Contains("unknown_property", report.Value.Content.ToString(), StringComparison.Ordinal);
-        // The report is a blob in the container too, and is told of like any other.
-        await TellAsync("orders/bad.error.json");
+        // The report is a blob in the container too, and raises an event like any other.
+        await SendEventAsync("orders/bad.error.json");
     }
 
     [Fact]
-    public async Task A_job_that_fails_leaves_a_report_beside_its_upload()
+    public async Task Failed_job_leaves_a_report_beside_its_upload()
     {
         await PutAsync("orders/walk.json", """{"prompt": "@Image1", "image_urls": ["missing.png"]}""");
-        await TellAsync("orders/walk.json");
+        await SendEventAsync("orders/walk.json");
         var job = await EndAsync(Assert.Single(await JobsAsync()));
         Assert.Equal("image_unreachable", job.GetProperty("error").GetProperty("code").GetString());
         var report = await _uploads.GetBlobClient("orders/walk.error.json").DownloadContentAsync(Cancel);
@@ -100,49 +99,62 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     [InlineData("gone.json")]
     [InlineData("gone.png")]
     [InlineData("readme.txt")]
-    public async Task An_event_about_what_is_gone_or_is_no_upload_starts_nothing(string name)
+    public async Task Event_for_a_missing_blob_or_another_file_starts_nothing(string name)
     {
-        await TellAsync(name);
+        await SendEventAsync(name);
         Assert.Empty(await JobsAsync());
     }
 
     [Fact]
-    public async Task A_changed_upload_is_another_job()
+    public async Task Changed_upload_is_another_job()
     {
         await PutAsync("walk.json", """{"prompt": "A tree in the wind"}""");
-        await TellAsync("walk.json");
+        await SendEventAsync("walk.json");
         await PutAsync("walk.json", """{"prompt": "A tree in the snow"}""");
-        await TellAsync("walk.json");
+        await SendEventAsync("walk.json");
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
     [Fact]
-    public async Task Upload_of_the_same_content_under_the_same_name_starts_nothing()
+    public async Task Upload_of_lines_is_a_batch_of_jobs_each_paid_once()
+    {
+        const string lines = "{\"prompt\": \"A tree in the wind\"}\n{\"prompt\": \"\"}\n{\"prompt\": \"A tree in the snow\"}\n";
+        await PutAsync("orders/today.jsonl", lines);
+        for (var times = 0; times < 2; times++) await SendEventAsync("orders/today.jsonl");
+        var jobs = await JobsAsync();
+        Assert.Equal(2, jobs.Count);
+        foreach (var id in jobs) Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(id)));
+        Assert.Equal(2, _scene.RunComfy.Account.AcceptedCount);
+        Assert.Contains("/1/prompt", (await _uploads.GetBlobClient("orders/today.jsonl.error.json").DownloadContentAsync(Cancel)).Value.Content.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Upload_of_equal_content_under_the_same_name_starts_nothing()
     {
         for (var i = 0; i < 2; i++)
         {
             await PutAsync("walk.json", """{"prompt": "A tree in the wind"}""");
-            await TellAsync("walk.json");
+            await SendEventAsync("walk.json");
             await EndAsync(Assert.Single(await JobsAsync()));
         }
         Assert.Equal(1, _scene.RunComfy.Account.AcceptedCount);
-        await TellAsync(".Trash-1000/files/walk.json");
+        await SendEventAsync(".Trash-1000/files/walk.json");
         await PutAsync(".Trash-1000/files/walk.json", """{"prompt": "A tree in the wind"}""");
-        await TellAsync(".Trash-1000/files/walk.json");
+        await SendEventAsync(".Trash-1000/files/walk.json");
         Assert.Single(await JobsAsync());
     }
 
     [Fact]
-    public async Task Image_that_comes_after_its_request_is_waited_for()
+    public async Task Image_uploaded_after_its_request_is_waited_for()
     {
         await PutAsync("orders/walk.json", """{"prompt": "@Image1", "image_urls": ["robot.png"]}""");
-        await TellAsync("orders/walk.json");
+        await SendEventAsync("orders/walk.json");
         await PutImageAsync("orders/robot.png");
-        await TellAsync("orders/robot.png");
+        await SendEventAsync("orders/robot.png");
         Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(Assert.Single(await JobsAsync()))));
     }
 
-    private Task TellAsync(string name) => _app.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
+    private Task SendEventAsync(string name) => _app.SendBlobEventAsync(nameof(UploadedAsset), Containers.Uploads, name);
 
     private async Task PutAsync(string name, string text) => await _uploads.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, Cancel);
 

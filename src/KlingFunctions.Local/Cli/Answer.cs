@@ -6,12 +6,12 @@ using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>What a host answered.</summary>
-/// <param name="From">Which host.</param>
-/// <param name="Body">Its words.</param>
+/// <summary>A host's response.</summary>
+/// <param name="From">The host's address.</param>
+/// <param name="Body">The response body.</param>
 internal sealed record Answer(string From, byte[] Body)
 {
-    // What may not be null has to be there: another program's JSON is not to be taken for an empty job.
+    // Required properties must be present, so that JSON of another program is not read as an empty job.
     private static readonly JsonSerializerOptions Strict = new(PipelineJson.Default.Options)
     {
         RespectNullableAnnotations = true,
@@ -21,8 +21,8 @@ internal sealed record Answer(string From, byte[] Body)
         }),
     };
 
-    /// <summary>What it means.</summary>
-    /// <exception cref="ExitException">Nothing that a host of ours says.</exception>
+    /// <summary>Deserializes the body.</summary>
+    /// <exception cref="ExitException">The response is not from a KlingFunctions host.</exception>
     public T As<T>()
     {
         try
@@ -36,11 +36,11 @@ internal sealed record Answer(string From, byte[] Body)
     }
 }
 
-/// <summary>The host said no.</summary>
-/// <param name="status">How.</param>
-/// <param name="answer">In its own words.</param>
-/// <param name="problem">Why; null if it did not say so in our way.</param>
-/// <param name="retryAfter">When to ask again.</param>
+/// <summary>The host refused the call.</summary>
+/// <param name="status">The HTTP status.</param>
+/// <param name="answer">The host's response.</param>
+/// <param name="problem">The reason; null if the response is not a problem document.</param>
+/// <param name="retryAfter">How long to wait before the next try.</param>
 internal sealed class RefusedException(HttpStatusCode status, Answer answer, Problem? problem, TimeSpan? retryAfter)
     : Exception(problem?.Detail ?? $"{answer.From} answers {(int)status}, and not as KlingFunctions does: is --url right?")
 {

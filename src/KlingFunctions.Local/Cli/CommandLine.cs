@@ -3,38 +3,40 @@ using System.CommandLine.Invocation;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Local.Demo;
 using KlingFunctions.Local.Journal;
+using KlingFunctions.Local.Mcp;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>The verbs, and how whatever can go wrong becomes a sentence and an exit code.</summary>
+/// <summary>All verbs of the program. Each failure becomes a sentence and an exit code.</summary>
 internal static class CommandLine
 {
-    // A signal cancels the command, which then has so long to put its things away.
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
+    // The time that a command has to clean up after a signal.
+    private static readonly TimeSpan CleanupTime = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs a command; one of <see cref="ExitCodes"/>.</summary>
-    public static async Task<int> RunAsync(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
+    /// <summary>Runs a command; returns one of <see cref="ExitCodes"/>.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancellationToken = default)
     {
         var root = Commands(terminal);
+        root.HelpName = terminal.Program;
         if (args.Count > 0 && args[0] is "help") args = [.. args.Skip(1), "--help"];
-        // Prompts begin with @Element1: that must not be read as the name of a file with arguments.
+        // A prompt may begin with @Element1: response files are off.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction misread)
         {
-            // Who says nothing at all wants to know what there is to say.
+            // Without arguments, show the help.
             misread.ShowHelp = args.Count == 0;
-            misread.ShowTypoCorrections = false; // They would go to stdout.
-            await parsed.InvokeAsync(Streams(terminal), cancel);
-            if (Meant(parsed.CommandResult.Command, args) is { } meant) terminal.Error.Say($"Did you mean '{meant}'?");
+            misread.ShowTypoCorrections = false; // Corrections would go to stdout.
+            await parsed.InvokeAsync(Streams(terminal), cancellationToken);
+            if (Suggest(parsed.CommandResult.Command, args) is { } suggestion) terminal.Error.Say($"Did you mean '{suggestion}'?");
             return ExitCodes.Usage;
         }
         try
         {
             var invocation = Streams(terminal);
-            // The host listens to signals itself, and takes its time: a step under way may be a paid POST.
-            invocation.ProcessTerminationTimeout = parsed.CommandResult.Command is ServeCommand ? null : Farewell;
-            return await parsed.InvokeAsync(invocation, cancel);
+            // The host handles signals itself: a running step may be a paid POST, which needs time to finish.
+            invocation.ProcessTerminationTimeout = parsed.CommandResult.Command is ServeCommand ? null : CleanupTime;
+            return await parsed.InvokeAsync(invocation, cancellationToken);
         }
         catch (ExitException e)
         {
@@ -64,18 +66,18 @@ internal static class CommandLine
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // A stack trace tells a person nothing; its type and message are what a report needs.
+            // Type and message are enough for a bug report; a stack trace is noise.
             terminal.Error.Say($"This should not have happened; please report it with the command that you ran: {e.GetType().Name}: {e.Message}");
             return ExitCodes.Software;
         }
     }
 
-    private static string? Meant(Command command, IReadOnlyList<string> args)
+    private static string? Suggest(Command command, IReadOnlyList<string> args)
     {
         if (command.Subcommands.Count > 0) return args.Count == 0 ? null : Suggestion.For(args[0], command.Subcommands.Select(sub => sub.Name));
         var options = command.Options.SelectMany(option => option.Aliases.Prepend(option.Name)).ToList();
         return args.Where(arg => arg.StartsWith('-')).Select(arg => arg.Split('=')[0]).Except(options)
-            .Select(arg => Suggestion.For(arg, options)).FirstOrDefault(meant => meant is not null);
+            .Select(arg => Suggestion.For(arg, options)).FirstOrDefault(suggestion => suggestion is not null);
     }
 
     private static InvocationConfiguration Streams(Terminal terminal) => new()
@@ -85,7 +87,8 @@ internal static class CommandLine
         EnableDefaultExceptionHandler = false,
     };
 
-    private static RootCommand Commands(Terminal terminal) => new(
+    /// <summary>All verbs.</summary>
+    internal static RootCommand Commands(Terminal terminal) => new(
         $"Turns a prompt and reference images into a stored video, through RunComfy's Kling O1.\n\nExit codes:\n{ExitCodes.Help}")
     {
         new DemoCommand(terminal),
@@ -98,5 +101,11 @@ internal static class CommandLine
         new CancelCommand(terminal),
         new ResumeCommand(terminal),
         new RedeliverCommand(terminal),
+        new DownloadCommand(terminal),
+        new SubscriptionsCommand(terminal),
+        new ListenCommand(terminal),
+        new DoctorCommand(terminal),
+        new McpCommand(terminal),
+        new CompletionCommand(terminal),
     };
 }

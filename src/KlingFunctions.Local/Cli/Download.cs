@@ -5,8 +5,8 @@ using KlingFunctions.Pipeline.Jobs;
 namespace KlingFunctions.Local.Cli;
 
 /// <summary>
-/// Copies a video from a host into a file. It grows as <c>FILE.part</c>, goes on from there after a break, and gets its name when its
-/// SHA-256 is the one that the host gave.
+/// Copies a video from a host into a file. Bytes are appended to <c>FILE.part</c>, which a later call continues after an interruption. The
+/// file gets its name when its SHA-256 equals the one from the host.
 /// </summary>
 internal sealed class Download(Deployment deployment, TimeProvider time)
 {
@@ -14,7 +14,9 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
 
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(1);
 
-    /// <summary>Why no video can be saved under this name, in a sentence; null if one can. For finding out before the video is paid for.</summary>
+    /// <summary>
+    /// Says in a sentence why no video can be saved under this name; null if it can. Called before the video is paid for.
+    /// </summary>
     public static string? FaultOf(string file)
     {
         if (file.Length == 0 || Path.EndsInDirectorySeparator(file) || Directory.Exists(file))
@@ -35,9 +37,14 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
         }
     }
 
-    /// <summary>Copies it.</summary>
-    /// <exception cref="ExitException">The file can't be written, or the video does not come whole.</exception>
-    public async Task ToFileAsync(string jobId, VideoFile video, string file, CancellationToken cancel)
+    /// <summary>The file with this name in a job's result.</summary>
+    /// <exception cref="ExitException">The result has no such file: the message lists the names.</exception>
+    public static VideoFile FileOf(VideoResource job, string name) => job.Outputs.FirstOrDefault(file => file.Name == name)
+        ?? throw new ExitException(ExitCodes.BadData, $"The result has no file '{name}'. It has: {string.Join(", ", job.Outputs.Select(file => file.Name))}.");
+
+    /// <summary>Copies the file.</summary>
+    /// <exception cref="ExitException">The file can't be written, or the download is incomplete.</exception>
+    public async Task ToFileAsync(string jobId, VideoFile video, string file, CancellationToken cancellationToken)
     {
         var part = file + ".part";
         try
@@ -46,18 +53,18 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
             {
                 try
                 {
-                    if (await GrowAsync(jobId, video, part, cancel)) break;
+                    if (await GrowAsync(jobId, video, part, cancellationToken)) break;
                 }
                 catch (Exception e) when (e is HttpRequestException or HttpIOException)
                 {
                     if (tries == MaxTries)
-                        throw new ExitException(ExitCodes.Unavailable, $"The download broke off: {e.Message} What came is kept in {part}: the same command goes on from there.");
-                    await Task.Delay(TryAgainAfter, time, cancel);
+                        throw new ExitException(ExitCodes.Unavailable, $"The download was interrupted: {e.Message} The first part is in {part}: the same command continues it.");
+                    await Task.Delay(TryAgainAfter, time, cancellationToken);
                     continue;
                 }
-                // It was the part of something else, or was spoilt on the way.
+                // The part belongs to another file, or is damaged.
                 File.Delete(part);
-                if (tries == MaxTries) throw new ExitException(ExitCodes.Unavailable, "What comes is not the video whose SHA-256 the host gave: nothing was saved.");
+                if (tries == MaxTries) throw new ExitException(ExitCodes.Unavailable, "The download does not have the SHA-256 that the host gave: nothing was saved.");
             }
             File.Move(part, file, overwrite: true);
         }
@@ -67,19 +74,19 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
         }
     }
 
-    /// <summary>Fetches what is missing; true if the part is now the video.</summary>
-    private async Task<bool> GrowAsync(string jobId, VideoFile video, string part, CancellationToken cancel)
+    /// <summary>Fetches the missing bytes; true if the file is now complete.</summary>
+    private async Task<bool> GrowAsync(string jobId, VideoFile video, string part, CancellationToken cancellationToken)
     {
         await using var stream = new FileStream(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         if (stream.Length > video.SizeBytes) stream.SetLength(0);
         if (stream.Length < video.SizeBytes)
         {
-            using var response = await deployment.OpenAsync($"/api/videos/{Uri.EscapeDataString(jobId)}/content", stream.Length, cancel);
+            using var response = await deployment.OpenAsync($"/api/videos/{Uri.EscapeDataString(jobId)}/content?output={Uri.EscapeDataString(video.Name)}", stream.Length, cancellationToken);
             if (response.StatusCode is not HttpStatusCode.PartialContent) stream.SetLength(0);
             stream.Seek(0, SeekOrigin.End);
-            await response.Content.CopyToAsync(stream, cancel);
+            await response.Content.CopyToAsync(stream, cancellationToken);
         }
         stream.Seek(0, SeekOrigin.Begin);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancel)) == video.Sha256;
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == video.Sha256;
     }
 }

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>A span of time for people.</summary>
+/// <summary>Formats a duration for people.</summary>
 internal static class Elapsed
 {
-    /// <summary><c>4.2 s</c>, <c>3:07 min</c>, <c>1:03:07 h</c>.</summary>
+    /// <summary>Gives, for example, <c>4.2 s</c>, <c>3:07 min</c> or <c>1:03:07 h</c>.</summary>
     public static string Of(TimeSpan span) => span switch
     {
         { TotalSeconds: < 60 } => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, span.TotalSeconds):0.0} s"),

@@ -3,12 +3,12 @@ using System.Net;
 namespace KlingFunctions.Local.Cli;
 
 /// <summary>
-/// What the command line exits with: BSD's sysexits, as RunComfy's own command line has them, so that a script may call either. One
-/// difference: a wrong argument is 64 (EX_USAGE) however it was found out, where RunComfy's parser says 2; the simulator does so too.
+/// Exit codes of the command line: BSD's sysexits, as in RunComfy's own command line, so that a script may call either. One difference: a
+/// wrong argument is always 64 (EX_USAGE), where RunComfy's parser exits with 2.
 /// </summary>
 internal static class ExitCodes
 {
-    /// <summary>What each means, for <c>--help</c>.</summary>
+    /// <summary>The table of codes in <c>--help</c>.</summary>
     public const string Help =
         """
           0    done; watch: the job succeeded
@@ -16,11 +16,11 @@ internal static class ExitCodes
           64   the arguments are wrong
           65   the host refused the request
           66   an input file can't be read
-          69   the host can't be reached, or the address to listen on is taken
+          69   the host can't be reached, or the address to listen on is taken; doctor: so RunComfy or the store
           70   a fault of this program
           73   an output file can't be written
-          75   try again later
-          77   the host's key is missing or wrong
+          75   try again later; doctor: the balance pays for no video
+          77   the host's key is missing or wrong; doctor: RunComfy refuses the token
           78   a setting is wrong or missing, or the journal can't be used
           130  interrupted; a job that was being watched goes on
         """;
@@ -40,7 +40,9 @@ internal static class ExitCodes
     /// <summary>EX_NOINPUT: an input file can't be read.</summary>
     public const int NoInput = 66;
 
-    /// <summary>EX_UNAVAILABLE: the host can't be reached, answers 5xx, or is none of ours; or an address to listen on is taken.</summary>
+    /// <summary>
+    /// EX_UNAVAILABLE: the host can't be reached, answers 5xx, or is not a KlingFunctions host; or the address to listen on is in use.
+    /// </summary>
     public const int Unavailable = 69;
 
     /// <summary>EX_SOFTWARE: a fault of this program.</summary>
@@ -49,7 +51,7 @@ internal static class ExitCodes
     /// <summary>EX_CANTCREAT: an output file can't be written.</summary>
     public const int CantCreate = 73;
 
-    /// <summary>EX_TEMPFAIL: 408, 429, or no answer in time. Later it may work.</summary>
+    /// <summary>EX_TEMPFAIL: 408, 429, or no response in time. A later try may succeed.</summary>
     public const int TryLater = 75;
 
     /// <summary>EX_NOPERM: 401 or 403.</summary>
@@ -58,10 +60,10 @@ internal static class ExitCodes
     /// <summary>EX_CONFIG: a setting is wrong or missing, or the journal can't be used.</summary>
     public const int Configuration = 78;
 
-    /// <summary>Ctrl-C: 128 and the number of the signal, as shells have it. A job that was being watched goes on.</summary>
+    /// <summary>Ctrl-C: 128 plus the number of the signal, as in shells. A watched job continues.</summary>
     public const int Interrupted = 130;
 
-    /// <summary>The exit code for an answer of the host.</summary>
+    /// <summary>The exit code for a status of the host.</summary>
     public static int Of(HttpStatusCode status) => (int)status switch
     {
         >= 200 and < 300 => Success,

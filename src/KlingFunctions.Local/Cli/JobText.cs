@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.RunComfy;
 using Spectre.Console;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>A job in words.</summary>
+/// <summary>Formats a job for people.</summary>
 internal static class JobText
 {
     private const int LongestPrompt = 60;
@@ -17,27 +18,27 @@ internal static class JobText
     /// <summary>A number of bytes.</summary>
     public static string Bytes(long count) => count.ToString("N0", CultureInfo.InvariantCulture) + " bytes";
 
-    /// <summary>What goes on beside the status: the place in the queue, or what is being waited out.</summary>
-    public static string? Note(VideoResource job) => job switch
+    /// <summary>The queue position, or the pending issue.</summary>
+    public static string? Note(VideoResource job, Hints hints) => job switch
     {
-        { Error: { } error } => InFlags(error.Message, job.Id),
-        // The reader's warnings point at something; what comes up on the way does not.
-        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0) is { } attention => attention.Message,
+        { Error: { } error } => InFlags(error.Message, job.Id, hints),
+        // Warnings of the request have a JSON pointer; those of later stages do not.
+        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0) is { } issue => issue.Message,
         { Status: JobStatus.InQueue, Provider.QueuePosition: { } position } => $"position {position}",
         _ => null,
     };
 
-    /// <summary>Everything worth knowing, by name.</summary>
-    public static IEnumerable<(string Name, string Text)> Details(VideoResource job)
+    /// <summary>The job as names and values.</summary>
+    public static IEnumerable<(string Name, string Text)> Details(VideoResource job, Hints hints)
     {
         yield return ("Job", job.Id);
         yield return ("Status", JsonWord.Of(job.Status));
         if (job.Error is { } error)
         {
-            yield return ("Error", $"{error.Code}: {InFlags(error.Message, job.Id)}");
+            yield return ("Error", $"{error.Code}: {InFlags(error.Message, job.Id, hints)}");
             foreach (var detail in error.Details ?? []) yield return ("", $"{detail.Pointer} {detail.Message}");
         }
-        else if (Note(job) is { } note)
+        else if (Note(job, hints) is { } note)
         {
             yield return ("Note", note);
         }
@@ -45,35 +46,43 @@ internal static class JobText
         if (job.Upload is { } upload) yield return ("Upload", upload);
         yield return ("Created", Time(job.CreatedAt));
         yield return ("Updated", Time(job.UpdatedAt));
+        if (job.ExpectedAt is { } expected) yield return ("Expected", Time(expected));
+        yield return ("Price", PriceText.Of(job.Price));
+        if (job.Cost is { } cost) yield return ("Cost", PriceText.Of(cost.Amount, cost.Currency) + (job.Price?.Source is Price.Simulated ? ", simulated" : ""));
+        if (job.Status is JobStatus.Failed or JobStatus.Cancelled) yield return ("Paid", PriceText.Of(job.Paid));
         if (job.Provider is { } provider) yield return ("RunComfy's id", provider.RequestId);
         foreach (var file in job.Outputs)
         {
             yield return ("File", file.Url);
             yield return ("", $"{file.Name}, {file.ContentType}, {Bytes(file.SizeBytes)}, SHA-256 {file.Sha256}");
         }
-        foreach (var told in job.Notifications)
+        foreach (var notification in job.Notifications)
         {
-            yield return ("Webhook", $"to {told.Receiver}: {JsonWord.Of(told.State)}, tries: {told.Attempts}");
-            if (told.Reason is { } reason) yield return ("", reason);
-            if (told.NextAttemptAt is { } next) yield return ("", $"The next try is at {Time(next)}.");
+            yield return ("Webhook", $"to {notification.Receiver}: {JsonWord.Of(notification.State)}, tries: {notification.Attempts}");
+            if (notification.Reason is { } reason) yield return ("", reason);
+            if (notification.NextAttemptAt is { } next) yield return ("", $"The next try is at {Time(next)}.");
         }
-        if (string.Join(", ", job.Links.Keys.Where(name => name is "cancel" or "resume" or "redeliver")) is { Length: > 0 } verbs)
-            yield return ("Possible now", verbs);
+        foreach (var (i, verb) in Verbs(job).Index()) yield return (i == 0 ? "Possible now" : "", hints.For($"{verb} {job.Id}"));
     }
 
-    /// <summary>One line for each job.</summary>
-    public static Table List(IReadOnlyList<VideoResource> jobs)
+    /// <summary>One line for each job: a table on a terminal, and fields with tabs between them for other programs.</summary>
+    public static void List(IAnsiConsole console, IReadOnlyList<VideoResource> jobs)
     {
+        if (!console.Profile.Out.IsTerminal)
+        {
+            foreach (var job in jobs) console.Fields(job.Id, JsonWord.Of(job.Status), Time(job.CreatedAt), Title(job));
+            return;
+        }
         var table = new Table().Border(TableBorder.Minimal).AddColumns("Job", "Status", "Created", "Prompt");
         foreach (var column in table.Columns.Take(3)) column.NoWrap();
         foreach (var job in jobs)
         {
-            var prompt = (job.Upload is { } upload ? $"{upload}: " : "") + Prompt(job);
+            var prompt = Title(job);
             table.AddRow(
                 PlainText.Cell(job.Id), PlainText.Cell(JsonWord.Of(job.Status), Colour(job.Status)), PlainText.Cell(Time(job.CreatedAt)),
                 PlainText.Cell(prompt.Length > LongestPrompt ? prompt[..LongestPrompt] + "…" : prompt));
         }
-        return table;
+        console.Write(table);
     }
 
     /// <summary>The colour of a status.</summary>
@@ -85,10 +94,17 @@ internal static class JobText
         _ => Color.Aqua,
     };
 
-    /// <summary>A message that tells a caller what to send, as what to type.</summary>
-    private static string InFlags(string message, string id) => message
-        .Replace("{\"request_id\": \"…\"}", $"'resume {id} --request-id ID'", StringComparison.Ordinal)
-        .Replace("{\"resubmit\": true}", $"'resume {id} --resubmit'", StringComparison.Ordinal);
+    /// <summary>Replaces JSON in a message of the host with the matching options of the command line.</summary>
+    private static string InFlags(string message, string id, Hints hints) => message
+        .Replace("{\"request_id\": \"…\"}", $"'{hints.For($"resume {id} --request-id ID")}'", StringComparison.Ordinal)
+        .Replace("{\"resubmit\": true}", $"'{hints.For($"resume {id} --resubmit")}'", StringComparison.Ordinal);
+
+    private static IEnumerable<string> Verbs(VideoResource job) =>
+        from verb in new[] { ("cancel", "cancel"), ("resume", "resume"), ("redeliver", "redeliver"), ("content", "download") }
+        where job.Links.ContainsKey(verb.Item1)
+        select verb.Item2;
+
+    private static string Title(VideoResource job) => (job.Upload is { } upload ? $"{upload}: " : "") + Prompt(job);
 
     private static string Prompt(VideoResource job) =>
         job.Request.TryGetProperty("prompt", out var prompt) && prompt.ValueKind is JsonValueKind.String ? prompt.GetString()! : "";

@@ -3,15 +3,15 @@ using Spectre.Console;
 namespace KlingFunctions.Local.Cli;
 
 /// <summary>
-/// Text of ours and of others on a console that knows markup. Lines are left to the terminal to wrap, so that a path or a command can be
-/// copied from it whole.
+/// Writes text without markup, which may contain user input. The terminal wraps long lines, so that a path or a command can be copied from
+/// it in one piece.
 /// </summary>
 internal static class PlainText
 {
     /// <summary>Writes one line.</summary>
     public static void Say(this IAnsiConsole console, string text = "") => console.Profile.Out.Writer.WriteLine(Harmless(text));
 
-    /// <summary>Writes names, and beside each what there is to say of it.</summary>
+    /// <summary>Writes names and values in two columns.</summary>
     public static void Facts(this IAnsiConsole console, IEnumerable<(string Name, string Text)> facts, Color? colour = null)
     {
         var rows = facts.ToList();
@@ -23,12 +23,16 @@ internal static class PlainText
         }
     }
 
-    /// <summary>Text as a part of something larger.</summary>
+    /// <summary>Writes one line of tab-separated fields.</summary>
+    public static void Fields(this IAnsiConsole console, params string[] fields) =>
+        console.Profile.Out.Writer.WriteLine(string.Join('\t', fields.Select(Harmless)));
+
+    /// <summary>Text for a table or another layout.</summary>
     public static Text Cell(string? text, Style? style = null) => new(Harmless(text ?? ""), style);
 
-    /// <summary>True if what was written can be written over.</summary>
+    /// <summary>True if the console can redraw lines.</summary>
     public static bool CanRedraw(this IAnsiConsole console) => console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
 
-    /// <summary>What a provider or a stranger wrote must not steer the terminal.</summary>
+    /// <summary>Removes control characters: text from outside must not control the terminal.</summary>
     private static string Harmless(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 }

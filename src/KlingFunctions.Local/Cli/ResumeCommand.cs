@@ -5,11 +5,9 @@ using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary><c>resume</c>: lets a failed job go on.</summary>
-internal sealed class ResumeCommand : ClientCommand
+/// <summary><c>resume</c>: continues failed jobs.</summary>
+internal sealed class ResumeCommand : JobsCommand
 {
-    private readonly Argument<string> _id = JobId();
-
     private readonly Option<string?> _requestId = new("--request-id")
     {
         Description = "For a submission in doubt: RunComfy's id of the request, from its Generations page.",
@@ -17,29 +15,26 @@ internal sealed class ResumeCommand : ClientCommand
 
     private readonly Option<bool> _resubmit = new("--resubmit")
     {
-        Description = $"For a submission in doubt: submit anew. It costs money again ({SubmitCommand.Price}).",
+        Description = "For a submission in doubt: submit again. It costs money again.",
     };
 
     public ResumeCommand(Terminal terminal)
-        : base("resume", "Lets a failed job go on from where it failed.", terminal)
+        : base("resume", "Continues failed jobs from where they failed.", terminal)
     {
-        Arguments.Add(_id);
         Options.Add(_requestId);
         Options.Add(_resubmit);
         Validators.Add(result =>
         {
-            if (result.GetResult(_requestId) is not null && result.GetValue(_resubmit))
-                result.AddError("--request-id goes on with a request that is there, --resubmit makes a new one: give one of them.");
+            var (hasRequestId, resubmits) = (result.GetResult(_requestId) is not null, result.GetValue(_resubmit));
+            if (hasRequestId && resubmits)
+                result.AddError("--request-id continues an existing request, --resubmit makes a new one: give one of them.");
+            else if ((hasRequestId || resubmits) && OnlyIdOf(result) is null)
+                result.AddError("--request-id and --resubmit decide on one job in doubt: give its id alone.");
         });
     }
 
-    protected override async Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel)
-    {
-        var id = parsed.GetValue(_id)!;
-        var wish = new ResumeWish(parsed.GetValue(_requestId), parsed.GetValue(_resubmit));
-        var body = JsonSerializer.SerializeToUtf8Bytes(wish, PipelineJson.Default.ResumeWish);
-        var answer = await deployment.PostAsync(PathOf(id, "/resume"), body, cancel);
-        voice.Result(answer, console => console.Say($"{id} goes on. 'watch {id}' follows it to its end."));
-        return ExitCodes.Success;
-    }
+    protected override byte[] BodyOf(ParseResult parsed) => JsonSerializer.SerializeToUtf8Bytes(
+        new ResumeRequest(parsed.GetValue(_requestId), parsed.GetValue(_resubmit)), PipelineJson.Default.ResumeRequest);
+
+    protected override string Accepted(string id, Hints hints) => $"{id} goes on. Follow it with: {hints.For($"watch {id}")}";
 }

@@ -5,13 +5,16 @@ using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary><c>submit</c>: hands a request in, and follows it if wanted.</summary>
+/// <summary><c>submit</c>: submits a request, and watches its job if asked to.</summary>
 internal sealed class SubmitCommand : ClientCommand
 {
-    /// <summary>What a submission costs. RunComfy publishes no price for this model; others ask 0.42 to 1.12 US dollars for it.</summary>
-    public const string Price = "about a dollar at RunComfy";
-
     private readonly RequestOptions _request = new();
+    private readonly Option<string?> _batch = new("--batch")
+    {
+        Description = "Many requests, 1,000 at most, from a file or from stdin (-): a JSON array, or one request a line.",
+        HelpName = "FILE|-",
+    };
+
     private readonly Option<bool> _watch = new("--watch") { Description = "Follow the job to its end." };
     private readonly Option<string?> _output = new("--output") { Description = "Follow the job, and save the video in this file.", HelpName = "FILE" };
 
@@ -22,47 +25,68 @@ internal sealed class SubmitCommand : ClientCommand
     };
 
     public SubmitCommand(Terminal terminal)
-        : base("submit", $"Hands a request in. It costs money ({Price}); 'validate' checks the same request for free.", terminal)
+        : base("submit", "Submits a request. It costs money, unless the host simulates RunComfy; 'validate' checks the same request for free, and shows the price.", terminal)
     {
-        _request.AddTo(this);
+        _request.AddTo(this, instead: _batch);
+        Options.Add(_batch);
         Options.Add(_idempotencyKey);
         Options.Add(_watch);
         Options.Add(_output);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(_batch) is not null && result.GetResult(_output) is not null) result.AddError("--output saves one video: leave it out with --batch.");
+        });
     }
 
-    protected override async Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel)
+    protected override async Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var body = await _request.ReadAsync(parsed, voice, cancel);
+        if (parsed.GetValue(_batch) is { } file) return await SubmitBatchAsync(file, deployment, commandOutput, parsed, cancellationToken);
+        var body = await _request.ReadAsync(parsed, deployment, commandOutput, cancellationToken);
         var output = parsed.GetValue(_output);
         if (output is not null && Download.FaultOf(output) is { } fault) throw new ExitException(ExitCodes.CantCreate, $"{fault} Nothing was submitted.");
 
-        voice.Say($"A submission costs money ({Price}).");
-        var answer = await PostAsync(deployment, voice, body, parsed.GetValue(_idempotencyKey) ?? Guid.NewGuid().ToString(), cancel);
+        var key = parsed.GetValue(_idempotencyKey) ?? Guid.NewGuid().ToString();
+        var advice = $"It may have arrived: the same command with --idempotency-key {key} never makes a second job.";
+        var answer = await PostAsync(deployment, commandOutput, "/api/videos", body, key, advice, cancellationToken);
         var job = answer.As<VideoResource>();
+        commandOutput.Say($"Price: {PriceText.Of(job.Price)}.");
         if (job.Warnings.Count > 0)
         {
-            voice.Say("Warnings:");
-            voice.Faults(job.Warnings);
+            commandOutput.Say("Warnings:");
+            commandOutput.Faults(job.Warnings);
         }
         if (output is not null || parsed.GetValue(_watch))
         {
-            voice.Say($"{job.Id} is {JsonWord.Of(job.Status)}.");
-            return await new Watching(deployment, voice, job.Id).ToTheEndAsync(output, cancel);
+            commandOutput.Say($"{job.Id} is {JsonWord.Of(job.Status)}.");
+            return await new Watching(deployment, commandOutput, job.Id).ToTheEndAsync(output, cancellationToken);
         }
-        voice.Result(answer, console => console.Say(job.Id));
-        voice.Say($"It is {JsonWord.Of(job.Status)}: 'watch {job.Id}' follows it to its end.");
+        commandOutput.Result(answer, console => console.Say(job.Id));
+        commandOutput.Say($"It is {JsonWord.Of(job.Status)}. Follow it with: {commandOutput.Hints.For($"watch {job.Id}")}");
         return ExitCodes.Success;
     }
 
-    private static async Task<Answer> PostAsync(Deployment deployment, Voice voice, byte[] body, string key, CancellationToken cancel)
+    private async Task<int> SubmitBatchAsync(string file, Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var body = await RequestOptions.ReadAsync(file, commandOutput, cancellationToken);
+        var (key, isWatched) = (parsed.GetValue(_idempotencyKey) ?? Guid.NewGuid().ToString(), parsed.GetValue(_watch));
+        var (exitCode, batch) = await new BatchSubmission(deployment, commandOutput).SendAsync(body, key, isWatched, cancellationToken);
+        if (!isWatched || batch.Accepted == 0) return exitCode;
+        commandOutput.Say($"{batch.Id} is {JsonWord.Of(batch.Status)}.");
+        var ended = await new BatchWatching(deployment, commandOutput, batch.Id).ToTheEndAsync(cancellationToken);
+        return ended is ExitCodes.Success ? exitCode : ended;
+    }
+
+    /// <summary>Sends a paid call. If its answer is lost, <paramref name="advice"/> says how to repeat the command without paying twice.</summary>
+    internal static async Task<Answer> PostAsync(
+        Deployment deployment, CommandOutput commandOutput, string path, byte[] body, string key, string advice, CancellationToken cancellationToken)
     {
         try
         {
-            return await deployment.PostAsync("/api/videos", body, cancel, key);
+            return await deployment.PostAsync(path, body, cancellationToken, key);
         }
         catch (Exception e) when (e is ExitException or OperationCanceledException or RefusedException { Status: >= HttpStatusCode.InternalServerError })
         {
-            voice.Say($"Should it have arrived all the same: with --idempotency-key {key} the same command never makes a second job.");
+            commandOutput.Say(advice);
             throw;
         }
     }

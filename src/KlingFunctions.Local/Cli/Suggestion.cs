@@ -2,10 +2,10 @@ using KlingFunctions.Pipeline.Requests;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>What somebody probably meant to type.</summary>
+/// <summary>Suggests a known word for a misspelt one.</summary>
 internal static class Suggestion
 {
-    /// <summary>The known word that is nearest; null where none is near: one slip in three characters.</summary>
+    /// <summary>The nearest known word; null if none has at most one typing error in three characters.</summary>
     public static string? For(string written, IEnumerable<string> known)
     {
         var nearest = NearestName.Of(written, known);

@@ -3,7 +3,7 @@ using KlingFunctions.Pipeline.Http;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary><c>validate</c>: every check of <c>submit</c>, and no submission.</summary>
+/// <summary><c>validate</c>: makes every check of <c>submit</c>, without a submission.</summary>
 internal sealed class ValidateCommand : ClientCommand
 {
     private readonly RequestOptions _request = new();
@@ -11,16 +11,17 @@ internal sealed class ValidateCommand : ClientCommand
     public ValidateCommand(Terminal terminal)
         : base("validate", "Checks a request as 'submit' would, its images too, and submits nothing: free.", terminal) => _request.AddTo(this);
 
-    protected override async Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel)
+    protected override async Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var answer = await deployment.PostAsync("/api/videos/validate", await _request.ReadAsync(parsed, voice, cancel), cancel);
+        var answer = await deployment.PostAsync("/api/videos/validate", await _request.ReadAsync(parsed, deployment, commandOutput, cancellationToken), cancellationToken);
         var found = answer.As<ValidationResult>();
         if (found.Warnings.Count > 0)
         {
-            voice.Say("Warnings:");
-            voice.Faults(found.Warnings);
+            commandOutput.Say("Warnings:");
+            commandOutput.Faults(found.Warnings);
         }
-        voice.Result(answer, console => console.Say("The request is valid. Nothing was submitted, nothing was paid."));
+        commandOutput.Say($"Price: {PriceText.Of(found.Price)}.");
+        commandOutput.Result(answer, console => console.Say("The request is valid. Nothing was submitted, nothing was paid."));
         return ExitCodes.Success;
     }
 }

@@ -1,20 +1,26 @@
 using System.CommandLine;
+using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary><c>watch</c>: a job on its way to its end.</summary>
+/// <summary><c>watch</c>: shows the progress of a job, or of a batch, until it ends.</summary>
 internal sealed class WatchCommand : ClientCommand
 {
     private readonly Argument<string> _id = JobId();
     private readonly Option<string?> _output = new("--output") { Description = "Save the video in this file.", HelpName = "FILE" };
 
     public WatchCommand(Terminal terminal)
-        : base("watch", "Follows a job to its end. Ctrl-C stops watching, not the job.", terminal)
+        : base("watch", "Follows a job, or a batch, to its end. Ctrl-C stops watching, not the job.", terminal)
     {
         Arguments.Add(_id);
         Options.Add(_output);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(_output) is not null && Batches.IsId(result.GetValue(_id) ?? "")) result.AddError("--output saves one video: give the id of its job.");
+        });
     }
 
-    protected override Task<int> RunAsync(Deployment deployment, Voice voice, ParseResult parsed, CancellationToken cancel) =>
-        new Watching(deployment, voice, parsed.GetValue(_id)!).ToTheEndAsync(parsed.GetValue(_output), cancel);
+    protected override Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken) =>
+        Batches.IsId(parsed.GetValue(_id)!) ? new BatchWatching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(cancellationToken)
+        : new Watching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(parsed.GetValue(_output), cancellationToken);
 }

@@ -3,52 +3,57 @@ using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Cli;
 
-/// <summary>Follows a job of a host to its end.</summary>
-internal sealed class Watching(Deployment deployment, Voice voice, string id)
+/// <summary>Follows a job to its end.</summary>
+internal sealed class Watching(Deployment deployment, CommandOutput commandOutput, string id)
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
 
     private Answer _last = null!;
     private VideoResource _job = null!;
 
-    /// <summary>Shows the job's way and end, and downloads the video if <paramref name="output"/> names a file; the exit code.</summary>
-    public async Task<int> ToTheEndAsync(string? output, CancellationToken cancel)
+    /// <summary>
+    /// Shows the job until its end, and downloads the video if <paramref name="output"/> names a file; returns the exit code.
+    /// </summary>
+    public async Task<int> ToTheEndAsync(string? output, CancellationToken cancellationToken)
     {
         try
         {
-            await LookAsync(cancel);
-            await new JobProgress(voice.Progress, voice.Time, _job.CreatedAt).ShowAsync(MomentsAsync(cancel), cancel);
-            if (output is not null && _job.Video is { } video) await new Download(deployment, voice.Time).ToFileAsync(_job.Id, video, output, cancel);
+            await RefreshAsync(cancellationToken);
+            var progress = new JobProgress(commandOutput.Progress, commandOutput.Time, _job.CreatedAt);
+            if (commandOutput.Progress.CanRedraw()) deployment.Outage = progress.Remark;
+            await progress.ShowAsync(MomentsAsync(cancellationToken), cancellationToken);
+            if (output is not null && _job.Video is { } video) await new Download(deployment, commandOutput.Time).ToFileAsync(_job.Id, video, output, cancellationToken);
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            voice.Say($"Stopped watching. The job goes on: 'watch {id}' looks again, 'cancel {id}' asks it to stop.");
+            commandOutput.Say($"Stopped watching. The job goes on. Look again with: {commandOutput.Hints.For($"watch {id}")}");
+            commandOutput.Say($"Ask it to stop with: {commandOutput.Hints.For($"cancel {id}")}");
             return ExitCodes.Interrupted;
         }
-        voice.Result(_last, console =>
+        commandOutput.Result(_last, console =>
         {
             console.Say();
-            console.Facts(JobText.Details(_job));
+            console.Facts(JobText.Details(_job, commandOutput.Hints));
             if (output is not null && _job.Video is not null) console.Say($"Saved as {Path.GetFullPath(output)}");
         });
         return _job.Status is JobStatus.Succeeded ? ExitCodes.Success : ExitCodes.Failed;
     }
 
-    private async IAsyncEnumerable<JobMoment> MomentsAsync([EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<JobMoment> MomentsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
             var hasEnded = _job.Status > JobStatus.Storing;
-            yield return new(_job.Status, hasEnded ? _job.UpdatedAt : voice.Time.GetUtcNow(), JobText.Note(_job));
+            yield return new(_job.Status, hasEnded ? _job.UpdatedAt : commandOutput.Time.GetUtcNow(), JobText.Note(_job, commandOutput.Hints), _job.ExpectedAt);
             if (hasEnded) yield break;
-            await Task.Delay(LookAgainAfter, voice.Time, cancel);
-            await LookAsync(cancel);
+            await Task.Delay(LookAgainAfter, commandOutput.Time, cancellationToken);
+            await RefreshAsync(cancellationToken);
         }
     }
 
-    private async Task LookAsync(CancellationToken cancel)
+    private async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        _last = await deployment.GetAsync($"/api/videos/{Uri.EscapeDataString(id)}", cancel);
+        _last = await deployment.GetAsync($"/api/videos/{Uri.EscapeDataString(id)}", cancellationToken, waits: true);
         _job = _last.As<VideoResource>();
     }
 }

@@ -1,62 +1,51 @@
-using System.Text.Json;
-using KlingFunctions.Pipeline;
+using KlingFunctions.Local.Webhooks;
 using KlingFunctions.Pipeline.Notifying;
 
 namespace KlingFunctions.Local.Demo;
 
-/// <summary>A webhook that came in with a good signature.</summary>
+/// <summary>A webhook with a valid signature.</summary>
 /// <param name="Id">Its <c>webhook-id</c>.</param>
-/// <param name="Body">What it says.</param>
+/// <param name="Body">Its body.</param>
 internal sealed record SignedWebhook(string Id, WebhookBody Body);
 
-/// <summary>What an owner of videos would write: it takes webhooks on loopback, and believes only those that are signed.</summary>
+/// <summary>A receiver as a user would write it: it listens on loopback, and accepts only signed webhooks.</summary>
 internal sealed class DemoReceiver : IAsyncDisposable
 {
-    private const int MaxBody = 1024 * 1024;
-
-    private readonly WebApplication _app;
     private readonly WebhookSecret _secret;
     private readonly TimeProvider _time;
     private readonly TaskCompletionSource<SignedWebhook> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private WebhookServer _server = null!;
 
-    private DemoReceiver(WebApplication app, WebhookSecret secret, TimeProvider time) => (_app, _secret, _time) = (app, secret, time);
+    private DemoReceiver(WebhookSecret secret, TimeProvider time) => (_secret, _time) = (secret, time);
 
-    public string Url => $"{_app.Urls.First()}/video-is-done";
+    public string Url => $"{_server.Url}/video-is-done";
 
-    /// <summary>The first webhook with a good signature.</summary>
+    /// <summary>The first webhook with a valid signature.</summary>
     public Task<SignedWebhook> First => _first.Task;
 
-    /// <summary>How many came with a bad one.</summary>
+    /// <summary>The number of webhooks with an invalid signature.</summary>
     public int Refused { get; private set; }
 
-    public static async Task<DemoReceiver> StartAsync(string secret, TimeProvider time, CancellationToken cancel)
+    public static async Task<DemoReceiver> StartAsync(string secret, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!WebhookSecret.TryParse(secret, out var parsed)) throw new ArgumentException("This is not a webhook secret.", nameof(secret));
-        var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxBody);
-        var app = builder.Build();
-        var receiver = new DemoReceiver(app, parsed, time);
-        app.Run(receiver.ReceiveAsync);
-        await app.StartAsync(cancel);
+        var receiver = new DemoReceiver(parsed, time);
+        receiver._server = await WebhookServer.StartAsync(port: 0, receiver.ReceiveAsync, cancellationToken);
         return receiver;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _app.StopAsync();
-        await _app.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     private async Task ReceiveAsync(HttpContext http)
     {
-        var body = new MemoryStream();
-        await http.Request.Body.CopyToAsync(body, http.RequestAborted);
-        var bytes = body.ToArray();
-        string Header(string name) => http.Request.Headers[name].ToString();
-        var isGood = WebhookSignature.Verify(
-            [_secret], Header("webhook-id"), Header("webhook-timestamp"), Header("webhook-signature"), bytes, _time);
-        if (isGood) _first.TrySetResult(new(Header("webhook-id"), JsonSerializer.Deserialize(bytes, PipelineJson.Default.WebhookBody)!));
-        else Refused++;
-        http.Response.StatusCode = isGood ? StatusCodes.Status204NoContent : StatusCodes.Status401Unauthorized;
+        var webhook = await ReceivedWebhook.ReadAsync(http);
+        if (webhook.IsSignedWith(_secret, _time) && webhook.Body() is { } body)
+        {
+            _first.TrySetResult(new(webhook.Id, body));
+            http.Response.StatusCode = StatusCodes.Status204NoContent;
+            return;
+        }
+        Refused++;
+        http.Response.StatusCode = StatusCodes.Status401Unauthorized;
     }
 }

@@ -8,8 +8,8 @@ using KlingFunctions.Pipeline;
 namespace KlingFunctions.Local.Demo;
 
 /// <summary>
-/// Every state of a job as the journal writes it down. Some of them last a few milliseconds: whoever asks the host from time to time, as
-/// clients do, would miss them.
+/// Every state of a job, in the order in which the journal wrote them. Some states last a few milliseconds: clients that poll the host
+/// would miss them.
 /// </summary>
 internal sealed class JournalFeed : IDisposable
 {
@@ -25,14 +25,14 @@ internal sealed class JournalFeed : IDisposable
         _journal.StatusWritten += Hear;
     }
 
-    /// <summary>The states of one job, from the first that was written since this feed was opened, to its last.</summary>
-    public async IAsyncEnumerable<JobMoment> OfAsync(string id, [EnumeratorCancellation] CancellationToken cancel)
+    /// <summary>The states of one job, from the first after this feed was opened to the last.</summary>
+    public async IAsyncEnumerable<JobMoment> OfAsync(string id, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var written in _written.Reader.ReadAllAsync(cancel))
+        await foreach (var written in _written.Reader.ReadAllAsync(cancellationToken))
         {
             if (written.Id != id) continue;
             var state = JsonSerializer.Deserialize(written.Status, PipelineJson.Default.JobState)!;
-            var note = state.Error?.Message ?? state.Attention?.Message
+            var note = state.Error?.Message ?? state.PendingIssue?.Message
                 ?? (state.Provider?.QueuePosition is { } position ? $"position {position}" : null);
             yield return new(state.Status, written.At, note);
             if (state.HasEnded()) yield break;

@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace KlingFunctions.Local.Journal;
 
 /// <summary>
-/// The SQLite file that everything durable on this machine is written to. One writer takes whatever is waiting and commits it
-/// together (group commit), so that a thousand jobs share the price of one flush; readers never wait for it.
+/// The SQLite file with everything durable on this machine. One writer commits all waiting writes together (group commit), so that a
+/// thousand jobs share the price of one flush. Readers never wait for the writer.
 /// </summary>
 internal sealed class JournalDatabase : IAsyncDisposable
 {
@@ -18,11 +18,11 @@ internal sealed class JournalDatabase : IAsyncDisposable
     private readonly Channel<IWrite> _writes = Channel.CreateUnbounded<IWrite>(new() { SingleReader = true });
     private readonly Task _writing;
 
-    // Connections that no read uses at present. A read holds its thread, so there are never more of them than threads.
+    // Idle read connections. A read occupies its thread, so there are never more connections than threads.
     private readonly Stack<Statements> _readers = [];
     private bool _closed;
 
-    /// <summary>Opens the journal of a data directory, making both if they are not there.</summary>
+    /// <summary>Opens the journal of a data directory, and creates both if they are missing.</summary>
     /// <exception cref="JournalException">Another host uses it, or it can't be used: one sentence says why.</exception>
     public JournalDatabase(string directory)
     {
@@ -38,14 +38,14 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         try
         {
-            JournalFaults.RefuseWhatLostItsFile(_path);
+            JournalFaults.RefuseLoneWal(_path);
             _connectionString = new SqliteConnectionStringBuilder { DataSource = _path, Pooling = false }.ConnectionString;
             _writer = Open();
-            var format = JournalFaults.RefuseWhatIsNotOurs(_writer, _path);
-            // FULL: a commit has reached the disk before anyone acts on it. A lost intent is a second payment.
+            var format = JournalFaults.RefuseForeignFile(_writer, _path);
+            // FULL: each commit is on the disk before the next action. A lost intent is a second payment.
             _writer.Execute("PRAGMA journal_mode = WAL");
             _writer.Execute("PRAGMA synchronous = FULL");
-            // Only this makes macOS empty the disk's own cache; elsewhere it does nothing.
+            // Only this makes macOS flush the disk's own cache; elsewhere it has no effect.
             _writer.Execute("PRAGMA fullfsync = ON");
             _writer.Execute(JournalSchema.Sql(format));
         }
@@ -53,7 +53,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
         {
             _writer?.Dispose();
             _lock.Dispose();
-            if (JournalFaults.TryTell(e, _path, out var told)) throw told;
+            if (JournalFaults.TryExplain(e, _path, out var fault)) throw fault;
             throw;
         }
         _writing = Task.Run(WriteAllAsync);
@@ -70,8 +70,10 @@ internal sealed class JournalDatabase : IAsyncDisposable
 
     /// <summary>Runs a write in the next commit, and completes when that is on the disk. Writes keep the order of their calls.</summary>
     /// <param name="write">The write.</param>
-    /// <exception cref="JournalException">It can't be written at present: one sentence says why. Nothing of it is on the disk.</exception>
-    /// <param name="committed">Told of it on the writer's own thread, in the order of the writes: it must be quick, and not throw.</param>
+    /// <exception cref="JournalException">The journal can't be written at present: one sentence says why. Nothing of this write is on the
+    /// disk.</exception>
+    /// <param name="committed">Called with the result on the writer thread, in the order of the writes: it must be quick, and must not
+    /// throw.</param>
     public Task<T> WriteAsync<T>(Func<Statements, T> write, Action<T>? committed = null)
     {
         var item = new Write<T>(write, committed);
@@ -79,8 +81,8 @@ internal sealed class JournalDatabase : IAsyncDisposable
         return item.Task;
     }
 
-    /// <summary>Runs a read on a snapshot of what is committed.</summary>
-    /// <exception cref="JournalException">It can't be read at present: one sentence says why.</exception>
+    /// <summary>Runs a read on a snapshot of the committed state.</summary>
+    /// <exception cref="JournalException">The journal can't be read at present: one sentence says why.</exception>
     public T Read<T>(Func<Statements, T> read)
     {
         Statements? statements;
@@ -97,9 +99,9 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // It may be left in a transaction, and would show its old snapshot to every read to come.
+            // The connection may still be in a transaction, whose old snapshot every later read would see.
             statements?.Dispose();
-            if (JournalFaults.TryTell(e, _path, out var told)) throw told;
+            if (JournalFaults.TryExplain(e, _path, out var fault)) throw fault;
             throw;
         }
         lock (_readers)
@@ -153,16 +155,16 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // Disk full, I/O error: nothing of the batch is on the disk. Whoever waits is told, and tries again later. The writer goes on
-            // whatever it was: without it all would wait for ever.
-            foreach (var write in batch) write.Failed(Told(e));
+            // Disk full or I/O error: nothing of the batch is on the disk. Its callers get the error and try again later. The writer
+            // continues after any exception; otherwise all later writes would wait for ever.
+            foreach (var write in batch) write.Failed(Explained(e));
             RollBack();
             return;
         }
         foreach (var write in batch) write.Committed();
     }
 
-    /// <summary>Runs one write of a batch such that, if it fails, it does not take its neighbours down.</summary>
+    /// <summary>Runs one write of a batch in a savepoint, so that its failure leaves the other writes of the batch intact.</summary>
     private void RunAlone(IWrite write)
     {
         _writer.Execute("SAVEPOINT one");
@@ -172,14 +174,14 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         catch (Exception e) when (_writer.IsInTransaction)
         {
-            // If it is not, SQLite has itself rolled everything back, as it does when the disk is full.
+            // Without a transaction, SQLite has rolled the whole batch back itself, as it does when the disk is full.
             _writer.Execute("ROLLBACK TO one");
-            write.Failed(Told(e));
+            write.Failed(Explained(e));
         }
         _writer.Execute("RELEASE one");
     }
 
-    private Exception Told(Exception e) => JournalFaults.TryTell(e, _path, out var told) ? told : e;
+    private Exception Explained(Exception e) => JournalFaults.TryExplain(e, _path, out var fault) ? fault : e;
 
     private void RollBack()
     {
@@ -189,7 +191,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
         }
         catch (SqliteException)
         {
-            // The next BEGIN says what is wrong.
+            // The next BEGIN reports the fault.
         }
     }
 
@@ -204,7 +206,7 @@ internal sealed class JournalDatabase : IAsyncDisposable
 
         public void Committed()
         {
-            // A write that failed on its own was not written, though its neighbours in the batch were.
+            // A write that failed alone was rolled back, although the rest of its batch was committed.
             if (_done.TrySetResult(_result!)) committed?.Invoke(_result!);
         }
 

@@ -13,48 +13,61 @@ namespace KlingFunctions.Local.Journal;
 /// <summary>Jobs as instances in the journal.</summary>
 internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore store, ILogger<JournalJobs> logger) : IJobs
 {
-    public Task<bool> StartAsync(VideoJob job, CancellationToken cancel) =>
+    public Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken) =>
         engine.StartAsync(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, PipelineJson.Default.VideoJob));
 
-    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) =>
+    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken) =>
         engine.StartAsync(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, PipelineJson.Default.VideoJob), replaceEnded: true);
 
-    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
+    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(store.Find(id) is { Workflow: GenerateVideo.Name } instance ? Snapshot(instance) : null);
 
-    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel)
+    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
     {
-        var status = query.Status is { } wanted ? JsonWord.Of(wanted) : null;
-        // One more than asked for tells whether there is a next page.
-        var found = store.List(GenerateVideo.Name, status, query.Cursor is { } cursor ? ReadCursor(cursor) : null, query.Limit + 1);
+        // One row more than the page shows whether there is a next page.
+        var found = store.List(GenerateVideo.Name, query.Filter, query.Cursor is { } cursor ? ReadCursor(cursor) : null, query.Limit + 1);
         var page = found.Take(query.Limit).ToList();
         return Task.FromResult(new JobPage([.. page.Select(Readable).OfType<JobSnapshot>()], found.Count > query.Limit ? WriteCursor(page[^1]) : null));
     }
 
-    public Task<bool> CancelAsync(string id, CancellationToken cancel) => engine.RaiseAsync(id, GenerateVideo.CancelEvent);
+    public Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken)
+    {
+        var counts = store.Count(GenerateVideo.Name, filter);
+        return Task.FromResult<IReadOnlyDictionary<JobStatus, int>>(
+            Enum.GetValues<JobStatus>().Where(s => counts.ContainsKey(JsonWord.Of(s))).ToDictionary(s => s, s => counts[JsonWord.Of(s)]));
+    }
 
-    public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) =>
+    public Task<bool> CancelAsync(string id, CancellationToken cancellationToken) => engine.RaiseAsync(id, GenerateVideo.CancelEvent);
+
+    public Task CallAsync(string id, CancellationToken cancellationToken) => engine.RaiseAsync(id, GenerateVideo.PlaceEvent);
+
+    public Task NotifyAsync(Notification notification, CancellationToken cancellationToken) => engine.StartAsync(
+        Notify.Name, notification.Receiver.NotificationId, JsonSerializer.Serialize(notification, PipelineJson.Default.Notification));
+
+    public Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken) => store.ForgetEndedAsync(id, Notify.IdsBeginWith(id));
+
+    public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken) =>
         store.Find(notificationId) is { Workflow: Notify.Name } ended
         && await engine.StartAsync(Notify.Name, notificationId, ended.Input, replaceEnded: true);
 
-    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         (long CreatedAt, string Id)? last = (time.UtcTicks, "");
         while (last is { } from)
         {
-            cancel.ThrowIfCancellationRequested();
-            var page = store.List(GenerateVideo.Name, status: null, from, limit: 100);
+            cancellationToken.ThrowIfCancellationRequested();
+            var page = store.List(GenerateVideo.Name, JobFilter.All, from, limit: 100);
             foreach (var job in page.Select(Readable).OfType<JobSnapshot>()) yield return job;
             last = page.Count > 0 ? (page[^1].CreatedAt.UtcTicks, page[^1].Id) : null;
             await Task.Yield();
         }
     }
 
-    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) =>
-        // Of the earlier runs of a resumed job there are notifications too. If they stayed, a new job under this id would find them there, and tell nobody.
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken) =>
+        // A resumed job has notifications of earlier runs. If they stayed, a new job under this id would find them and notify nobody.
         store.ForgetEndedAsync(job.Job.Id, Notify.IdsBeginWith(job.Job.Id));
 
-    /// <summary>One that can't be read hides no other.</summary>
+    /// <summary>The job; null if it can't be read, so that it does not hide the others.</summary>
     private JobSnapshot? Readable(Instance instance)
     {
         try
@@ -97,9 +110,9 @@ internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore s
         var parts = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)).Split('|', 2);
         return parts.Length == 2 && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var createdAt)
             ? (createdAt, parts[1])
-            : throw new FormatException("The cursor is not one of ours.");
+            : throw new FormatException("The cursor does not belong to this journal.");
     }
 
-    [LoggerMessage(LogLevel.Error, "The journal's row of {JobId} can't be read and is passed over: restore a backup, or delete the row. {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The journal's row of {JobId} can't be read and is skipped: restore a backup, or delete the row. {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string jobId, string reason);
 }

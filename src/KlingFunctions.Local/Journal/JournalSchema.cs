@@ -4,12 +4,12 @@ namespace KlingFunctions.Local.Journal;
 internal static class JournalSchema
 {
     /// <summary>
-    /// The present format: raised with each change that an older host could not read. Older formats can be read: 1 lacks
-    /// <see cref="HappeningKind.ClockSetBack"/>, and both 1 and 2 have tables of their own for what are documents now.
+    /// The current format, raised with each change that an older host can't read. Older formats are readable: 1 lacks
+    /// <see cref="HistoryEventKind.ClockSetBack"/>, and 1 and 2 have separate tables for data that is in documents now.
     /// </summary>
     public const int Version = 3;
 
-    // A new journal has none of these tables, nor has one that lost its number.
+    // A new journal, or one without a version number, does not have these tables.
     private const string MoveToDocuments = """
         CREATE TABLE IF NOT EXISTS days (day TEXT, job TEXT);
         CREATE TABLE IF NOT EXISTS in_flight (job TEXT);
@@ -27,10 +27,10 @@ internal static class JournalSchema
         """;
 
     /// <summary>
-    /// Makes what is not there, all or nothing. <c>due_at</c> is when an instance wants to run: a time past means now, null means only an event
-    /// wakes it.
+    /// Creates missing tables, all or none. <c>due_at</c> is the time at which an instance has to run: a time in the past means now, null
+    /// means that only an event wakes it.
     /// </summary>
-    /// <param name="from">The format of the journal as it is.</param>
+    /// <param name="from">The journal's current format.</param>
     public static string Sql(int from) => $"""
         BEGIN IMMEDIATE;
         CREATE TABLE IF NOT EXISTS instances (
@@ -62,6 +62,10 @@ internal static class JournalSchema
         CREATE TABLE IF NOT EXISTS submissions (
             key TEXT PRIMARY KEY, intended_at INTEGER NOT NULL, request_id TEXT, submitted_at INTEGER
         ) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS clock (latest INTEGER NOT NULL);
+        INSERT INTO clock
+            SELECT (SELECT coalesce(max(at), 0) FROM (SELECT max(at) AS at FROM history UNION ALL SELECT max(started_at) FROM instances))
+            WHERE NOT EXISTS (SELECT 1 FROM clock);
         CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, text TEXT NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
         {(from < 3 ? MoveToDocuments : "")}
         PRAGMA user_version = {Version};

@@ -3,7 +3,7 @@ using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Journal;
 
-/// <summary>A task that the workflow asked for and that has not happened yet.</summary>
+/// <summary>A task that the workflow has requested and that is not complete yet.</summary>
 internal abstract record PendingTask(int Number, string Name, TaskCompletionSource<string?> Done);
 
 internal sealed record PendingStep(int Number, string Name, Func<string> Input, TaskCompletionSource<string?> Done) : PendingTask(Number, Name, Done);
@@ -14,8 +14,8 @@ internal sealed record PendingChild(int Number, string Workflow, string Id, stri
     : PendingTask(Number, Id, Done);
 
 /// <summary>
-/// A workflow while it is in memory: it is run from its start and fed what has happened, one happening at a time, until there is no
-/// more to feed. Then its pending tasks are what it waits for.
+/// A workflow in memory. It runs from the start and replays its history, one event at a time. After the last event, its pending tasks are
+/// those it waits for.
 /// </summary>
 internal sealed class ReplayContext(Instance instance, JsonSerializerOptions json) : IWorkflowContext
 {
@@ -28,16 +28,16 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     public DateTimeOffset Now { get; private set; } = instance.StartedAt;
 
-    /// <summary>What the workflow reported last, in this run or one before; null if nothing.</summary>
+    /// <summary>The last reported status, of this run or an earlier one; null if none.</summary>
     public string? Status { get; private set; } = instance.Status;
 
-    /// <summary>The input of the next run, if the workflow asked for one.</summary>
+    /// <summary>The input of the next run, if the workflow asked to continue as new.</summary>
     public string? NextInput { get; private set; }
 
-    /// <summary>What the workflow waits for, in the order in which it asked.</summary>
+    /// <summary>The pending tasks, in the order of the calls.</summary>
     public IReadOnlyCollection<PendingTask> Pending => _pending.Values;
 
-    /// <summary>The names of the events that were raised and that nobody waited for.</summary>
+    /// <summary>The names of raised events that nothing has waited for.</summary>
     public IEnumerable<string> UnseenEvents => _unseen.SelectMany(e => Enumerable.Repeat(e.Key, e.Value));
 
     public async Task<TOut> CallAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
@@ -56,14 +56,14 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
         }
     }
 
-    public async Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel)
+    public async Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancellationToken)
     {
         if (time <= Now) return;
         PendingTask? timer = null;
         var fired = Ask((number, done) => timer = new PendingTimer(number, time, done));
-        using var forget = cancel.Register(() =>
+        using var forget = cancellationToken.Register(() =>
         {
-            if (_pending.Remove(timer!.Number)) timer.Done.SetCanceled(cancel);
+            if (_pending.Remove(timer!.Number)) timer.Done.SetCanceled(cancellationToken);
         });
         await fired;
     }
@@ -91,35 +91,35 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     public void ContinueAsNew<TIn>(TIn input) => NextInput = JsonSerializer.Serialize(input, json);
 
-    /// <summary>Lets the workflow see one happening.</summary>
-    /// <exception cref="NotDeterministicException">It does not wait for that: its code is not what wrote the history.</exception>
-    public void Feed(Happening happening)
+    /// <summary>Feeds one event to the workflow.</summary>
+    /// <exception cref="NotDeterministicException">The workflow does not wait for this event: other code wrote the history.</exception>
+    public void Feed(HistoryEvent recorded)
     {
-        if (happening.Kind is HappeningKind.ClockSetBack)
+        if (recorded.Kind is HistoryEventKind.ClockSetBack)
         {
-            SetBack(happening.At);
+            SetBack(recorded.At);
             return;
         }
-        // The machine's clock is put right by seconds now and then; the workflow's does not go back for that.
-        if (happening.At > Now) Now = happening.At;
-        if (happening.Kind is HappeningKind.EventRaised)
+        // Small corrections of the machine's clock do not set the workflow's clock back.
+        if (recorded.At > Now) Now = recorded.At;
+        if (recorded.Kind is HistoryEventKind.EventRaised)
         {
-            Raise(happening.Name);
+            Raise(recorded.Name);
             return;
         }
-        if (!_pending.Remove(happening.Task, out var task))
+        if (!_pending.Remove(recorded.Task, out var task))
         {
-            // A timer that the workflow gave up may still have fired; anything else was asked for by other code.
-            if (happening.Kind is HappeningKind.TimerFired && happening.Task < _tasks) return;
-            throw new NotDeterministicException(Id, happening, null);
+            // A cancelled timer may still fire. Any other unknown event means that other code wrote the history.
+            if (recorded.Kind is HistoryEventKind.TimerFired && recorded.Task < _tasks) return;
+            throw new NotDeterministicException(Id, recorded, null);
         }
-        if (task.Name != happening.Name) throw new NotDeterministicException(Id, happening, task.Name);
-        if (!Enum.IsDefined(happening.Kind)) throw new NotDeterministicException(Id, happening, task.Name);
-        if (happening.Kind is HappeningKind.StepFailed) task.Done.SetException(new StepFailedException(happening.Name, happening.Value!));
-        else task.Done.SetResult(happening.Value);
+        if (task.Name != recorded.Name) throw new NotDeterministicException(Id, recorded, task.Name);
+        if (!Enum.IsDefined(recorded.Kind)) throw new NotDeterministicException(Id, recorded, task.Name);
+        if (recorded.Kind is HistoryEventKind.StepFailed) task.Done.SetException(new StepFailedException(recorded.Name, recorded.Value!));
+        else task.Done.SetResult(recorded.Value);
     }
 
-    /// <summary>Every wait is one from <see cref="Now"/> on, and lasts no longer because of the clock.</summary>
+    /// <summary>Moves pending timers with the clock, so that a clock set back does not prolong them.</summary>
     private void SetBack(DateTimeOffset now)
     {
         var by = Now - now;
@@ -129,7 +129,7 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     private void Raise(string name)
     {
-        // Once the run is over, whoever still waits in it looks no more: the event is the next run's.
+        // After the end of a run its waiters are ignored: the event belongs to the next run.
         if (NextInput is null && _waiters.TryGetValue(name, out var waiters) && waiters.TryDequeue(out var first))
         {
             first.SetResult();
@@ -140,7 +140,7 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 
     private Task<string?> Ask(Func<int, TaskCompletionSource<string?>, PendingTask> ask)
     {
-        // Its continuations run on the workflow's own scheduler, where they are awaited, so they may run inline.
+        // Continuations run on the workflow's own scheduler, so they may run inline.
         var task = ask(_tasks, new TaskCompletionSource<string?>());
         _pending.Add(_tasks++, task);
         return task.Done.Task;
@@ -148,5 +148,5 @@ internal sealed class ReplayContext(Instance instance, JsonSerializerOptions jso
 }
 
 /// <summary>The history of a workflow does not fit its code.</summary>
-internal sealed class NotDeterministicException(string id, Happening happening, string? waitsFor) : Exception(
-    $"The history of {id} does not fit its workflow: it has {happening.Kind} of '{happening.Name}' for task {happening.Task}, where the workflow {(waitsFor is null ? "waits for nothing" : $"waits for '{waitsFor}'")}.");
+internal sealed class NotDeterministicException(string id, HistoryEvent recorded, string? waitsFor) : Exception(
+    $"The history of {id} does not fit its workflow: it has {recorded.Kind} of '{recorded.Name}' for task {recorded.Task}, where the workflow {(waitsFor is null ? "waits for nothing" : $"waits for '{waitsFor}'")}.");

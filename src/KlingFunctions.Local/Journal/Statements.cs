@@ -9,7 +9,7 @@ internal sealed class Statements(SqliteConnection connection) : IDisposable
 {
     private readonly Dictionary<string, SqliteCommand> _commands = [];
 
-    /// <summary>Whether a transaction is open. An error may end one unasked.</summary>
+    /// <summary>Whether a transaction is open. An error may roll one back.</summary>
     public bool IsInTransaction => connection.State is ConnectionState.Open && raw.sqlite3_get_autocommit(connection.Handle) == 0;
 
     /// <summary>Runs a statement; the number of rows that it changed.</summary>

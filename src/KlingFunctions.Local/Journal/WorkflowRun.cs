@@ -6,40 +6,40 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Local.Journal;
 
 /// <summary>
-/// One workflow instance while it has something to do. It replays what is written down, runs the steps it then asks for, writes each
-/// outcome down before the workflow sees it, and leaves memory when all it does is wait.
+/// One active workflow instance. It replays its history, runs the requested steps, commits each outcome before the workflow sees it, and
+/// leaves memory when it only waits.
 /// </summary>
-/// <param name="id">Which instance.</param>
-/// <param name="catalog">Its code.</param>
-/// <param name="store">Its rows.</param>
+/// <param name="id">The instance's id.</param>
+/// <param name="catalog">The code of workflows and steps.</param>
+/// <param name="store">The journal's rows.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Takes what goes wrong.</param>
-/// <param name="wake">Called when children have become due.</param>
+/// <param name="logger">Logs failures.</param>
+/// <param name="wake">Wakes the engine after children became due.</param>
 internal sealed partial class WorkflowRun(
     string id, WorkflowCatalog catalog, InstanceStore store, TimeProvider time, ILogger logger, Action wake)
 {
-    private readonly Channel<Happening> _finished = Channel.CreateUnbounded<Happening>(new() { SingleReader = true });
+    private readonly Channel<HistoryEvent> _finished = Channel.CreateUnbounded<HistoryEvent>(new() { SingleReader = true });
     private readonly Dictionary<int, Task> _steps = [];
     private readonly WorkflowThread _thread = new();
 
-    // What came into the inbox while the instance rested is looked for at the start; after that, there is a poke.
+    // The inbox is read at the start; later events come with a wake-up.
     private volatile bool _inboxUnread = true;
 
-    private static readonly Happening Nudge = new(HappeningKind.EventRaised, -1, "", null, default);
+    private static readonly HistoryEvent WakeSignal = new(HistoryEventKind.EventRaised, -1, "", null, default);
 
-    /// <summary>Completes when this run has ended, however it did.</summary>
+    /// <summary>Completes when this run has ended, successfully or not.</summary>
     public Task Ended { get; set; } = Task.CompletedTask;
 
-    /// <summary>Says that an event has come into the inbox.</summary>
-    public void Poke()
+    /// <summary>Signals that an event is in the inbox.</summary>
+    public void Wake()
     {
         _inboxUnread = true;
-        _finished.Writer.TryWrite(Nudge);
+        _finished.Writer.TryWrite(WakeSignal);
     }
 
-    /// <summary>Runs until the instance rests, has ended, or is to begin anew.</summary>
-    /// <param name="stopping">The host stops: no further step is begun; what is under way may finish.</param>
-    /// <param name="abort">The host's patience is over: steps under way are broken off, to be run again after the next start.</param>
+    /// <summary>Runs until the instance waits, has ended, or continues as new.</summary>
+    /// <param name="stopping">The host stops: no further step begins; running steps may finish.</param>
+    /// <param name="abort">The grace period is over: running steps are interrupted, and run again after the next start.</param>
     public async Task RunAsync(CancellationToken stopping, CancellationToken abort)
     {
         if (store.Load(id) is not { } recorded) return;
@@ -61,18 +61,18 @@ internal sealed partial class WorkflowRun(
                 if (stopping.IsCancellationRequested && _steps.Count == 0) return;
                 if (context.Status != shown && context.Pending.Any(p => p is PendingStep && !_steps.ContainsKey(p.Number)))
                 {
-                    // Not awaited: the writer keeps the order, and a status is not worth waiting for.
-                    _ = store.ShowAsync(id, shown = context.Status);
+                    // Not awaited: the writer keeps the order, and a status need not delay the workflow.
+                    _ = store.WriteStatusAsync(id, shown = context.Status);
                 }
                 StartSteps(context, instance.Trace, stopping, unwanted.Token);
 
-                var (happened, children, inboxTaken) = Happened(context);
-                if (happened.Count > 0)
+                var (newEvents, children, inboxRead) = NewEvents(context);
+                if (newEvents.Count > 0)
                 {
-                    place = await AppendAsync(place, happened, children, inboxTaken, context.Status, instance.Trace, stopping);
+                    place = await AppendAsync(place, newEvents, children, inboxRead, context.Status, instance.Trace, stopping);
                     shown = context.Status;
                     if (children.Count > 0) wake();
-                    Feed(context, happened);
+                    Feed(context, newEvents);
                 }
                 else if (_steps.Count > 0)
                 {
@@ -93,49 +93,49 @@ internal sealed partial class WorkflowRun(
         }
         catch (Exception)
         {
-            // It was the journal that failed, not the steps under way, and one of them may be a paid POST. The next run waits until they
-            // are done, so that no step runs twice at a time.
+            // The journal failed, not the running steps, one of which may be a paid POST. The next run waits for them, so that no step runs
+            // twice at a time.
             await Task.WhenAll(_steps.Values).WaitAsync(abort).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
         finally
         {
-            // Whatever the workflow no longer waits for need not finish.
+            // Steps that the workflow no longer waits for need not finish.
             await unwanted.CancelAsync();
         }
     }
 
     /// <summary>
-    /// While the journal can't be written, what has happened is kept in mind: the id of a request that is paid for may be among it, and
-    /// who asks RunComfy anew does not get it.
+    /// Retries until the journal can be written. Meanwhile the outcomes stay in memory: one may be the id of a paid request, which can't be
+    /// fetched from RunComfy again.
     /// </summary>
     private async Task<int> AppendAsync(
-        int place, List<Happening> happened, List<PendingChild> children, long inboxTaken, string? status, string? trace, CancellationToken stopping)
+        int place, List<HistoryEvent> newEvents, List<PendingChild> children, long inboxRead, string? status, string? trace, CancellationToken stopping)
     {
         while (true)
         {
             try
             {
-                return await store.AppendAsync(id, place, happened, children, inboxTaken, status, trace, time.GetUtcNow());
+                return await store.AppendAsync(id, place, newEvents, children, inboxRead, status, trace, time.GetUtcNow());
             }
             catch (JournalException e) when (!stopping.IsCancellationRequested)
             {
                 LogNotWritten(logger, id, e.Message);
-                await Task.WhenAny(Task.Delay(WorkflowEngine.AfterABrokenRun, time, stopping));
+                await Task.WhenAny(Task.Delay(WorkflowEngine.RetryDelay, time, stopping));
             }
         }
     }
 
-    private void Feed(ReplayContext context, IReadOnlyList<Happening> happenings)
+    private void Feed(ReplayContext context, IReadOnlyList<HistoryEvent> events)
     {
-        foreach (var happening in happenings) _thread.Run(() => context.Feed(happening));
+        foreach (var recorded in events) _thread.Run(() => context.Feed(recorded));
     }
 
     private async Task EndAsync(ReplayContext context, Task<string> workflow)
     {
         if (context.NextInput is { } next)
         {
-            await store.BeginAnewAsync(id, next, [.. context.UnseenEvents], context.Status, context.Now, time.GetUtcNow());
+            await store.ContinueAsNewAsync(id, next, [.. context.UnseenEvents], context.Status, context.Now, time.GetUtcNow());
         }
         else if (workflow.IsCompletedSuccessfully)
         {
@@ -149,33 +149,33 @@ internal sealed partial class WorkflowRun(
         }
     }
 
-    /// <summary>What has happened since the last look, in the order in which the workflow is to see it.</summary>
-    private (List<Happening> Happened, List<PendingChild> Children, long InboxTaken) Happened(ReplayContext context)
+    /// <summary>The new events, in the order in which the workflow will see them.</summary>
+    private (List<HistoryEvent> Events, List<PendingChild> Children, long InboxRead) NewEvents(ReplayContext context)
     {
         var now = time.GetUtcNow();
-        var happened = new List<Happening>();
-        if (now < context.Now - WorkflowEngine.ClockTolerance) happened.Add(new(HappeningKind.ClockSetBack, 0, "clock", null, now));
+        var newEvents = new List<HistoryEvent>();
+        if (now < context.Now - WorkflowEngine.ClockTolerance) newEvents.Add(new(HistoryEventKind.ClockSetBack, 0, "clock", null, now));
         while (_finished.Reader.TryRead(out var finished))
         {
-            if (ReferenceEquals(finished, Nudge)) continue;
+            if (ReferenceEquals(finished, WakeSignal)) continue;
             _steps.Remove(finished.Task);
-            happened.Add(finished with { At = now });
+            newEvents.Add(finished with { At = now });
         }
-        var inboxTaken = 0L;
+        var inboxRead = 0L;
         if (_inboxUnread)
         {
             _inboxUnread = false;
             foreach (var (place, name) in store.Inbox(id))
             {
-                happened.Add(new(HappeningKind.EventRaised, 0, name, null, now));
-                inboxTaken = place;
+                newEvents.Add(new(HistoryEventKind.EventRaised, 0, name, null, now));
+                inboxRead = place;
             }
         }
         var children = context.Pending.OfType<PendingChild>().ToList();
-        happened.AddRange(children.Select(c => new Happening(HappeningKind.ChildStarted, c.Number, c.Name, null, now)));
-        happened.AddRange(context.Pending.OfType<PendingTimer>().Where(t => t.Due <= now).OrderBy(t => t.Due)
-            .Select(t => new Happening(HappeningKind.TimerFired, t.Number, t.Name, null, now)));
-        return (happened, children, inboxTaken);
+        newEvents.AddRange(children.Select(c => new HistoryEvent(HistoryEventKind.ChildStarted, c.Number, c.Name, null, now)));
+        newEvents.AddRange(context.Pending.OfType<PendingTimer>().Where(t => t.Due <= now).OrderBy(t => t.Due)
+            .Select(t => new HistoryEvent(HistoryEventKind.TimerFired, t.Number, t.Name, null, now)));
+        return (newEvents, children, inboxRead);
     }
 
     private void StartSteps(ReplayContext context, string? trace, CancellationToken stopping, CancellationToken abort)
@@ -190,29 +190,29 @@ internal sealed partial class WorkflowRun(
     private async Task RunStepAsync(PendingStep step, string? trace, CancellationToken abort)
     {
         await Task.Yield();
-        using var activity = KlingTelemetry.Source.StartActivity(step.Name, ActivityKind.Internal, trace);
-        activity?.SetTag("kling.instance_id", id);
-        Happening happening;
+        using var span = JobTrace.Continue(step.Name, id, trace);
+        HistoryEvent recorded;
         try
         {
             var output = await catalog.Step(step.Name).RunAsync(step.Input(), abort);
-            happening = new(HappeningKind.StepCompleted, step.Number, step.Name, output, default);
+            recorded = new(HistoryEventKind.StepCompleted, step.Number, step.Name, output, default);
         }
         catch (Exception) when (abort.IsCancellationRequested)
         {
-            // Whatever it throws then is no outcome: the step runs again after the next start, if it is still wanted.
+            // The exception of an interrupted step is not an outcome: the step runs again after the next start.
             return;
         }
         catch (Exception e)
         {
             LogStepFailed(logger, e, step.Name);
-            activity?.SetStatus(ActivityStatusCode.Error, e.Message);
-            happening = new(HappeningKind.StepFailed, step.Number, step.Name, e.Message, default);
+            // Not the message, which may contain data that does not belong in a trace.
+            span?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", e.GetType().FullName);
+            recorded = new(HistoryEventKind.StepFailed, step.Number, step.Name, e.Message, default);
         }
-        _finished.Writer.TryWrite(happening);
+        _finished.Writer.TryWrite(recorded);
     }
 
-    /// <summary>Waits until a step has finished, an event has come, or the next timer may be due.</summary>
+    /// <summary>Waits for a finished step, an event, or the next timer.</summary>
     private async Task WaitAsync(ReplayContext context, CancellationToken abort)
     {
         var sleep = NextTimer(context) - time.GetUtcNow() is { } left && left < WorkflowEngine.LongestSleep ? left : WorkflowEngine.LongestSleep;
@@ -226,7 +226,7 @@ internal sealed partial class WorkflowRun(
     private static DateTimeOffset? NextTimer(ReplayContext context) =>
         context.Pending.OfType<PendingTimer>().Min(t => (DateTimeOffset?)t.Due);
 
-    [LoggerMessage(LogLevel.Error, "What happened to {InstanceId} could not be written; it is tried again every few seconds. {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The history of {InstanceId} could not be written; it is retried every few seconds. {Reason}")]
     private static partial void LogNotWritten(ILogger logger, string instanceId, string reason);
 
     [LoggerMessage(LogLevel.Warning, "The step {Step} failed.")]
@@ -235,6 +235,6 @@ internal sealed partial class WorkflowRun(
     [LoggerMessage(LogLevel.Error, "The workflow failed.")]
     private static partial void LogWorkflowFailed(ILogger logger, Exception e);
 
-    [LoggerMessage(LogLevel.Error, "The workflow was ended, for its history is not that of its code.")]
+    [LoggerMessage(LogLevel.Error, "The workflow was ended, because its history does not fit its code.")]
     private static partial void LogForeign(ILogger logger, Exception e);
 }

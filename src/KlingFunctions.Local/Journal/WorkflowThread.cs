@@ -1,8 +1,8 @@
 namespace KlingFunctions.Local.Journal;
 
 /// <summary>
-/// The scheduler of one workflow: whatever its awaits continue with is queued here and run in order by whoever feeds it, so that it
-/// never runs on two threads at a time, and it is known when it has come to rest.
+/// The scheduler of one workflow: continuations of its awaits are queued here, and the caller of <see cref="Run"/> runs them in order. So
+/// the workflow never runs on two threads at a time, and <see cref="Run"/> returns when it waits.
 /// </summary>
 internal sealed class WorkflowThread : SynchronizationContext
 {
@@ -14,7 +14,7 @@ internal sealed class WorkflowThread : SynchronizationContext
 
     public override SynchronizationContext CreateCopy() => this;
 
-    /// <summary>Runs an action on this scheduler, and all that follows from it, until the workflow waits.</summary>
+    /// <summary>Runs an action and its continuations on this scheduler until the workflow waits.</summary>
     public void Run(Action action)
     {
         var outside = Current;

@@ -2,15 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace KlingFunctions.Local.Stores;
 
-/// <summary>Makes the names in a folder durable: a rename alone may be lost when the power goes. .NET opens no folders, so the C library does.</summary>
+/// <summary>Flushes a folder, so that a rename survives a power cut. .NET can't open folders, so it calls the C library.</summary>
 internal static partial class FolderFlush
 {
     private const int ReadOnly = 0;
     private const int InvalidArgument = 22;
     private const int NotSupported = 95;
 
-    /// <summary>Returns when the names are on the disk. Windows writes them through its journal, and has no such call.</summary>
-    /// <exception cref="IOException">The folder is not there, or the disk failed.</exception>
+    /// <summary>Returns when the folder's entries are on the disk. Windows journals them and has no such call.</summary>
+    /// <exception cref="IOException">The folder is missing, or the disk failed.</exception>
     public static void ToDisk(string folder)
     {
         if (OperatingSystem.IsWindows()) return;
@@ -18,7 +18,7 @@ internal static partial class FolderFlush
         if (file < 0) throw Failure("opened");
         try
         {
-            // Some network file systems know no such call for folders.
+            // Some network file systems do not support this call for folders.
             if (Flush(file) != 0 && Marshal.GetLastPInvokeError() is not (InvalidArgument or NotSupported)) throw Failure("written to the disk");
         }
         finally

@@ -6,9 +6,9 @@ using KlingFunctions.Pipeline.Storing;
 namespace KlingFunctions.Local.Stores;
 
 /// <summary>
-/// Videos in a folder: <c>{job}/{name}.mp4</c>, and beside each <c>{name}.json</c>, which says what it is. The file that says so is written
-/// last and in one step, and what it does not vouch for is not found: whenever the process dies, a video is there whole or not at all. One
-/// process writes to a folder at a time; Local's journal sees to that.
+/// Videos in a folder: <c>{job}/{name}.mp4</c>, each beside its record <c>{name}.json</c>. The record is written last and in one step, and
+/// a video without a record is ignored: so a video is complete or absent, whenever the process dies. One process writes to a folder at a
+/// time, which the lock of Local's journal ensures.
 /// </summary>
 public sealed partial class FolderVideoStore : IVideoStore
 {
@@ -17,57 +17,56 @@ public sealed partial class FolderVideoStore : IVideoStore
     private readonly Action<string> _flush;
 
     /// <summary>
-    /// Held while parts get their final names, and while stale ones are looked for: between being closed and being renamed, a part looks
-    /// stale.
+    /// Held while parts get their final names, and while stale parts are deleted: between its close and its rename, a part looks stale.
     /// </summary>
     private readonly Lock _naming = new();
 
-    /// <summary>Makes a store.</summary>
-    /// <param name="folder">The folder; made when the first video comes.</param>
-    /// <param name="time">Dates what is stored.</param>
+    /// <summary>Creates a store.</summary>
+    /// <param name="folder">The folder, which is created for the first video.</param>
+    /// <param name="time">The clock for the times in records.</param>
     public FolderVideoStore(string folder, TimeProvider time)
         : this(folder, time, FolderFlush.ToDisk)
     {
     }
 
-    // The action makes the names in a folder durable.
+    // The flush of a folder is replaceable for tests.
     internal FolderVideoStore(string folder, TimeProvider time, Action<string> flush) =>
         (_folder, _time, _flush) = (Path.GetFullPath(folder), time, flush);
 
     /// <inheritdoc/>
-    public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken ct)
+    public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken cancellationToken)
     {
-        ct.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         return Task.FromResult(Read(JobFolder(jobId), name)?.File);
     }
 
     /// <inheritdoc/>
-    public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken cancellationToken)
     {
-        ct.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         var job = JobFolder(jobId);
         var record = Read(job, name);
         return Task.FromResult(record is null ? null : new VideoLocation(record.File, null, PathOf(job, record.File), record.StoredAt));
     }
 
     /// <inheritdoc/>
-    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken cancellationToken)
     {
-        ct.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         var job = JobFolder(jobId);
         CheckName(name);
         lock (_naming)
         {
             Directory.CreateDirectory(job);
-            RemoveStaleParts(job, name);
+            DeleteStaleParts(job, name);
             return Task.FromResult<VideoSink>(new FolderSink(this, job, name));
         }
     }
 
     /// <inheritdoc/>
-    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken cancellationToken)
     {
-        ct.ThrowIfCancellationRequested();
+        cancellationToken.ThrowIfCancellationRequested();
         var job = JobFolder(jobId);
         CheckName(name);
         lock (_naming) return Task.FromResult<VideoSink?>(FolderSink.Continue(this, job, name));
@@ -89,11 +88,11 @@ public sealed partial class FolderVideoStore : IVideoStore
 
     private static string RecordPath(string job, string name) => Path.Combine(job, name + ".json");
 
-    /// <summary>What a suspended transfer left.</summary>
-    private static string LeftPath(string job, string name) => Path.Combine(job, name + ".left");
+    /// <summary>The path of a suspended transfer's bytes.</summary>
+    private static string SuspendedPath(string job, string name) => Path.Combine(job, name + ".left");
 
-    /// <summary>Where it stood.</summary>
-    private static string CheckpointPath(string job, string name) => LeftPath(job, name) + ".json";
+    /// <summary>The path of its checkpoint.</summary>
+    private static string CheckpointPath(string job, string name) => SuspendedPath(job, name) + ".json";
 
     private static StoredRecord? Read(string job, string name)
     {
@@ -110,9 +109,9 @@ public sealed partial class FolderVideoStore : IVideoStore
     }
 
     /// <summary>
-    /// A part that nobody holds open was left by a process that died: whoever writes one has locked it, and a lock dies with its process.
+    /// Deletes parts that no process holds open. A writer locks its part, and the lock ends with its process, so an unlocked part is stale.
     /// </summary>
-    private static void RemoveStaleParts(string job, string name)
+    private static void DeleteStaleParts(string job, string name)
     {
         foreach (var part in Directory.EnumerateFiles(job, name + ".*.part"))
         {
@@ -122,7 +121,7 @@ public sealed partial class FolderVideoStore : IVideoStore
             }
             catch (IOException)
             {
-                // being written
+                // Another writer has it open.
             }
         }
     }
@@ -142,22 +141,22 @@ public sealed partial class FolderVideoStore : IVideoStore
                 stream.Flush(flushToDisk: true);
             }
 
-            // A video without its record is left from a process that died between these two lines: replacing it is right. So is replacing a
-            // record whose video is gone.
+            // Replaces a video without its record, which a process left that died between these two lines, and a record whose video is
+            // gone.
             File.Move(video.Name, PathOf(job, file), overwrite: true);
             File.Move(recordPart, RecordPath(job, file.Name), overwrite: true);
-            RemoveLeft(job, file.Name);
-            // Names are durable when their folder is: otherwise a power cut could take the file from a job that has succeeded.
+            DeleteSuspended(job, file.Name);
+            // A name is durable when its folder is flushed: otherwise a power cut could lose the file of a succeeded job.
             _flush(job);
             _flush(_folder);
             return file;
         }
     }
 
-    private static void RemoveLeft(string job, string name)
+    private static void DeleteSuspended(string job, string name)
     {
         File.Delete(CheckpointPath(job, name));
-        File.Delete(LeftPath(job, name));
+        File.Delete(SuspendedPath(job, name));
     }
 
     private void Suspend(string job, string name, FileStream video, Checkpoint checkpoint)
@@ -172,11 +171,11 @@ public sealed partial class FolderVideoStore : IVideoStore
                 stream.Flush(flushToDisk: true);
             }
 
-            // The checkpoint of other bytes must not stand beside these, not even for a moment.
-            if (video.Name != LeftPath(job, name))
+            // Delete the old checkpoint first: it must never stand beside other bytes.
+            if (video.Name != SuspendedPath(job, name))
             {
                 File.Delete(CheckpointPath(job, name));
-                File.Move(video.Name, LeftPath(job, name), overwrite: true);
+                File.Move(video.Name, SuspendedPath(job, name), overwrite: true);
             }
             File.Move(part, CheckpointPath(job, name), overwrite: true);
             _flush(job);
@@ -192,7 +191,7 @@ public sealed partial class FolderVideoStore : IVideoStore
         private bool _isSuspended;
 
         public FolderSink(FolderVideoStore store, string job, string name)
-            // No buffer: pieces come large enough.
+            // No buffer: writes are large enough.
             : this(store, job, name, new(
                 Path.Combine(job, $"{name}.{Guid.NewGuid():n}.part"), FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous))
         {
@@ -201,14 +200,14 @@ public sealed partial class FolderVideoStore : IVideoStore
         private FolderSink(FolderVideoStore store, string job, string name, FileStream stream) =>
             (_store, _job, _name, _stream) = (store, job, name, stream);
 
-        /// <summary>What came after the checkpoint is cut off: it was written by a run that died.</summary>
+        /// <summary>Truncates the part at the checkpoint, since a run that died may have written later bytes.</summary>
         public static FolderSink? Continue(FolderVideoStore store, string job, string name)
         {
             FileStream? stream = null;
             try
             {
                 var checkpoint = JsonSerializer.Deserialize(File.ReadAllBytes(CheckpointPath(job, name)), PipelineJson.Default.Checkpoint);
-                stream = new(LeftPath(job, name), FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+                stream = new(SuspendedPath(job, name), FileMode.Open, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
                 if (checkpoint is not null && stream.Length >= checkpoint.Length)
                 {
                     stream.SetLength(checkpoint.Length);
@@ -218,7 +217,7 @@ public sealed partial class FolderVideoStore : IVideoStore
             }
             catch (Exception e) when (e is IOException or JsonException)
             {
-                // There is none, it can't be read, or another run writes it.
+                // The file is missing, unreadable, or being written by another run.
             }
             stream?.Dispose();
             return null;
@@ -226,19 +225,19 @@ public sealed partial class FolderVideoStore : IVideoStore
 
         public override Stream Stream => _stream;
 
-        public override async Task<StoredFile> CommitAsync(StoredFile file, CancellationToken ct)
+        public override async Task<StoredFile> CommitAsync(StoredFile file, CancellationToken cancellationToken)
         {
-            ct.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             if (file.Name != _name || file.SizeBytes != _stream.Length)
-                throw new ArgumentException("The file is not the one that was written.", nameof(file));
-            await Task.Run(() => _stream.Flush(flushToDisk: true), ct);
+                throw new ArgumentException("The name or the size differs from the file that was written.", nameof(file));
+            await Task.Run(() => _stream.Flush(flushToDisk: true), cancellationToken);
             return _store.Commit(_job, _stream, file);
         }
 
-        public override async Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct)
+        public override async Task SuspendAsync(Checkpoint checkpoint, CancellationToken cancellationToken)
         {
-            ct.ThrowIfCancellationRequested();
-            await Task.Run(() => _stream.Flush(flushToDisk: true), ct);
+            cancellationToken.ThrowIfCancellationRequested();
+            await Task.Run(() => _stream.Flush(flushToDisk: true), cancellationToken);
             _store.Suspend(_job, _name, _stream, checkpoint);
             _isSuspended = true;
         }
@@ -247,7 +246,7 @@ public sealed partial class FolderVideoStore : IVideoStore
         {
             await _stream.DisposeAsync();
             if (_isSuspended) return;
-            File.Delete(_stream.Name); // gone already after a commit that won
+            File.Delete(_stream.Name); // Already renamed if the commit succeeded.
             if (Checkpoint is not null) File.Delete(CheckpointPath(_job, _name));
         }
     }

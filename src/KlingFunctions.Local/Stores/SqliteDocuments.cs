@@ -3,7 +3,7 @@ using KlingFunctions.Pipeline.Documents;
 
 namespace KlingFunctions.Local.Stores;
 
-/// <summary>Documents in the journal's file.</summary>
+/// <summary>Documents in the journal's database.</summary>
 internal sealed class SqliteDocuments(JournalDatabase database) : IDocuments
 {
     public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken) => Task.FromResult(database.Read(db => db.Query(

@@ -3,13 +3,13 @@ using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Local.Stores;
 
-/// <summary>The ledger in the journal's file: each entry is on the disk before the method completes.</summary>
+/// <summary>The ledger in the journal's database: each entry is on the disk before the method completes.</summary>
 internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
 {
-    // One process owns the journal and never runs a step twice at a time, so an intent without an id was left by one that died.
+    // Only one process uses the journal, and never runs a step twice at a time. So an intent without an id is from a process that died.
     private const bool MayBeUnderWay = false;
 
-    public Task<Submission?> FindAsync(string key, CancellationToken cancel) => Task.FromResult(database.Read(db => db.Query(
+    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => Task.FromResult(database.Read(db => db.Query(
         "SELECT key, intended_at, request_id, submitted_at FROM submissions WHERE key = $1",
         r => new Submission(
             r.GetString(0),
@@ -19,21 +19,21 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
             MayBeUnderWay),
         key)).FirstOrDefault());
 
-    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
         "INSERT INTO submissions (key, intended_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", key, now.UtcTicks) > 0);
 
-    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
         """
         INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
         ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
         """,
         key, requestId, now.UtcTicks));
 
-    public Task ForgetAsync(string jobId, CancellationToken cancel) => database.WriteAsync(db =>
+    public Task ForgetAsync(string jobId, CancellationToken cancellationToken) => database.WriteAsync(db =>
         db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId)
-        // Documents that lie beside the submissions go with them.
+        // Documents beside the submissions are deleted with them.
         + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
 
-    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => database.WriteAsync(db => db.Execute(
+    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
         "DELETE FROM submissions WHERE key = $1 AND intended_at = $2 AND request_id IS NULL", key, intendedAt.UtcTicks));
 }

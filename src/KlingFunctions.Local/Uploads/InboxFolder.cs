@@ -5,17 +5,17 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Local.Uploads;
 
-/// <summary>What lies in the inbox.</summary>
-/// <param name="Files">Every file but those of systems, oldest first.</param>
-/// <param name="Unreadable">Paths of files and folders that are listed and can't be opened, each with the reason.</param>
+/// <summary>The content of the inbox.</summary>
+/// <param name="Files">All files except those of the system, oldest first.</param>
+/// <param name="Unreadable">Paths of files and folders that are listed but can't be opened, each with the reason.</param>
 internal sealed record InboxContent(IReadOnlyList<UploadedFile> Files, IReadOnlyDictionary<string, string> Unreadable);
 
-/// <summary>The folder <c>inbox</c> in the data directory: what the uploads container is on Azure.</summary>
+/// <summary>The folder <c>inbox</c> in the data directory, Local's counterpart of the uploads container on Azure.</summary>
 internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
 {
     private const string NotUtf8 = "The name is not valid UTF-8, and can't be opened: rename it.";
 
-    // Links are not followed: they may lead out of the inbox, or in a circle.
+    // Links are not followed: they may lead out of the inbox or form a loop.
     private static readonly EnumerationOptions NoLinks = new()
     {
         AttributesToSkip = FileAttributes.ReparsePoint | (OperatingSystem.IsWindows() ? FileAttributes.Hidden | FileAttributes.System : 0),
@@ -27,13 +27,13 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     /// <summary>The folder itself.</summary>
     public string Root => _root;
 
-    // Below the root, so that it goes where the uploads go: into their backup, and away with their mount.
+    // Inside the inbox, so that it is backed up, mounted and unmounted with the uploads.
     private string Hidden => Path.Combine(_root, ".kling");
 
     private string Records => Path.Combine(Hidden, "taken");
 
-    /// <summary>What lies there; null if the inbox itself is not there, which is not the same as empty.</summary>
-    public InboxContent? Look()
+    /// <summary>Reads the content; null if the inbox is missing, which is not the same as empty.</summary>
+    public InboxContent? Scan()
     {
         if (!Directory.Exists(_root)) return null;
         var (files, unreadable) = (new List<UploadedFile>(), new Dictionary<string, string>(StringComparer.Ordinal));
@@ -98,7 +98,9 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
             : AsyncEnumerable.Empty<UploadedFile>();
     }
 
-    /// <summary>The full path of a file in the inbox; null if it is not there, or the path leads out, if only by a link.</summary>
+    /// <summary>
+    /// The full path of a file in the inbox; null if it is missing, or if the path leads outside, directly or through a link.
+    /// </summary>
     public string? PathOf(string path)
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
@@ -115,7 +117,7 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     {
         var full = Path.GetFullPath(Path.Combine(_root, path));
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        // Never over what is there: it may be a link, and then another file would be lost.
+        // Never overwrites: the target may be a link to another file.
         File.Delete(full);
         await using var file = new FileStream(full, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
         await file.WriteAsync(content, cancellationToken);
@@ -129,41 +131,41 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
     }
 
     /// <inheritdoc/>
-    public Task<bool> IsTakenAsync(string id, CancellationToken cancellationToken) => Task.FromResult(File.Exists(RecordOf(id)));
+    public Task<bool> IsAcceptedAsync(string id, CancellationToken cancellationToken) => Task.FromResult(File.Exists(RecordOf(id)));
 
     /// <inheritdoc/>
-    public async Task<bool> TryRecordAsync(TakenUpload taken, CancellationToken cancellationToken)
+    public async Task<bool> TryRecordAsync(AcceptedUpload upload, CancellationToken cancellationToken)
     {
-        var record = RecordOf(taken.Id);
+        var record = RecordOf(upload.Id);
         if (File.Exists(record)) return true;
-        // A mount point whose mount is away is an empty folder. A record in it would be out of sight when the mount is back.
-        if (!Directory.Exists(Records) && PathOf(taken.Upload) is null) return false;
+        // An unmounted mount point is an empty folder. A record written there would be hidden when the mount returns.
+        if (!Directory.Exists(Records) && PathOf(upload.Upload) is null) return false;
         if (new[] { Hidden, Records }.Any(folder => new DirectoryInfo(folder).LinkTarget is not null))
-            throw new IOException($"{Records} is a link: records are written into the inbox alone. Delete the link.");
+            throw new IOException($"{Records} is a link: records are only written into the inbox. Delete the link.");
         Directory.CreateDirectory(Records);
         var written = $"{record}.{Guid.NewGuid():N}.tmp";
-        await File.WriteAllBytesAsync(written, JsonSerializer.SerializeToUtf8Bytes(taken, PipelineJson.Default.TakenUpload), cancellationToken);
+        await File.WriteAllBytesAsync(written, JsonSerializer.SerializeToUtf8Bytes(upload, PipelineJson.Default.AcceptedUpload), cancellationToken);
         File.Move(written, record, overwrite: true);
         return true;
     }
 
-    /// <summary>The files that have their jobs, as they were when they were read: those that are still the same need not be read again.</summary>
-    public IEnumerable<(string Path, string ETag)> Taken()
+    /// <summary>The files that have a job already, with the version that was read. Unchanged files are not read again.</summary>
+    public IEnumerable<(string Path, string ETag)> AcceptedFiles()
     {
         if (!Directory.Exists(Records)) yield break;
         foreach (var record in Directory.EnumerateFiles(Records, "*.json"))
         {
-            TakenUpload? taken;
+            AcceptedUpload? upload;
             try
             {
-                taken = JsonSerializer.Deserialize(File.ReadAllBytes(record), PipelineJson.Default.TakenUpload);
+                upload = JsonSerializer.Deserialize(File.ReadAllBytes(record), PipelineJson.Default.AcceptedUpload);
             }
             catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
             {
-                // The name alone is the record: the file is read once more, and found taken.
+                // Without a readable record the file itself is read again, and its job is found by its id.
                 continue;
             }
-            if (taken is not null) yield return (taken.Upload, taken.ETag);
+            if (upload is not null) yield return (upload.Upload, upload.ETag);
         }
     }
 
@@ -171,7 +173,7 @@ internal sealed class InboxFolder(IOptions<LocalOptions> options) : IUploads
 
     private string PathTo(FileSystemInfo entry) => Path.GetRelativePath(_root, entry.FullName).Replace(Path.DirectorySeparatorChar, '/');
 
-    // What can't be decoded is shown as this character, and then no such file is found.
+    // .NET shows undecodable bytes as this character, and can't open a file with such a name.
     private static bool IsNotUtf8(FileSystemInfo entry) => entry.FullName.Contains('\uFFFD', StringComparison.Ordinal);
 
     private UploadedFile Described(FileInfo file) =>

@@ -5,30 +5,30 @@ using KlingFunctions.Pipeline.Uploads;
 namespace KlingFunctions.Local.Uploads;
 
 /// <summary>
-/// Starts a job for each request, and for each image beside a recipe, that lands in the inbox. It looks rather than listens: file events
-/// differ by system and get lost, a look does not. The job's id comes from path and content, so a second look starts nothing twice.
+/// Starts a job for each request in the inbox, and for each image beside a recipe. It scans, because file events differ between systems and
+/// get lost. The job's id comes from path and content, so a second scan starts nothing twice.
 /// </summary>
 internal sealed partial class InboxWatcher(
-    InboxFolder inbox, UploadIntake intake, HostAddress address, TimeProvider time, ILogger<InboxWatcher> logger) : BackgroundService
+    InboxFolder inbox, UploadIntake intake, ListenAddress address, TimeProvider time, ILogger<InboxWatcher> logger) : BackgroundService
 {
-    /// <summary>How long a file that is not whole must rest before a report says so. It is taken all the same if the rest comes later.</summary>
+    /// <summary>How long an incomplete file must be unchanged before it is reported. It is still used if the rest arrives later.</summary>
     internal static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(5);
 
-    // So often a failure is tried again at the next look: most pass at once.
+    // Most failures pass at once, so the first tries are at each scan.
     private const int TriesInARow = 10;
 
     private readonly SemaphoreSlim _oneLook = new(1);
     private readonly Dictionary<string, Sighting> _seen = new(StringComparer.Ordinal);
 
-    // Reports that lie in the inbox, by path and version, and the uploads that they are about; null if they are none of ours.
+    // Reports in the inbox by path and version, each with its upload; null for files that only look like a report.
     private readonly Dictionary<(string Path, string ETag), string?> _reports = [];
     private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
-    private HashSet<(string Path, string ETag)>? _taken;
+    private HashSet<(string Path, string ETag)>? _accepted;
     private bool _isAway;
-    private bool _lookFailed;
+    private bool _scanFailed;
 
     public override void Dispose()
     {
@@ -45,7 +45,7 @@ internal sealed partial class InboxWatcher(
             CreateInbox();
             do
             {
-                await LookAsync(stoppingToken);
+                await ScanAsync(stoppingToken);
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
@@ -56,19 +56,19 @@ internal sealed partial class InboxWatcher(
     }
 
     /// <summary>
-    /// One look. A file is read when two looks in a row see it the same, and taken when it is whole: it is then no longer being written.
+    /// Scans once. A file is read when two scans in a row see it unchanged, and used when it is complete.
     /// </summary>
-    internal async Task LookAsync(CancellationToken cancellationToken)
+    internal async Task ScanAsync(CancellationToken cancellationToken)
     {
         await _oneLook.WaitAsync(cancellationToken);
         try
         {
-            if (inbox.Look() is { } content)
+            if (inbox.Scan() is { } content)
             {
                 if (_isAway) LogBack(logger, inbox.Root);
                 _isAway = false;
                 await LookAtAsync(content, cancellationToken);
-                _lookFailed = false;
+                _scanFailed = false;
             }
             else if (!_isAway)
             {
@@ -78,8 +78,8 @@ internal sealed partial class InboxWatcher(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (!_lookFailed) LogLookFailed(logger, inbox.Root, e.Message);
-            _lookFailed = true;
+            if (!_scanFailed) LogScanFailed(logger, inbox.Root, e.Message);
+            _scanFailed = true;
         }
         finally
         {
@@ -89,7 +89,7 @@ internal sealed partial class InboxWatcher(
 
     private async Task LookAtAsync(InboxContent content, CancellationToken cancellationToken)
     {
-        _taken ??= [.. inbox.Taken()];
+        _accepted ??= [.. inbox.AcceptedFiles()];
         var recipes = content.Files.Where(f => Upload.KindOf(f.Path) is UploadKind.Recipe)
             .GroupBy(f => Upload.FolderOf(f.Path), f => f.ETag, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => string.Join(',', g), StringComparer.Ordinal);
@@ -101,7 +101,7 @@ internal sealed partial class InboxWatcher(
                 _seen[file.Path] = new(file, time.GetUtcNow());
                 continue;
             }
-            if (_taken.Contains((file.Path, file.ETag))) continue;
+            if (_accepted.Contains((file.Path, file.ETag))) continue;
             var recipe = recipes.GetValueOrDefault(Upload.FolderOf(file.Path));
             if (sighting.IsDue(time.GetUtcNow(), recipe)) await TryTakeAsync(sighting, recipe, cancellationToken);
         }
@@ -117,15 +117,15 @@ internal sealed partial class InboxWatcher(
         var wholeBy = sighting.Since + QuietTime;
         try
         {
-            var outcome = await intake.TakeAsync(file.Path, address.Public, mayGrow: time.GetUtcNow() < wholeBy, cancellationToken);
-            if (outcome is UploadOutcome.Started) _taken!.Add((file.Path, file.ETag));
+            var outcome = await intake.AcceptAsync(file.Path, address.Public, mayGrow: time.GetUtcNow() < wholeBy, cancellationToken);
+            if (outcome is UploadOutcome.Started) _accepted!.Add((file.Path, file.ETag));
             sighting.Rest(recipe, outcome is UploadOutcome.Unfinished ? wholeBy : null);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // It is locked, or the journal or its report can't be written. It holds no other up.
+            // The file is locked, or the journal or its report can't be written. Other files continue.
             var failures = sighting.Fail(time.GetUtcNow());
-            if (failures == 1) LogTakeFailed(logger, e is IOException or JournalException ? null : e, file.Path, e.Message);
+            if (failures == 1) LogReadFailed(logger, e is IOException or JournalException ? null : e, file.Path, e.Message);
         }
     }
 
@@ -142,12 +142,12 @@ internal sealed partial class InboxWatcher(
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // The log has it.
+                // Logged already.
             }
         }
     }
 
-    /// <summary>Deletes the reports on uploads that are gone: their cause has gone too.</summary>
+    /// <summary>Deletes the reports of uploads that no longer exist.</summary>
     private async Task DeleteStaleReportsAsync(InboxContent content, HashSet<string> present, CancellationToken cancellationToken)
     {
         var reports = content.Files.Where(f => Upload.KindOf(f.Path) is UploadKind.ErrorReport).Select(f => (f.Path, f.ETag)).ToHashSet();
@@ -158,9 +158,9 @@ internal sealed partial class InboxWatcher(
             {
                 const int AtMost = 1024 * 1024;
                 var read = await inbox.ReadAsync(report.Path, AtMost, cancellationToken);
-                upload = read is { } file && Upload.UploadOf(file.Bytes) is { } path && Upload.ErrorReportPath(path) == report.Path ? path : null;
+                upload = read is { } file && Upload.AboutOf(file.Bytes) is var (path, request) && Upload.ErrorReportPath(path, request) == report.Path ? path : null;
                 _reports[report] = upload;
-                // Perhaps it is still being written, or its upload is just being replaced: the next look decides.
+                // The report may still be written, or its upload be replaced just now: the next scan decides.
                 continue;
             }
             if (upload is not null && !present.Contains(upload) && !content.Unreadable.ContainsKey(upload))
@@ -176,20 +176,20 @@ internal sealed partial class InboxWatcher(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            LogLookFailed(logger, inbox.Root, e.Message);
+            LogScanFailed(logger, inbox.Root, e.Message);
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be taken; it is tried again, at ever longer intervals, until it can. {Reason}")]
-    private static partial void LogTakeFailed(ILogger logger, Exception? e, string path, string reason);
+    [LoggerMessage(LogLevel.Error, "The upload {Path} could not be read; it is retried at increasing intervals. {Reason}")]
+    private static partial void LogReadFailed(ILogger logger, Exception? e, string path, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be looked at; it is looked at again every second until it can. {Reason}")]
-    private static partial void LogLookFailed(ILogger logger, string root, string reason);
+    [LoggerMessage(LogLevel.Error, "The inbox {Root} could not be scanned; it is retried every second. {Reason}")]
+    private static partial void LogScanFailed(ILogger logger, string root, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Path} in the inbox starts nothing. {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string path, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "The inbox {Root} is away; uploads are taken when it is back.")]
+    [LoggerMessage(LogLevel.Warning, "The inbox {Root} is missing; uploads are read when it is back.")]
     private static partial void LogAway(ILogger logger, string root);
 
     [LoggerMessage(LogLevel.Information, "The inbox {Root} is back.")]
@@ -198,7 +198,7 @@ internal sealed partial class InboxWatcher(
     /// <summary>One version of a file, and when to try it next.</summary>
     private sealed class Sighting(UploadedFile file, DateTimeOffset since)
     {
-        // Null: when its recipe changes.
+        // Null: waits for another version of its recipe.
         private DateTimeOffset? _next = since;
         private string? _recipe;
         private int _failures;
@@ -207,13 +207,13 @@ internal sealed partial class InboxWatcher(
 
         public DateTimeOffset Since => since;
 
-        /// <summary>A recipe that came, or was put right, may change what comes of an image.</summary>
+        /// <summary>A new or corrected recipe may change the outcome of an image.</summary>
         public bool IsDue(DateTimeOffset now, string? recipe) => _next <= now || (recipe != _recipe && Upload.KindOf(file.Path) is UploadKind.Image);
 
-        /// <summary>Leaves the file alone until a time, or for as long as it and its recipe are the same.</summary>
+        /// <summary>Skips the file until a time, or while it and its recipe are unchanged.</summary>
         public void Rest(string? recipe, DateTimeOffset? until) => (_recipe, _next, _failures) = (recipe, until, 0);
 
-        /// <summary>Rests longer after each failure; how many there were in a row.</summary>
+        /// <summary>Waits longer after each failure; returns the number of consecutive failures.</summary>
         public int Fail(DateTimeOffset now)
         {
             _failures++;

@@ -2,7 +2,7 @@ namespace KlingFunctions.Pipeline.Documents;
 
 /// <summary>A document as it was read.</summary>
 /// <param name="Text">Its content.</param>
-/// <param name="Version">Changes with each write, and never comes again.</param>
+/// <param name="Version">Changes with each write, and never repeats.</param>
 public sealed record Document(string Text, string Version);
 
 /// <summary>
@@ -14,23 +14,23 @@ public interface IDocuments
     /// <summary>The document of this name; null if there is none.</summary>
     Task<Document?> ReadAsync(string name, CancellationToken cancellationToken);
 
-    /// <summary>Writes a document if nobody has written it since it was read.</summary>
+    /// <summary>Writes a document unless another write came after the read of this version.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="text">Its new content.</param>
-    /// <param name="version">The version that is replaced; null: there is none.</param>
+    /// <param name="version">The version to replace; null: the document must not exist.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>
-    /// The new version; null if another one is there. That may be this very write: if its answer is lost, the client repeats it, and meets it.
+    /// The new version; null on a conflict. The conflict may be with this very write, if its answer was lost and the client repeated it.
     /// </returns>
     Task<string?> TryWriteAsync(string name, string text, string? version, CancellationToken cancellationToken);
 
     /// <summary>Deletes a document.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="version">The only version that is deleted; null: any.</param>
+    /// <param name="version">The only version to delete; null: any.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False if it is not there, or in another version.</returns>
+    /// <returns>False if it does not exist, or has another version.</returns>
     Task<bool> DeleteAsync(string name, string? version, CancellationToken cancellationToken);
 
-    /// <summary>The names that begin so, in ordinal order. The prefix holds the whole first segment.</summary>
+    /// <summary>The names with this prefix, in ordinal order. The prefix includes the whole first segment.</summary>
     IAsyncEnumerable<string> ListAsync(string prefix, CancellationToken cancellationToken);
 }

@@ -3,12 +3,12 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace KlingFunctions.Pipeline.Documents;
 
-/// <summary>The value of a document, and the version that it had then.</summary>
+/// <summary>The value of a document with its version.</summary>
 /// <param name="Value">The value.</param>
 /// <param name="Version">The version.</param>
 public sealed record Versioned<T>(T Value, string Version);
 
-/// <summary>Documents that are values, written as JSON.</summary>
+/// <summary>Reads and writes values as JSON documents.</summary>
 public static class JsonDocuments
 {
     private const int ReadsAtOnce = 8;
@@ -25,8 +25,10 @@ public static class JsonDocuments
         this IDocuments documents, string name, T value, JsonTypeInfo<T> type, string? version, CancellationToken cancellationToken) =>
         documents.TryWriteAsync(name, JsonSerializer.Serialize(value, type), version, cancellationToken);
 
-    /// <summary>Writes a value that no other caller writes, because it holds a nonce: a write whose answer was lost is recognised.</summary>
-    /// <returns>False if another value is there.</returns>
+    /// <summary>
+    /// Writes a value that is unique to this caller, because it contains a nonce: a write whose answer was lost is recognised.
+    /// </summary>
+    /// <returns>False if the document has another value.</returns>
     public static async Task<bool> TryWriteOwnAsync<T>(
         this IDocuments documents, string name, T value, JsonTypeInfo<T> type, string? version, CancellationToken cancellationToken)
     {
@@ -35,19 +37,19 @@ public static class JsonDocuments
             || (await documents.ReadAsync(name, cancellationToken))?.Text == text;
     }
 
-    /// <summary>All values below a prefix, in the order of their names. One that can't be read hides no other.</summary>
+    /// <summary>Every value below a prefix, in the order of their names. Unreadable ones are skipped.</summary>
     public static async Task<IReadOnlyList<T>> ReadAllAsync<T>(
         this IDocuments documents, string prefix, JsonTypeInfo<T> type, Action<string, JsonException> unreadable, CancellationToken cancellationToken)
         where T : class
     {
         var names = await documents.ListAsync(prefix, cancellationToken).ToListAsync(cancellationToken);
         var values = new T?[names.Count];
-        await Parallel.ForAsync(0, names.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellationToken }, async (i, ct) =>
+        await Parallel.ForAsync(0, names.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellationToken }, async (i, cancellationToken) =>
         {
             try
             {
-                // Null if it was removed meanwhile.
-                values[i] = (await documents.ReadAsync(names[i], type, ct))?.Value;
+                // Null if it was deleted meanwhile.
+                values[i] = (await documents.ReadAsync(names[i], type, cancellationToken))?.Value;
             }
             catch (JsonException e)
             {

@@ -1,66 +1,66 @@
 namespace KlingFunctions.Pipeline.Errors;
 
-/// <summary>The codes of <see cref="Fault"/>. They are part of the HTTP contract: one is never renamed.</summary>
+/// <summary>The codes of <see cref="Fault"/>. They are part of the HTTP contract: never rename one.</summary>
 public static class FaultCode
 {
     /// <summary>The body is not JSON in UTF-8.</summary>
     public const string InvalidJson = "invalid_json";
 
-    /// <summary>A value has another JSON type than is taken there.</summary>
+    /// <summary>A value has the wrong JSON type.</summary>
     public const string WrongType = "wrong_type";
 
-    /// <summary>A property that must be there is not.</summary>
+    /// <summary>A required property is missing.</summary>
     public const string Required = "required";
 
-    /// <summary>A text is empty or nothing but white space.</summary>
+    /// <summary>A text is empty or only white space.</summary>
     public const string Empty = "empty";
 
-    /// <summary>A text or an object is longer than is taken.</summary>
+    /// <summary>A text or an object is longer than allowed.</summary>
     public const string TooLong = "too_long";
 
-    /// <summary>A list has more entries than are taken, or there are more faults than are listed.</summary>
+    /// <summary>A list has more entries than allowed, or there are more faults than are listed.</summary>
     public const string TooMany = "too_many";
 
-    /// <summary>A list has fewer entries than are needed.</summary>
+    /// <summary>A list has fewer entries than required.</summary>
     public const string TooFew = "too_few";
 
-    /// <summary>A value is of the right type and not one of those that are taken.</summary>
+    /// <summary>A value has the right type but is not an accepted one.</summary>
     public const string NotAllowedValue = "not_allowed_value";
 
-    /// <summary>A property that this place does not know.</summary>
+    /// <summary>A property is not known at this place.</summary>
     public const string UnknownProperty = "unknown_property";
 
-    /// <summary>A property that is there more than once.</summary>
+    /// <summary>A property is repeated.</summary>
     public const string DuplicateProperty = "duplicate_property";
 
-    /// <summary>An address that cannot be used: see <see cref="Network.UrlRule"/>.</summary>
+    /// <summary>An address can't be used: see <see cref="Network.UrlRule"/>.</summary>
     public const string InvalidUrl = "invalid_url";
 
-    /// <summary>A reference in the prompt that the model would not recognise.</summary>
+    /// <summary>A reference in the prompt is one that the model would not recognise.</summary>
     public const string MisspeltReference = "misspelt_reference";
 
-    /// <summary>A reference in the prompt to something that the request does not hold.</summary>
+    /// <summary>A reference in the prompt has no target in the request.</summary>
     public const string DanglingReference = "dangling_reference";
 
     /// <summary>An image could not be fetched without a login within the time the provider allows.</summary>
     public const string ImageUnreachable = "image_unreachable";
 
-    /// <summary>What was fetched is not a JPEG, PNG or WebP image.</summary>
+    /// <summary>The fetched file is not a JPEG, PNG or WebP image.</summary>
     public const string ImageNotAnImage = "image_not_an_image";
 
-    /// <summary>An image has more bytes than are taken.</summary>
+    /// <summary>An image has more bytes than allowed.</summary>
     public const string ImageTooLarge = "image_too_large";
 
-    /// <summary>An image has fewer pixels than are needed.</summary>
+    /// <summary>An image has fewer pixels than required.</summary>
     public const string ImageTooSmall = "image_too_small";
 
-    /// <summary>An image is too wide or too tall for its other side.</summary>
+    /// <summary>The ratio of an image's width to its height is outside the limits.</summary>
     public const string ImageBadAspect = "image_bad_aspect";
 
-    /// <summary>Warning: something that was given is never referred to in the prompt.</summary>
+    /// <summary>Warning: the prompt does not refer to an image or element of the request.</summary>
     public const string UnusedReference = "unused_reference";
 
-    /// <summary>Warning: there is no image at all, so that only the prompt counts.</summary>
+    /// <summary>Warning: the request has no image, so that only the prompt counts.</summary>
     public const string NoReferenceImages = "no_reference_images";
 
     /// <summary>Warning: the same image is given more than once.</summary>
@@ -75,15 +75,21 @@ public static class FaultCode
     /// <summary>Warning: a file beside the video could not be stored.</summary>
     public const string OutputNotStored = "output_not_stored";
 
-    /// <summary>Warning: RunComfy can't be reached at present, and is asked again.</summary>
+    /// <summary>Warning: RunComfy can't be reached at present; polling continues.</summary>
     public const string ProviderUnavailable = "provider_unavailable";
 
-    /// <summary>Warning: RunComfy reports a status that this version does not know, and is asked again.</summary>
+    /// <summary>Warning: RunComfy reports a status that this version does not know; polling continues.</summary>
     public const string ProviderStatusUnknown = "provider_status_unknown";
 
-    /// <summary>Warning: as many jobs are in flight as <c>Pipeline:MaxInFlight</c> allows; this one waits for a place.</summary>
+    /// <summary>Warning: <c>Pipeline:MaxInFlight</c> jobs are in flight; this one waits for a place.</summary>
     public const string InFlightCapReached = "in_flight_cap_reached";
 
-    /// <summary>A header that can't be used.</summary>
+    /// <summary>The day's spending has reached <c>Pipeline:MaxSpendPerDay</c>.</summary>
+    public const string SpendCapReached = "spend_cap_reached";
+
+    /// <summary>A spending cap is set, and the price is not known.</summary>
+    public const string PriceUnknown = "price_unknown";
+
+    /// <summary>A header can't be used.</summary>
     public const string InvalidHeader = "invalid_header";
 }

@@ -1,8 +1,8 @@
 namespace KlingFunctions.Pipeline.Errors;
 
 /// <summary>
-/// The codes of HTTP problems that are not the code of a job's error (<see cref="ErrorCodes"/>). They are part of the HTTP contract: clients
-/// branch on them.
+/// The codes of HTTP problems that are not also job errors (<see cref="ErrorCodes"/>). They are part of the HTTP contract: clients branch
+/// on them.
 /// </summary>
 public static class ProblemCode
 {
@@ -18,10 +18,13 @@ public static class ProblemCode
     /// <summary>The header <c>Content-Type</c> is not JSON.</summary>
     public const string NotJson = "not_json";
 
+    /// <summary>The header <c>Content-Type</c> does not name an image type.</summary>
+    public const string NotAnImage = "not_an_image";
+
     /// <summary>The body is compressed.</summary>
     public const string UnsupportedEncoding = "unsupported_encoding";
 
-    /// <summary>The body is larger than a request may be.</summary>
+    /// <summary>The body is larger than allowed.</summary>
     public const string BodyTooLarge = "body_too_large";
 
     /// <summary>The key is missing or wrong.</summary>
@@ -36,7 +39,7 @@ public static class ProblemCode
     /// <summary>The <c>Idempotency-Key</c> belongs to another request.</summary>
     public const string IdempotencyKeyReused = "idempotency_key_reused";
 
-    /// <summary>As many jobs as <c>Pipeline:MaxJobsPerDay</c> allows were accepted today.</summary>
+    /// <summary>The day's jobs have reached <c>Pipeline:MaxJobsPerDay</c>.</summary>
     public const string DailyCapReached = "daily_cap_reached";
 
     /// <summary>The job has stored no video yet, or never will.</summary>
@@ -51,16 +54,16 @@ public static class ProblemCode
     /// <summary>The job can't be resumed, or not in this way.</summary>
     public const string NotResumable = "not_resumable";
 
-    /// <summary>The job has no notification that could be sent again.</summary>
+    /// <summary>The job has no notification to send again.</summary>
     public const string NothingToRedeliver = "nothing_to_redeliver";
 
-    /// <summary>There are as many subscriptions as may be.</summary>
+    /// <summary>The number of subscriptions has reached its limit.</summary>
     public const string TooManySubscriptions = "too_many_subscriptions";
 
     /// <summary>The journal can't be read or written at present.</summary>
     public const string JournalUnavailable = "journal_unavailable";
 
-    /// <summary>The app's storage can't be used at present.</summary>
+    /// <summary>The app's storage is unavailable at present.</summary>
     public const string StorageUnavailable = "storage_unavailable";
 
     /// <summary>Jobs can't be accepted at present.</summary>

@@ -4,13 +4,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Pipeline.Http;
 
-/// <summary>The answers that hold a job.</summary>
+/// <summary>Answers that contain a job.</summary>
 internal static class Answers
 {
-    // A video takes minutes; pollers such as Logic Apps need not ask more often.
+    // A video takes minutes; pollers such as Logic Apps need not poll more often.
     private const string SecondsBetweenPolls = "5";
 
-    // No workflow fails without saying why; a row that was changed by hand may.
+    // Workflows always fail with an error; a row that was edited by hand may have none.
     private static readonly JobError ErrorIsMissing = new(
         ErrorCodes.InternalError, "The job failed, and what is stored of it does not say why: look it up in the host's log, or send the request again as a new job.");
 
@@ -27,7 +27,7 @@ internal static class Answers
     private static IResult Failed(JobError error, string id) =>
         Problem.Result(StatusCodes.Status422UnprocessableEntity, error.Code, error.Message, error.Details, id);
 
-    /// <summary>202. Its <c>Location</c> needs no key: pollers need not send the one that they submitted with.</summary>
+    /// <summary>202. Its <c>Location</c> needs no key: pollers may not send the one of the submission.</summary>
     public static IResult Running(HttpContext http, JobSnapshot snapshot, LinkSigner signer)
     {
         http.Response.Headers.Location = signer.LinkTo(LinkPurpose.Operation, snapshot.Job.Id, http.Request);
@@ -37,5 +37,5 @@ internal static class Answers
 
     /// <summary>The job's resource.</summary>
     public static IResult Resource(HttpContext http, JobSnapshot snapshot, int status) =>
-        Results.Json(VideoResource.Of(snapshot, BaseUrl.Of(http.Request)), PipelineJson.Default.VideoResource, statusCode: status);
+        Results.Json(VideoResource.Of(snapshot, AppBaseUrl.Of(http.Request)), PipelineJson.Default.VideoResource, statusCode: status);
 }

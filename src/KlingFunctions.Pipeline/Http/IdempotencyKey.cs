@@ -9,7 +9,7 @@ internal static class IdempotencyKey
     private const string Header = "Idempotency-Key";
     internal const int MaxLength = 255;
 
-    /// <summary>Reads the key. A header that is there but protects nothing is refused: its sender would pay again with each repeat.</summary>
+    /// <summary>Reads the key. A header without a usable key is refused: its sender would pay again with each repeat.</summary>
     /// <param name="request">The request.</param>
     /// <param name="key">The key; null if the request has no such header.</param>
     /// <returns>The fault, or null.</returns>

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Http;
 
 /// <summary>
-/// The keys that sign links: those of the settings, or else one that the first host made and stored with the documents, so that links work on
-/// every instance and after every restart.
+/// The keys that sign links: those of the settings, or else one that the first host made and stored with the documents, so that links work
+/// on every instance and after every restart.
 /// </summary>
-public sealed class LinkKeys(IDocuments documents, IOptions<LinkOptions> options, TimeProvider time)
+internal sealed class LinkKeys(IDocuments documents, IOptions<LinkOptions> options, TimeProvider time)
 {
     internal const string Document = "keys/links.json";
 
@@ -41,7 +41,7 @@ public sealed class LinkKeys(IDocuments documents, IOptions<LinkOptions> options
         {
             var kept = await documents.ReadAsync(Document, cancellationToken);
             if (TryRead(kept?.Text, out var key)) return key;
-            // A key that can't be read is replaced: otherwise no job could be accepted any more.
+            // An unreadable key is replaced: otherwise no job could be accepted any more.
             key = RandomNumberGenerator.GetBytes(NewKeyBytes);
             var text = JsonSerializer.Serialize(Convert.ToBase64String(key), PipelineJson.Default.String);
             if (await documents.TryWriteAsync(Document, text, kept?.Version, cancellationToken) is not null) return key;

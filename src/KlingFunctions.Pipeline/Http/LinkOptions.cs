@@ -2,16 +2,16 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Http;
 
-/// <summary>How links that need no key are signed. Section <c>Links</c>.</summary>
-public sealed class LinkOptions
+/// <summary>Keys for links that work without the host's key. Section <c>Links</c>.</summary>
+internal sealed class LinkOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Links";
 
-    /// <summary>The base64 of 32 to 64 random bytes. Without it, a key is made once and kept with the documents.</summary>
+    /// <summary>The base64 of 32 to 64 random bytes. Without it, a key is made once and stored with the documents.</summary>
     public string? SigningKey { get; set; }
 
-    /// <summary>While a key is being replaced: the previous one, whose links still open.</summary>
+    /// <summary>The previous key, whose links still work during a key rotation.</summary>
     public string? PreviousSigningKey { get; set; }
 }
 

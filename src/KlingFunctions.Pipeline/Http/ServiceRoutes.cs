@@ -1,21 +1,21 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Diagnosis;
 using KlingFunctions.Pipeline.Errors;
-using KlingFunctions.Pipeline.Jobs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Http;
 
-/// <summary>What <c>GET /api/health</c> and <c>GET /api/health/ready</c> answer.</summary>
+/// <summary>The answer to <c>GET /api/health</c> and <c>GET /api/health/ready</c>.</summary>
 /// <param name="Status"><c>healthy</c> or <c>ready</c>.</param>
 /// <param name="Version">The product's version.</param>
 public sealed record Health(string Status, string Version);
 
-/// <summary>The routes that tell of the service itself.</summary>
-public sealed partial class ServiceRoutes(IJobs jobs, TimeProvider time, ILogger<ServiceRoutes> logger)
+/// <summary>The routes about the service itself.</summary>
+public sealed partial class ServiceRoutes(StoreCheck store, Doctor doctor, TimeProvider time, ILogger<ServiceRoutes> logger)
 {
-    // Anybody may ask, and each look costs calls of storage.
+    // The route is open, and each check costs calls to storage.
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(5);
 
     private static readonly string Version = typeof(ServiceRoutes).Assembly.GetName().Version!.ToString(3);
@@ -31,21 +31,30 @@ public sealed partial class ServiceRoutes(IJobs jobs, TimeProvider time, ILogger
     /// <summary><c>GET /api/health</c>: the host answers.</summary>
     public static IResult Health() => Results.Json(new Health("healthy", Version), PipelineJson.Default.Health);
 
-    /// <summary><c>GET /api/health/ready</c>: jobs can be accepted, since what they are kept in can be read. Otherwise 503.</summary>
+    /// <summary><c>GET /api/health/ready</c>: jobs can be accepted, because their storage can be read. Otherwise 503.</summary>
     public async Task<IResult> ReadyAsync(HttpContext http)
     {
+        // This route is open, but a checkup needs the host's key: clients send it along to the redirect's target.
+        if (IsDeep(http.Request)) return Results.Redirect($"{AppBaseUrl.Of(http.Request)}{RouteTable.Doctor}", preserveMethod: true);
         var look = _last;
         if (look is null || time.GetElapsedTime(look.At) >= LookAgainAfter) _last = look = await LookAsync(http.RequestAborted);
         if (look.IsReady) return Results.Json(new Health("ready", Version), PipelineJson.Default.Health);
         return Problem.Unavailable(http, ProblemCode.NotReady, "Jobs can't be accepted at present: what they are kept in can't be used; the log says why.");
     }
 
+    /// <summary><c>GET /api/doctor</c>: checks everything that a job needs, for free. 200 whatever the outcome.</summary>
+    public async Task<IResult> DoctorAsync(HttpContext http) => Results.Json(await doctor.ExamineAsync(http.RequestAborted), PipelineJson.Default.Checkup);
+
+    /// <summary>Whether <c>GET /api/health/ready</c> requests a checkup, which needs the key.</summary>
+    public static bool IsDeep(HttpRequest request) =>
+        request.Path.StartsWithSegments(RouteTable.Ready) && request.Query["deep"].ToString() is ("1" or "true");
+
     /// <summary><c>GET /api/openapi.json</c>: the OpenAPI 3.1 document, with this host as its server.</summary>
     public static IResult OpenApi(HttpContext http)
     {
         var document = JsonNode.Parse(Document.Value)!.AsObject();
         document["info"]!["version"] = Version;
-        document["servers"] = new JsonArray(new JsonObject { ["url"] = BaseUrl.Of(http.Request) });
+        document["servers"] = new JsonArray(new JsonObject { ["url"] = AppBaseUrl.Of(http.Request) });
         return Results.Json(document, PipelineJson.Default.JsonObject);
     }
 
@@ -53,9 +62,7 @@ public sealed partial class ServiceRoutes(IJobs jobs, TimeProvider time, ILogger
     {
         try
         {
-            await jobs.ListAsync(new(null, 1, null), cancellationToken);
-            // The list may be kept elsewhere than the jobs. This one is in no list.
-            await jobs.GetAsync(JobIntake.NewId(), cancellationToken);
+            await store.ReadJobsAsync(cancellationToken);
             return new(time.GetTimestamp(), true);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)

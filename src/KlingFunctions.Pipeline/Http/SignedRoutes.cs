@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Http;
 namespace KlingFunctions.Pipeline.Http;
 
 /// <summary>
-/// The routes below <see cref="LinkSigner.Route"/>, for callers that send no key with a <c>Location</c>. The link itself is checked here. A wrong
-/// link, an old one, and one that leads to nothing are answered alike.
+/// The routes below <see cref="LinkSigner.Route"/>, for callers that follow a <c>Location</c> without the key. The link itself is checked
+/// here. A wrong link, an expired one, and one without a target get the same answer.
 /// </summary>
-public sealed class SignedRoutes(LinkKeys keys, IJobs jobs, Subscriptions subscriptions)
+internal sealed class SignedRoutes(LinkKeys keys, IJobs jobs, Subscriptions subscriptions)
 {
     /// <summary><c>GET /api/signed/operations/{id}</c>: the operation of a job.</summary>
     public async Task<IResult> OperationAsync(HttpContext http, string id)
@@ -20,7 +20,7 @@ public sealed class SignedRoutes(LinkKeys keys, IJobs jobs, Subscriptions subscr
             : Refused();
     }
 
-    /// <summary><c>DELETE /api/signed/subscriptions/{id}</c>: ends a subscription.</summary>
+    /// <summary><c>DELETE /api/signed/subscriptions/{id}</c>: deletes a subscription.</summary>
     public async Task<IResult> EndSubscriptionAsync(HttpContext http, string id)
     {
         var signer = await keys.SignerAsync(http.RequestAborted);

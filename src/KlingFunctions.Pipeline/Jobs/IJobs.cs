@@ -1,45 +1,59 @@
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>Which jobs to list, newest first.</summary>
-/// <param name="Status">Only those in this status; null: all.</param>
-/// <param name="Limit">At most this many, 1 to 100.</param>
-/// <param name="Cursor">Where the page before ended; null: from the newest.</param>
-public sealed record JobQuery(JobStatus? Status, int Limit, string? Cursor);
+/// <summary>A query for jobs, newest first.</summary>
+/// <param name="Filter">The jobs to include.</param>
+/// <param name="Limit">The size of a page, 1 to 100.</param>
+/// <param name="Cursor">The end of the previous page; null: from the newest.</param>
+public sealed record JobQuery(JobFilter Filter, int Limit, string? Cursor);
 
 /// <summary>A page of jobs.</summary>
 /// <param name="Jobs">The jobs, newest first.</param>
-/// <param name="Cursor">Where the next page starts; null if this is the last.</param>
+/// <param name="Cursor">The start of the next page; null if this is the last.</param>
 public sealed record JobPage(IReadOnlyList<JobSnapshot> Jobs, string? Cursor);
 
-/// <summary>The engine that runs jobs, as the routes and the uploads see it. Durable Functions on Azure, a journal on one machine.</summary>
+/// <summary>The engine that runs jobs, as seen by routes and uploads: Durable Functions on Azure, a journal on one machine.</summary>
 public interface IJobs
 {
-    /// <summary>Starts a job under its own id. Written down before this completes.</summary>
-    /// <returns>False if a job of this id is there already, running or ended: it is left as it is.</returns>
-    Task<bool> StartAsync(VideoJob job, CancellationToken cancel);
+    /// <summary>Starts a job under its own id. Durable before this completes.</summary>
+    /// <returns>False if a job of this id exists, running or ended: it stays unchanged.</returns>
+    Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken);
 
-    /// <summary>Starts a job that has ended anew, under its own id.</summary>
-    /// <returns>False if it is running (again): it is left as it is.</returns>
-    Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel);
+    /// <summary>Starts an ended job again, under its own id.</summary>
+    /// <returns>False if it is running (again): it stays unchanged.</returns>
+    Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken);
 
-    /// <summary>The job as it stands; null if there is none of this id.</summary>
-    Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel);
+    /// <summary>The current state of a job; null if there is none of this id.</summary>
+    Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>A page of jobs, newest first. Notifications may be left out.</summary>
-    /// <exception cref="FormatException">The cursor is not one that this method gave.</exception>
-    Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel);
+    /// <exception cref="FormatException">The cursor does not come from this method.</exception>
+    Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Asks a running job to cancel. Written down before this completes; the workflow decides what can be done.</summary>
+    /// <summary>The number of jobs in each status; a status without any may be left out.</summary>
+    Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>Asks a running job to cancel. Durable before this completes; the workflow decides whether it can be cancelled.</summary>
     /// <returns>False if it is not running.</returns>
-    Task<bool> CancelAsync(string id, CancellationToken cancel);
+    Task<bool> CancelAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Starts an ended notification anew, under its own id, with a fresh schedule.</summary>
-    /// <returns>False if it is running, or not there.</returns>
-    Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel);
+    /// <summary>
+    /// Notifies a job that its place in flight is granted. Durable before this completes; ignored by a job that does not wait.
+    /// </summary>
+    Task CallAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>The jobs that were accepted before a time, oldest or newest first as it comes; running ones too.</summary>
-    IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel);
+    /// <summary>Starts a notification, under the id in its receiver. An existing one stays unchanged.</summary>
+    Task NotifyAsync(Notification notification, CancellationToken cancellationToken);
 
-    /// <summary>Forgets an ended job and its notifications, for good. A repeat is harmless; a running one is left as it is.</summary>
-    Task ForgetAsync(JobSnapshot job, CancellationToken cancel);
+    /// <summary>Starts an ended notification again, under its own id, with a fresh schedule.</summary>
+    /// <returns>False if it is running or does not exist.</returns>
+    Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken);
+
+    /// <summary>Jobs accepted before a time, in any order; running ones too.</summary>
+    IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancellationToken);
+
+    /// <summary>Deletes the ended notifications of a job or a batch for good. Idempotent.</summary>
+    Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken);
+
+    /// <summary>Deletes an ended job and its notifications for good. Idempotent; a running job stays unchanged.</summary>
+    Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken);
 }

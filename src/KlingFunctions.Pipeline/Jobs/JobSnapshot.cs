@@ -3,24 +3,24 @@ using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>A job as it stands.</summary>
+/// <summary>The current state of a job.</summary>
 /// <param name="Job">Its input.</param>
 /// <param name="State">Its state.</param>
 /// <param name="IsRunning">Whether its workflow runs; false once it has ended.</param>
-/// <param name="Notifications">Who was told, and how that went.</param>
+/// <param name="Notifications">The state of each delivery.</param>
 public sealed record JobSnapshot(VideoJob Job, JobState State, bool IsRunning, IReadOnlyList<NotificationState> Notifications)
 {
-    /// <summary>What an engine knows of a job, as a client is to see it.</summary>
+    /// <summary>The snapshot for an engine's record of a job.</summary>
     /// <param name="job">The input of its present run.</param>
-    /// <param name="reported">What it reported last, or returned; null if nothing yet.</param>
-    /// <param name="run">How its workflow stands.</param>
-    /// <param name="notifications">Who was told.</param>
+    /// <param name="reported">The state that it last reported or returned; null if none yet.</param>
+    /// <param name="run">The state of its workflow.</param>
+    /// <param name="notifications">The state of each delivery.</param>
     public static JobSnapshot Of(VideoJob job, JobState? reported, RunState run, IReadOnlyList<NotificationState> notifications)
     {
         var state = reported ?? JobState.Initial(job);
         if (run is RunState.Broken && !state.HasEnded())
         {
-            // A defect, or a history that another version wrote. The job must not look as if it went on.
+            // A defect, or a history written by another version. The job must not look as if it were running.
             state = state with
             {
                 Status = JobStatus.Failed,

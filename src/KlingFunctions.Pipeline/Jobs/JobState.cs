@@ -1,21 +1,23 @@
+using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Storing;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>Where a job is. It moves down this list and ends in one of the last three.</summary>
+/// <summary>The status of a job. It moves down this list and ends in one of the last three.</summary>
 public enum JobStatus
 {
-    /// <summary>Written down; waiting for its turn.</summary>
+    /// <summary>Saved; waiting to start.</summary>
     Accepted,
 
-    /// <summary>Its images are being checked. Nothing is paid yet.</summary>
+    /// <summary>The images are being checked. Nothing is paid yet.</summary>
     Validating,
 
-    /// <summary>It is being submitted to RunComfy.</summary>
+    /// <summary>The job is being submitted to RunComfy.</summary>
     Submitting,
 
-    /// <summary>RunComfy has it in its queue. It is paid for.</summary>
+    /// <summary>In RunComfy's queue, and paid for.</summary>
     InQueue,
 
     /// <summary>RunComfy is generating.</summary>
@@ -27,51 +29,54 @@ public enum JobStatus
     /// <summary>The video is stored.</summary>
     Succeeded,
 
-    /// <summary>It ended without a stored video: see the error.</summary>
+    /// <summary>Ended without a stored video: see the error.</summary>
     Failed,
 
-    /// <summary>It was cancelled.</summary>
+    /// <summary>The job was cancelled.</summary>
     Cancelled,
 }
 
-/// <summary>What is known of the job at RunComfy.</summary>
+/// <summary>The job at RunComfy.</summary>
 /// <param name="RequestId">RunComfy's id of the paid request.</param>
-/// <param name="Status">RunComfy's own word for its state, as last heard.</param>
-/// <param name="QueuePosition">The place in its queue, where it says so.</param>
+/// <param name="Status">RunComfy's own word for its state, from the last poll.</param>
+/// <param name="QueuePosition">The place in its queue, if RunComfy says so.</param>
 public sealed record ProviderState(string RequestId, string? Status = null, int? QueuePosition = null);
 
-/// <summary>Files that are stored as the others are, and that a status has no room to describe.</summary>
-/// <param name="Count">How many.</param>
+/// <summary>Further stored files, which a status has no room to describe.</summary>
+/// <param name="Count">The number of files.</param>
 /// <param name="First">The name of the first.</param>
 /// <param name="Last">The name of the last. Names count on from one to the other.</param>
 public sealed record UnlistedOutputs(int Count, string First, string Last);
 
-/// <summary>Who is told when a job ends: the request's own webhook, or a subscription.</summary>
+/// <summary>A receiver of the job's end: the request's own webhook, or a subscription.</summary>
 /// <param name="Id"><c>webhook</c>, or the subscription's id.</param>
-/// <param name="Host">The host of its URL: all that is ever shown of it.</param>
-/// <param name="NotificationId">The instance id of the child workflow that tells it.</param>
-/// <param name="After">How long to wait before the first try; null: not at all.</param>
+/// <param name="Host">The host of its URL: the only part that is ever shown.</param>
+/// <param name="NotificationId">The instance id of the child workflow that notifies it.</param>
+/// <param name="After">The delay before the first try; null: none.</param>
 public sealed record Receiver(string Id, string Host, string NotificationId, TimeSpan? After = null);
 
 /// <summary>
-/// The state of a job: what the workflow reports as its custom status and returns in the end. Small, and without secrets.
+/// The state of a job: the workflow's custom status and final result. Small, and without secrets.
 /// </summary>
 public sealed record JobState
 {
-    /// <summary>Where the job is.</summary>
+    /// <summary>The job's status.</summary>
     public required JobStatus Status { get; init; }
 
-    /// <summary>When something about it last changed (UTC).</summary>
+    /// <summary>When the state last changed (UTC).</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>What is known of it at RunComfy; null before the submission.</summary>
+    /// <summary>The job at RunComfy; null before the submission.</summary>
     public ProviderState? Provider { get; init; }
 
     /// <summary>When RunComfy accepted it (UTC).</summary>
     public DateTimeOffset? SubmittedAt { get; init; }
 
-    /// <summary>When waiting for RunComfy ends (UTC).</summary>
+    /// <summary>When the wait for RunComfy ends (UTC).</summary>
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>When RunComfy is expected to have finished (UTC); null when not known, and once it has.</summary>
+    public DateTimeOffset? ExpectedAt { get; init; }
 
     /// <summary>The stored files; the first is the video.</summary>
     public IReadOnlyList<StoredFile> Outputs { get; init; } = [];
@@ -79,22 +84,26 @@ public sealed record JobState
     /// <summary>The stored files that had no room among <see cref="Outputs"/>; null if there are none.</summary>
     public UnlistedOutputs? Unlisted { get; init; }
 
+    /// <summary>The cost of the video, if RunComfy's answer has it.</summary>
+    public Cost? Cost { get; init; }
+
     /// <summary>Why it failed; null otherwise.</summary>
     public JobError? Error { get; init; }
 
-    /// <summary>What the owner should know and need not act upon, for good.</summary>
+    /// <summary>Permanent notes for the owner that need no action.</summary>
     public IReadOnlyList<Fault> Warnings { get; init; } = [];
 
-    /// <summary>What is wrong just now and is being waited out: an expired token, an empty balance, an unreachable provider.</summary>
-    public Fault? Attention { get; init; }
+    /// <summary>A present problem that the job waits out: an expired token, an empty balance, an unreachable provider.</summary>
+    [JsonPropertyName("attention")]
+    public Fault? PendingIssue { get; init; }
 
-    /// <summary>When the intent of a refused submission was written that could not be taken back yet (UTC); null if there is none.</summary>
+    /// <summary>When the intent of a refused submission was written that could not be deleted yet (UTC); null if there is none.</summary>
     public DateTimeOffset? RefusedIntent { get; init; }
 
-    /// <summary>Who was told, or is being told, that the job ended.</summary>
+    /// <summary>The receivers that are or were notified that the job ended.</summary>
     public IReadOnlyList<Receiver> Receivers { get; init; } = [];
 
-    /// <summary>The state of a job of which nothing has been reported yet.</summary>
+    /// <summary>The state of a job before its first report.</summary>
     public static JobState Initial(VideoJob job) =>
         job.State ?? new() { Status = JobStatus.Accepted, UpdatedAt = job.CreatedAt, Warnings = job.Warnings };
 

@@ -2,23 +2,23 @@ using KlingFunctions.Pipeline.Documents;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>Somebody is about to start a run of a job.</summary>
-/// <param name="Nonce">Tells whose claim it is.</param>
+/// <summary>A claim to start a run of a job.</summary>
+/// <param name="Nonce">Identifies the claimant.</param>
 /// <param name="ClaimedAt">When (UTC).</param>
 internal sealed record ResumeClaim(Guid Nonce, DateTimeOffset ClaimedAt);
 
 /// <summary>
-/// Lets one caller through for each run of a job. On Azure Storage, Durable looks and writes in two steps when it starts an instance: of several
-/// callers who resume a job at the same moment, each would be told that it was the first. Claims lie beside the job's submissions, and go with them.
+/// Lets one caller start each run of a job. Durable on Azure Storage checks and writes in two steps when it starts an instance, so each
+/// of several concurrent resumes would seem to be the first. Claims are stored beside the job's submissions, and deleted with them.
 /// </summary>
 public sealed class ResumeClaims(IDocuments documents, TimeProvider time)
 {
-    // The caller may have died before the start. After this time another one may try.
+    // The claimant may have crashed before the start. After this time another may try.
     private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(30);
 
     /// <summary>Claims a run.</summary>
     /// <param name="jobId">The job.</param>
-    /// <param name="run">The number of the run that is to be started.</param>
+    /// <param name="run">The number of the run to start.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>False if another caller has claimed it less than half a minute ago.</returns>
     public async Task<bool> TryClaimAsync(string jobId, int run, CancellationToken cancellationToken)
@@ -29,7 +29,7 @@ public sealed class ResumeClaims(IDocuments documents, TimeProvider time)
         return await documents.TryWriteOwnAsync(NameOf(jobId, run), claim, StoredJson.Default.ResumeClaim, there?.Version, cancellationToken);
     }
 
-    /// <summary>Gives a claim back: nothing was started.</summary>
+    /// <summary>Deletes a claim: nothing was started.</summary>
     public Task ReleaseAsync(string jobId, int run, CancellationToken cancellationToken) =>
         documents.DeleteAsync(NameOf(jobId, run), version: null, cancellationToken);
 

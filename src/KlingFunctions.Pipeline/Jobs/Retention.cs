@@ -2,10 +2,10 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>How long ended jobs are kept: <c>Pipeline:KeepFor</c>.</summary>
+/// <summary>The time that ended jobs are stored: <c>Pipeline:KeepFor</c>.</summary>
 public sealed class Retention(IOptions<PipelineOptions> options, TimeProvider time)
 {
-    /// <summary>Jobs that ended up to this time (UTC) may be deleted; null: jobs are kept for ever.</summary>
+    /// <summary>Jobs that ended up to this time (UTC) may be deleted; null: jobs are never deleted.</summary>
     public DateTimeOffset? Limit => options.Value.KeepFor == TimeSpan.Zero ? null : time.GetUtcNow() - options.Value.KeepFor;
 
     /// <summary>

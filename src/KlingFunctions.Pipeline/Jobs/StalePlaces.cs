@@ -5,12 +5,13 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Jobs;
 
 /// <summary>
-/// Frees places that nothing holds any more: those in flight whose job has ended or is unknown, and those of the day whose job has ended without
-/// a submission that was or may be paid.
+/// Frees stale places: those in flight whose job has ended or is unknown, and those of the day whose job has ended without a submission
+/// that was or may be paid.
 /// </summary>
-public sealed class StalePlaces(Quota quota, IJobs jobs, ISubmissionLedger ledger, Retention retention, IOptions<PipelineOptions> options, TimeProvider time)
+public sealed class StalePlaces(
+    Quota quota, HandOver handOver, IJobs jobs, ISubmissionLedger ledger, Retention retention, IOptions<PipelineOptions> options, TimeProvider time)
 {
-    // Each look reads all jobs of the day.
+    // Each sweep reads all jobs of the day.
     private static readonly TimeSpan AfterAVainLook = TimeSpan.FromMinutes(1);
 
     private DateTimeOffset _lookAgainAt;
@@ -27,16 +28,32 @@ public sealed class StalePlaces(Quota quota, IJobs jobs, ISubmissionLedger ledge
         return false;
     }
 
-    /// <summary>Frees what is stale today.</summary>
+    /// <summary>
+    /// Takes today's submissions for new jobs in one write, as far as there are any. Each job still takes its own later.
+    /// </summary>
+    public Task TakeTodayAsync(IReadOnlyList<string> jobIds, CancellationToken cancellationToken) => options.Value.MaxJobsPerDay is > 0 and var cap
+        ? quota.TakeDayAsync(jobIds, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), cap, cancellationToken)
+        : Task.CompletedTask;
+
+    /// <summary>Frees today's stale places, and notifies jobs that still wait with a place: the notification was lost in a crash.</summary>
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
-        await quota.SweepInFlightAsync(async id => await ReadAsync(id, cancellationToken) is (true, null or { IsRunning: false }), cancellationToken);
+        var uncalled = new List<string>();
+        await handOver.SweepAsync(
+            async id =>
+            {
+                var (isReadable, job) = await ReadAsync(id, cancellationToken);
+                if (job is { IsRunning: true, State.Status: JobStatus.Accepted }) uncalled.Add(id);
+                return isReadable && job is null or { IsRunning: false };
+            },
+            cancellationToken);
+        await handOver.CallAsync(uncalled, cancellationToken);
         await SweepDayAsync(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), cancellationToken);
     }
 
     private Task<int> SweepDayAsync(DateOnly day, CancellationToken cancellationToken) => quota.SweepDayAsync(
         day,
-        // A job that is about to be forgotten may have lost its ledger entries already.
+        // A job whose deletion has begun may have lost its ledger entries already.
         async key => await ReadAsync(key.Split('.', '~')[0], cancellationToken) is (true, { IsRunning: false } job)
             && !retention.IsOver(job) && await ledger.FindAsync(key, cancellationToken) is null,
         cancellationToken);
@@ -49,7 +66,7 @@ public sealed class StalePlaces(Quota quota, IJobs jobs, ISubmissionLedger ledge
         }
         catch (JsonException)
         {
-            // The engine's listing reports it. It may be running.
+            // The engine's listing reports the unreadable job, which may be running.
             return (false, null);
         }
     }

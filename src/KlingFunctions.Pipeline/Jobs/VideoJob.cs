@@ -1,14 +1,16 @@
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Network;
+using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
-/// <summary>The stations of a job's way, in order. A resumed job starts at one of them.</summary>
-public enum Station
+/// <summary>The stages of a job, in order. A resumed job starts at one of them.</summary>
+public enum Stage
 {
-    /// <summary>Waiting for a place among those in flight.</summary>
+    /// <summary>Waiting for a place among the jobs in flight.</summary>
     Queue,
 
     /// <summary>Checking the images.</summary>
@@ -17,7 +19,7 @@ public enum Station
     /// <summary>Submitting.</summary>
     Submit,
 
-    /// <summary>Watching RunComfy.</summary>
+    /// <summary>Polling RunComfy.</summary>
     Watch,
 
     /// <summary>Copying the video into the store.</summary>
@@ -28,75 +30,101 @@ public enum Station
 }
 
 /// <summary>
-/// The input of the workflow <see cref="GenerateVideo"/>: all it needs to run, or to go on from where a former run of it stopped.
+/// The input of the workflow <see cref="GenerateVideo"/>: everything it needs to run, or to resume a former run.
 /// </summary>
 public sealed record VideoJob
 {
     /// <summary>The job's id, which is the instance id of its workflow.</summary>
     public required string Id { get; init; }
 
-    /// <summary>When it was accepted (UTC); the same over resumes.</summary>
+    /// <summary>When it was accepted (UTC); unchanged by resumes.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>What is to be made.</summary>
+    /// <summary>The request for the video.</summary>
     public required VideoRequest Request { get; init; }
 
-    /// <summary>What the reader of the request warned of.</summary>
+    /// <summary>
+    /// The duration of the video in the request; null if absent, or from an older version, whose jobs are polled by their age.
+    /// </summary>
+    public string? Duration { get; init; }
+
+    /// <summary>The warnings from reading the request.</summary>
     public IReadOnlyList<Fault> Warnings { get; init; } = [];
 
-    /// <summary>Scheme, host and path base under which the job's links are built, without a slash at the end.</summary>
+    /// <summary>The base address of the job's links: scheme, host and path base, without a trailing slash.</summary>
     public required string BaseUrl { get; init; }
 
-    /// <summary>The path of the upload that started it; null if it came by HTTP.</summary>
+    /// <summary>The price of the video, as far as known when the job was accepted.</summary>
+    public Price? Price { get; init; }
+
+    /// <summary>The path of the upload that started it; null if it came over HTTP.</summary>
     public string? Upload { get; init; }
+
+    /// <summary>Its place in its batch; null if it came alone.</summary>
+    public BatchPlace? Batch { get; init; }
 
     /// <summary>True if <c>Pipeline:MaxInFlight</c> was set when it was accepted: it then waits for a place.</summary>
     public bool Capped { get; init; }
 
     /// <summary>
-    /// True if <c>Pipeline:MaxJobsPerDay</c> was set when it was accepted from an upload: it then waits for a day with room. A call is told
-    /// instead to come back.
+    /// True if <c>Pipeline:MaxJobsPerDay</c> was set when it was accepted from an upload: it then waits for a day with room. HTTP callers
+    /// get <c>Retry-After</c> instead.
     /// </summary>
     public bool AwaitsDay { get; init; }
 
-    /// <summary>True if a run before this one left a report beside the upload: it is deleted if this one ends well.</summary>
+    /// <summary>True if an earlier run left a report beside the upload: it is deleted if this run succeeds.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool HasReport { get; init; }
 
-    /// <summary>How often it was resumed; 0 for the first run.</summary>
+    /// <summary>The number of resumes; 0 for the first run.</summary>
     public int Run { get; init; }
 
     /// <summary>
-    /// True if the ids of its webhooks are bound to this very job and what was paid for it, as all are since version 2: an id may come again when
-    /// its job is forgotten. A job that an older version started keeps its ids until it is resumed.
+    /// True if the ids of its webhooks depend on this very job and its paid request, as always since version 2: a job id can be used again
+    /// once its job is deleted. A job of an older version keeps its ids until it is resumed.
     /// </summary>
     public bool HasBoundIds { get; init; }
 
-    /// <summary>Under which key the ledger keeps its submission. A resubmission on purpose takes a new one.</summary>
+    /// <summary>
+    /// True if its steps set its waits, as always since version 3: before the first poll, and for its place until it is notified.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HasPlannedWaits { get; init; }
+
+    /// <summary>The parent of its trace, as a W3C <c>traceparent</c>; null if it started without one, or in an older version.</summary>
+    public string? TraceParent { get; init; }
+
+    /// <summary>The ledger's key of its submission. A resubmission on purpose uses a new one.</summary>
     public required string SubmissionKey { get; init; }
 
-    /// <summary>Where this run starts.</summary>
-    public Station From { get; init; }
+    /// <summary>The first stage of this run.</summary>
+    public Stage From { get; init; }
 
-    /// <summary>The state to go on from; null for a new job.</summary>
+    /// <summary>The state to resume from; null for a new job.</summary>
     public JobState? State { get; init; }
 
-    /// <summary>What the run before knew, if this one goes on from it because the history was cut.</summary>
-    public Carried Carried { get; init; } = new();
+    /// <summary>The memo of the previous run, if this one continues it because the history was cut.</summary>
+    [JsonPropertyName("carried")]
+    public RunMemo RunMemo { get; init; } = new();
 
-    /// <summary>The job without its webhook's secrets, the query of the URL and the header: as it may enter another history.</summary>
+    /// <summary>The job without its webhook's secrets (the query of the URL, and the header), for use in another history.</summary>
     public VideoJob WithoutSecrets() =>
         Request.WebhookUrl is { } url ? this with { Request = Request with { WebhookUrl = UrlRule.Redact(url), WebhookHeader = null } } : this;
 }
 
-/// <summary>What a run has to know of those before it, beside the state that it shows.</summary>
-/// <param name="Faults">How many polls in a row have failed.</param>
-/// <param name="Missing">In how many polls in a row RunComfy did not know the request.</param>
-/// <param name="SubmitUntil">When trying to submit ends (UTC); null before the first try that came to nothing.</param>
-/// <param name="Unsettled">True while a submission may be under way, or in doubt, elsewhere.</param>
-/// <param name="CancelWished">True if its owner wishes to cancel, and RunComfy could not be told yet.</param>
-/// <param name="HasDay">True if it has taken one of a day's jobs: it takes no other, though the day be over before it has a place.</param>
-/// <param name="StoreTries">How many tries to store failed since the last that got on.</param>
-public sealed record Carried(
-    int Faults = 0, int Missing = 0, DateTimeOffset? SubmitUntil = null, bool Unsettled = false, bool CancelWished = false,
-    bool HasDay = false, int StoreTries = 0);
+/// <summary>Facts from earlier runs that a run needs, beside the visible state.</summary>
+/// <param name="FailedPolls">Consecutive failed polls.</param>
+/// <param name="NotFoundPolls">Consecutive polls in which RunComfy did not know the request.</param>
+/// <param name="SubmitUntil">The deadline to submit (UTC); null before the first try that came to nothing.</param>
+/// <param name="MayBePaid">True while a submission may be under way, or in doubt, elsewhere.</param>
+/// <param name="CancelRequested">True if its owner asked to cancel, and RunComfy could not be asked yet.</param>
+/// <param name="HasDay">True if it has one of a day's submissions: it takes no other, even if the day ends before it has a place.</param>
+/// <param name="StoreTries">Failed tries to store since the last progress.</param>
+/// <param name="Seen">Observations of the polls.</param>
+public sealed record RunMemo(
+    [property: JsonPropertyName("faults")] int FailedPolls = 0,
+    [property: JsonPropertyName("missing")] int NotFoundPolls = 0,
+    DateTimeOffset? SubmitUntil = null,
+    [property: JsonPropertyName("unsettled")] bool MayBePaid = false,
+    [property: JsonPropertyName("cancel_wished")] bool CancelRequested = false,
+    bool HasDay = false, int StoreTries = 0, Sightings? Seen = null);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
@@ -5,25 +6,24 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Network;
 
 /// <summary>
-/// The one way out to addresses that callers give. A name is resolved once for a connection, refused if any of its
-/// addresses is not public, and the connection goes to one of the addresses that were checked, so that a second answer of
-/// the name server cannot change where it leads. No cookies, no credentials, no decompression; no proxy but that of <c>Network:Proxy</c>, for
-/// which see <see cref="OutboundProxy"/>.
+/// The only HTTP client for addresses from callers. A name is resolved once for a connection, and refused if any of its addresses is not
+/// public; the connection goes to one of the checked addresses, so that a second DNS answer cannot redirect it. No cookies, no
+/// credentials, no decompression; no proxy but that of <c>Network:Proxy</c>, for which see <see cref="OutboundProxy"/>.
 /// </summary>
 /// <remarks>
-/// There is no time limit but that of connecting (<see cref="ConnectTimeout"/>), and no limit to a body: the caller passes
-/// a token and stops reading. Disposing a response that was not read to its end closes its connection at once.
+/// There is no timeout but that of connecting (<see cref="ConnectTimeout"/>), and no limit to a body: the caller passes a token and stops
+/// reading. Disposing a response before its end closes its connection at once.
 /// </remarks>
 public sealed class GuardedClient : IDisposable
 {
-    /// <summary>How long resolving, connecting and the TLS handshake may take together.</summary>
+    /// <summary>The time limit for resolving, connecting and the TLS handshake together.</summary>
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
-    // What another host needs to answer well. All others (credentials above all) are for the host the caller chose.
+    // The headers that another host needs. All others (credentials above all) are for the host that the caller chose.
     private static readonly HashSet<string> ResentToAnotherHost =
         new(StringComparer.OrdinalIgnoreCase) { "Accept", "Accept-Encoding", "If-Range", "Range", "User-Agent" };
 
-    /// <summary>Marks a request to a host that the owner of this deployment listed himself.</summary>
+    /// <summary>Marks a request to a host that the owner of this deployment listed.</summary>
     internal static readonly HttpRequestOptionsKey<bool> IsOwnersHost = new("KlingFunctions.IsOwnersHost");
 
     private readonly bool _allowLoopback;
@@ -31,8 +31,8 @@ public sealed class GuardedClient : IDisposable
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
     private readonly HttpMessageInvoker _http;
 
-    /// <param name="options">Whether loopback is let through.</param>
-    /// <param name="resolve">Turns a host name into its addresses; the system's resolver if <see langword="null"/>.</param>
+    /// <param name="options">Whether loopback is allowed.</param>
+    /// <param name="resolve">Resolves a host name to its addresses; the system's resolver if <see langword="null"/>.</param>
     public GuardedClient(IOptions<NetworkOptions> options, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
         : this(options, resolve, ConnectTimeout)
     {
@@ -46,6 +46,8 @@ public sealed class GuardedClient : IDisposable
         _resolve = resolve ?? Dns.GetHostAddressesAsync;
         _http = new HttpMessageInvoker(new SocketsHttpHandler
         {
+            // Foreign hosts get neither the trace nor the baggage of a caller. A webhook has the trace of its job.
+            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectCallback = Connect,
@@ -59,19 +61,19 @@ public sealed class GuardedClient : IDisposable
         });
     }
 
-    /// <summary>Sends <paramref name="request"/> and answers as soon as the headers of the response are there.</summary>
-    /// <param name="request">The request, with an absolute URL that <see cref="UrlRule"/> takes.</param>
+    /// <summary>Sends <paramref name="request"/> and returns once the headers of the response have arrived.</summary>
+    /// <param name="request">The request, with an absolute URL that <see cref="UrlRule"/> accepts.</param>
     /// <param name="redirects">
-    /// How many redirects may be followed. With 0 a 3xx is returned as it is; so is one to a request that is neither GET nor
-    /// HEAD, and one without a usable <c>Location</c>.
+    /// The most redirects to follow. With 0 a 3xx is returned as it is; so is one to a request that is neither GET nor HEAD, and one
+    /// without a usable <c>Location</c>.
     /// </param>
     /// <param name="mayFollow">
-    /// Asked about the target of every redirect, not about the first address; <see langword="null"/> follows to any public host.
+    /// Decides on the target of every redirect, not on the first address; <see langword="null"/> follows to any public host.
     /// </param>
-    /// <param name="ct">Ends the sending; the body of the response is read with the caller's own token.</param>
+    /// <param name="cancellationToken">Cancels the sending; the body of the response is read with the caller's own token.</param>
     /// <exception cref="UrlRefusedException">The address or the target of a redirect is refused, or there are too many redirects.</exception>
     /// <exception cref="HttpRequestException">The host cannot be found or reached, or does not speak HTTP.</exception>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int redirects, Func<Uri, bool>? mayFollow, CancellationToken ct)
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int redirects, Func<Uri, bool>? mayFollow, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentOutOfRangeException.ThrowIfNegative(redirects);
@@ -79,7 +81,7 @@ public sealed class GuardedClient : IDisposable
         Check(current.RequestUri?.OriginalString);
         for (var followed = 0; ; followed++)
         {
-            var response = await Send(current, ct);
+            var response = await Send(current, cancellationToken);
             if (redirects == 0 || Target(current, response) is not { } target) return response;
             response.Dispose();
             if (followed == redirects)
@@ -101,11 +103,11 @@ public sealed class GuardedClient : IDisposable
         if (_proxy?.Fault(new Uri(url!)) is { } hidden) throw new UrlRefusedException(hidden);
     }
 
-    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)
+    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
-            return await _http.SendAsync(request, ct);
+            return await _http.SendAsync(request, cancellationToken);
         }
         catch (HttpRequestException e) when (e.InnerException is UrlRefusedException refused)
         {
@@ -113,13 +115,13 @@ public sealed class GuardedClient : IDisposable
         }
         catch (SocketException e)
         {
-            // What the platform forgets to wrap: the host hung up between the dialling and the look at whom it was that answered.
+            // The platform does not wrap this one: the host hung up between the connect and the check of its address.
             throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request.RequestUri!.Host} hung up at once.", e);
         }
         catch (OperationCanceledException e) when (e.InnerException is TimeoutException)
         {
-            // Of the two ends that look alike here, the caller's own is the only one that may look like a cancellation.
-            throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request.RequestUri!.Host} did not take a connection in time.", e);
+            // A connect timeout and the caller's cancellation look alike here: only the latter may surface as a cancellation.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, $"{request.RequestUri!.Host} did not accept a connection in time.", e);
         }
     }
 
@@ -145,16 +147,16 @@ public sealed class GuardedClient : IDisposable
         return next;
     }
 
-    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken ct)
+    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, ct);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, cancellationToken);
         if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
         if (_proxy?.IsAt(context.DnsEndPoint) is not true && !addresses.All(MayDial))
         {
             if (!addresses.Any(PublicAddress.IsInvented))
                 throw new UrlRefusedException($"{host} leads to an address that is not public: it must be reachable from the internet.");
-            // Whoever answers for all names so leads them through a proxy. What the owner listed himself may go that way.
+            // A transparent proxy answers every name with such an address. Hosts that the owner listed may be reached through it.
             if (!context.InitialRequestMessage.Options.TryGetValue(IsOwnersHost, out var isOwners) || !isOwners)
             {
                 throw new UrlRefusedException(
@@ -166,7 +168,7 @@ public sealed class GuardedClient : IDisposable
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(addresses, port, ct);
+            await socket.ConnectAsync(addresses, port, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

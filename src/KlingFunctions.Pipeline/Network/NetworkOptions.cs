@@ -2,21 +2,21 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Network;
 
-/// <summary>How the pipeline goes out. Bound from the section <c>Network</c>.</summary>
+/// <summary>Outbound connections of the pipeline. Bound from the section <c>Network</c>.</summary>
 public sealed record NetworkOptions
 {
-    /// <summary>The configuration section these settings come from.</summary>
+    /// <summary>The name of the configuration section.</summary>
     public const string Section = "Network";
 
     /// <summary>
-    /// Lets loopback addresses, and plain http to them, through: for demos and tests on one machine. No other address
-    /// that is not public is ever let through. Default <see langword="false"/>.
+    /// Allows loopback addresses, and plain http to them: for demos and tests on one machine. Other addresses that are not public are never
+    /// allowed. Default <see langword="false"/>.
     /// </summary>
     public bool AllowLoopback { get; init; }
 
     /// <summary>
-    /// An HTTP proxy for every call that leaves: RunComfy, images, results and webhooks. Null: they go out directly, whatever the environment
-    /// says. A user name and a password may stand before the host; they are never logged.
+    /// An HTTP proxy for every outbound call: RunComfy, images, results and webhooks. Null: direct connections, whatever the environment
+    /// says. User name and password may precede the host; they are never logged.
     /// </summary>
     public string? Proxy { get; init; }
 }
@@ -29,7 +29,7 @@ internal sealed class NetworkOptionsValidator : IValidateOptions<NetworkOptions>
         if (string.IsNullOrEmpty(options.Proxy)) return ValidateOptionsResult.Success;
         var isProxy = Uri.TryCreate(options.Proxy, UriKind.Absolute, out var proxy) && proxy.Scheme is "http" or "https" && proxy.Host.Length > 0
             && proxy.AbsolutePath == "/" && proxy.Query.Length == 0 && proxy.Fragment.Length == 0;
-        // The value may hold a password, so it is not shown.
+        // The value may contain a password, so it is not shown.
         return isProxy
             ? ValidateOptionsResult.Success
             : ValidateOptionsResult.Fail(

@@ -3,12 +3,12 @@ using System.Net;
 namespace KlingFunctions.Pipeline.Network;
 
 /// <summary>
-/// The proxy of <c>Network:Proxy</c>. It resolves the names, so their addresses can't be checked here: names that lead into private networks by
-/// their form are refused instead, and the proxy itself has to refuse private addresses. Loopback is never asked of a proxy.
+/// The proxy of <c>Network:Proxy</c>. It resolves names itself, so their addresses can't be checked here: names of private networks are
+/// refused by their form, and the proxy itself must refuse private addresses. Loopback never goes through a proxy.
 /// </summary>
-public sealed class OutboundProxy : IWebProxy
+internal sealed class OutboundProxy : IWebProxy
 {
-    // RFC 6761, RFC 6762, RFC 8375, the reserved "internal", and what networks use without leave.
+    // RFC 6761, RFC 6762, RFC 8375, the reserved "internal", and names that networks use unofficially.
     private static readonly string[] PrivateNames =
         ["localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"];
 
@@ -35,7 +35,7 @@ public sealed class OutboundProxy : IWebProxy
     /// <inheritdoc/>
     public bool IsBypassed(Uri host) => UrlRule.IsLoopback(host);
 
-    /// <summary>Whether a connection goes to the proxy, which its owner chose, and not to what a caller named.</summary>
+    /// <summary>Whether a connection goes to the proxy, which its owner chose, and not to a caller's address.</summary>
     internal bool IsAt(DnsEndPoint endPoint) => endPoint.Port == _address.Port && endPoint.Host.Equals(_address.IdnHost, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Why the proxy must not be asked for this URL, in one sentence; null if it may.</summary>

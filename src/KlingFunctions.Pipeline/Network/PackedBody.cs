@@ -5,21 +5,21 @@ using System.IO.Pipelines;
 namespace KlingFunctions.Pipeline.Network;
 
 /// <summary>
-/// The body of a response as the file that it is. Servers send packed bodies though <c>identity</c> was asked for, name a packing that is not
-/// there, and store packed files without a word: so the bytes decide. Unpacking is done while reading, in the memory of one buffer; the reader
-/// counts what comes out and stops at its own limit, which is what bounds a decompression bomb.
+/// Decompresses a response body to the plain file. Servers compress although <c>identity</c> was requested, announce an encoding that is
+/// not applied, and store compressed files without saying so: the bytes decide. Decompression streams through one buffer; the reader's own
+/// limit on the output bounds a decompression bomb.
 /// </summary>
 internal static class PackedBody
 {
     private const int HeadLength = 64;
     private const int MostLayers = 3;
 
-    /// <summary>Opens it.</summary>
-    /// <param name="source">The body as it comes. Disposed with what is returned.</param>
-    /// <param name="encodings">The header <c>Content-Encoding</c>, in the order in which the packings were applied.</param>
-    /// <param name="isPlain">Whether a file that begins so is one that is wanted as it is.</param>
-    /// <param name="cancellationToken">Gives up waiting for the first bytes.</param>
-    /// <returns>The bytes of the file, and whether they had to be unpacked.</returns>
+    /// <summary>Opens a body.</summary>
+    /// <param name="source">The body as received. Disposed with the returned stream.</param>
+    /// <param name="encodings">The header <c>Content-Encoding</c>, in the order of application.</param>
+    /// <param name="isPlain">Whether the first bytes are those of an expected file, not to be decompressed.</param>
+    /// <param name="cancellationToken">Stops waiting for the first bytes.</param>
+    /// <returns>The bytes of the file, and whether they were compressed.</returns>
     public static async Task<(Stream Body, bool IsPacked)> OpenAsync(
         Stream source, IEnumerable<string> encodings, Func<byte[], bool> isPlain, CancellationToken cancellationToken)
     {
@@ -40,11 +40,11 @@ internal static class PackedBody
     private static Stream? Unpacked(Stream body, byte[] head, Stack<string> declared)
     {
         var encoding = declared.TryPop(out var named) ? named : "";
-        // RFC 1952, 2.3.1: its magic number and the one method there is.
+        // RFC 1952, 2.3.1: the magic number and the only method.
         if (head is [0x1F, 0x8B, 8, ..]) return new GZipStream(body, CompressionMode.Decompress);
         return encoding switch
         {
-            // RFC 9110, 8.4.1.2: zlib's format (RFC 1950); some servers send what is in it alone.
+            // RFC 9110, 8.4.1.2: zlib's format (RFC 1950); some servers send the raw deflate data without it.
             "deflate" when head is [var method, var flags, ..] && (method & 0x0F) == 8 && ((method << 8) | flags) % 31 == 0 =>
                 new ZLibStream(body, CompressionMode.Decompress),
             "deflate" => new DeflateStream(body, CompressionMode.Decompress),

@@ -3,14 +3,14 @@ using System.Net.Sockets;
 
 namespace KlingFunctions.Pipeline.Network;
 
-/// <summary>Tells the addresses of the public internet from all others.</summary>
+/// <summary>Recognises addresses of the public internet.</summary>
 /// <remarks>
 /// The ranges are those of the IANA IPv4 and IPv6 Special-Purpose Address Registries
 /// (https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry),
 /// with multicast and the virtual address of the Azure platform. An entry that the registry calls globally reachable
-/// (AS112, anycast relays) is refused like the others: nobody serves images or webhooks there.
+/// (AS112, anycast relays) is refused like the others: it serves neither images nor webhooks.
 /// </remarks>
-public static class PublicAddress
+internal static class PublicAddress
 {
     private static readonly IPNetwork[] SpecialV4 =
     [
@@ -35,7 +35,7 @@ public static class PublicAddress
         IPNetwork.Parse("240.0.0.0/4"), // reserved, and the limited broadcast address, RFC 1112 and RFC 8190
     ];
 
-    // Everything outside of it is unspecified, loopback, unique local, link local, site local, multicast or unassigned.
+    // Every other address is unspecified, loopback, unique local, link local, site local, multicast or unassigned.
     private static readonly IPNetwork GlobalUnicastV6 = IPNetwork.Parse("2000::/3");
 
     private static readonly IPNetwork[] SpecialV6 =
@@ -47,19 +47,19 @@ public static class PublicAddress
         IPNetwork.Parse("3fff::/20"), // documentation, RFC 9637
     ];
 
-    // A host that only speaks IPv4 looks like this behind DNS64, so this one is judged by the address inside, RFC 6052.
+    // Behind DNS64, an IPv4-only host has such an address: the IPv4 address inside decides, RFC 6052.
     private static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
 
-    // RFC 2544 keeps it for benchmarks; name servers of transparent proxies take the addresses that they invent from it.
+    // RFC 2544 reserves it for benchmarks; the name servers of transparent proxies use it for fake addresses.
     private static readonly IPNetwork Invented = IPNetwork.Parse("198.18.0.0/15");
 
-    /// <summary>Whether an address is one that the name server of a transparent proxy invents in place of the real one.</summary>
+    /// <summary>Whether an address is a fake one from the name server of a transparent proxy.</summary>
     internal static bool IsInvented(IPAddress address) => Invented.Contains(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
 
     /// <summary>
-    /// Whether <paramref name="address"/> is a unicast address of the public internet. An IPv4-mapped address
-    /// (<c>::ffff:a.b.c.d</c>) and one behind NAT64 (<c>64:ff9b::a.b.c.d</c>) are judged by the IPv4 address inside;
-    /// the obsolete ways to carry IPv4 in IPv6 (IPv4-compatible, 6to4, Teredo) are never public.
+    /// Whether <paramref name="address"/> is a unicast address of the public internet. For an IPv4-mapped address (<c>::ffff:a.b.c.d</c>)
+    /// and one behind NAT64 (<c>64:ff9b::a.b.c.d</c>) the IPv4 address inside decides; the obsolete ways to carry IPv4 in IPv6
+    /// (IPv4-compatible, 6to4, Teredo) are never public.
     /// </summary>
     public static bool IsPublic(IPAddress address)
     {

@@ -5,10 +5,10 @@ namespace KlingFunctions.Pipeline.Network;
 /// <summary>The wait that a server asks for with <c>Retry-After</c> (RFC 9110, section 10.2.3).</summary>
 internal static class RetryAfter
 {
-    /// <summary>No server's word is taken for longer than this.</summary>
+    /// <summary>The cap on the wait.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(24);
 
-    /// <summary>The wait from now, from 0 to <see cref="Longest"/>; null when the header is absent or makes no sense.</summary>
+    /// <summary>The wait from now, from 0 to <see cref="Longest"/>; null when the header is absent or malformed.</summary>
     public static TimeSpan? Read(HttpResponseHeaders headers, TimeProvider time)
     {
         TimeSpan? wait = headers.RetryAfter switch

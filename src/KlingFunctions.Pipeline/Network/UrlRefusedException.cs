@@ -1,7 +1,7 @@
 namespace KlingFunctions.Pipeline.Network;
 
 /// <summary>
-/// An address, or one that it redirected to, was refused: nothing was sent there. The message is one sentence for the
-/// person who gave the address; it holds neither queries nor user info nor what a name resolved to.
+/// An address, or the target of its redirect, was refused: nothing was sent there. The message is one sentence for the person who gave
+/// the address; it contains neither queries nor user info nor resolved addresses.
 /// </summary>
-public sealed class UrlRefusedException(string message) : Exception(message);
+internal sealed class UrlRefusedException(string message) : Exception(message);

@@ -2,31 +2,33 @@ using System.Net;
 
 namespace KlingFunctions.Pipeline.Network;
 
-/// <summary>What an address that a caller gives must look like, before anything is resolved or sent.</summary>
-public static class UrlRule
+/// <summary>The rule for a caller's address, checked before anything is resolved or sent.</summary>
+internal static class UrlRule
 {
-    /// <summary>The longest address taken, in characters.</summary>
+    /// <summary>The longest accepted address, in characters.</summary>
     public const int MaxLength = 4_096;
 
-    /// <summary>The longest address that is fetched. Signatures of stores and the targets of redirects may be longer than what people give.</summary>
+    /// <summary>
+    /// The longest address that is fetched. Signed store links and redirect targets may be longer than a caller's address.
+    /// </summary>
     public const int MaxFetchedLength = 16_384;
 
     /// <summary>
-    /// One sentence that says why <paramref name="url"/> is refused and how to put it right, or <see langword="null"/> when it
-    /// is taken: absolute, https, with a host and without user info, of at most <see cref="MaxLength"/> characters, and not a
-    /// literal address that is not public. Any port is taken: presigned and self-hosted storage often has its own.
+    /// One sentence that says why <paramref name="url"/> is refused and how to fix it, or <see langword="null"/> when it is accepted:
+    /// absolute, https, with a host and without user info, of at most <see cref="MaxLength"/> characters, and not a literal address that is
+    /// not public. Any port is accepted: presigned and self-hosted storage often has its own.
     /// </summary>
     /// <param name="url">The address as the caller wrote it.</param>
-    /// <param name="allowLoopback">Takes loopback hosts too, over http as well: <see cref="NetworkOptions.AllowLoopback"/>.</param>
-    /// <param name="maxLength">The longest address taken.</param>
+    /// <param name="allowLoopback">Accepts loopback hosts too, over http as well: <see cref="NetworkOptions.AllowLoopback"/>.</param>
+    /// <param name="maxLength">The longest accepted address.</param>
     public static string? Fault(string? url, bool allowLoopback, int maxLength = MaxLength)
     {
         if (string.IsNullOrWhiteSpace(url)) return "The URL is empty: give an absolute https URL.";
         if (url.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
-            return "A data: URI is not taken: store the file where it can be fetched over https, and give that URL.";
-        if (url.Length > maxLength) return $"The URL has {url.Length:N0} characters: at most {maxLength:N0} are taken.";
+            return "A data: URI is not accepted: store the file where it can be fetched over https, and give that URL.";
+        if (url.Length > maxLength) return $"The URL has {url.Length:N0} characters: at most {maxLength:N0} are accepted.";
 
-        // Uri would quietly repair all of these; whoever fetches the URL after us may repair them differently.
+        // Uri silently repairs all of these; a later client may repair them differently.
         if (url.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c == '\\'))
             return "The URL holds a space, a control character or a backslash: percent-encode it.";
         if (!url.Contains("://", StringComparison.Ordinal) || !Uri.TryCreate(url, UriKind.Absolute, out var uri))
@@ -49,8 +51,8 @@ public static class UrlRule
     }
 
     /// <summary>
-    /// <paramref name="url"/> as it may be shown and logged: scheme, host, port and path; <c>?redacted</c> in place of a query,
-    /// and neither user info nor fragment. What is no http(s) URL is not shown at all.
+    /// <paramref name="url"/> for display and logs: scheme, host, port and path; <c>?redacted</c> in place of a query, and neither user
+    /// info nor fragment. A text that is not an http(s) URL is not shown at all.
     /// </summary>
     public static string Redact(string url)
     {
@@ -60,11 +62,11 @@ public static class UrlRule
         return uri.Query.Length > 0 ? shown + "?redacted" : shown;
     }
 
-    // RFC 6761 keeps every name under localhost for loopback.
+    // RFC 6761 reserves every name under localhost for loopback.
     internal static bool IsLoopback(Uri uri) =>
         uri.IsLoopback || uri.IdnHost.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
-    // Uri.UserInfo is empty for "https://@host" and "https://:@host" alike, so the text itself is asked.
+    // Uri.UserInfo is empty for "https://@host" and "https://:@host" alike, so the text itself is checked.
     private static string Authority(string url)
     {
         var start = url.IndexOf("://", StringComparison.Ordinal) + 3;

@@ -6,11 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver a notification: the same body under the same <c>webhook-id</c> each time.</summary>
-public sealed partial class DeliverStep(
+internal sealed partial class DeliverStep(
     WebhookSender sender, DeliverySchedule schedule, IJobs jobs, Subscriptions subscriptions, DeadLetters deadLetters, TimeProvider time,
     ILogger<DeliverStep> logger)
 {
-    /// <summary>Makes the try: its outcome, and when to try again.</summary>
+    /// <summary>Makes the try.</summary>
+    /// <returns>Its outcome, with the delay before the next try.</returns>
     public async Task<DeliveryOutcome> RunAsync(Delivery delivery, CancellationToken cancellationToken)
     {
         var (outcome, isNew) = await TryAsync(delivery, cancellationToken);
@@ -25,16 +26,18 @@ public sealed partial class DeliverStep(
         var (id, receiver) = (notification.Receiver.NotificationId, notification.Receiver);
         var isOwn = receiver.Id == FindReceiversStep.OwnWebhook;
         var (url, header) = isOwn
-            ? (await jobs.GetAsync(notification.Job.Id, cancellationToken))?.Job.Request is { } request ? (request.WebhookUrl, request.WebhookHeader) : default
+            ? (await jobs.GetAsync(notification.About, cancellationToken))?.Job.Request is { } request ? (request.WebhookUrl, request.WebhookHeader) : default
             : await subscriptions.FindAsync(receiver.Id, cancellationToken) is { } subscription ? (subscription.Url, subscription.Header) : default;
         if (url is null) return (new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted."), true);
 
         var body = WebhookBody.Of(notification);
-        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, header, cancellationToken);
+        var trace = JobTrace.Outgoing(notification.Job?.TraceParent);
+        var attempt = await sender.SendAsync(new Uri(url), notification.MessageId, body, header, trace, cancellationToken);
         switch (attempt)
         {
             case DeliveryAttempt.Delivered:
-                // It is delivered, and must not be sent again because a note about it could not be removed.
+                KlingTelemetry.DeliveryDelay.Record((time.GetUtcNow() - notification.EndedAt).TotalSeconds);
+                // The notification is delivered: a failure to delete its dead letter must not send it again.
                 await AfterwardsAsync(id, () => deadLetters.RemoveAsync(id, cancellationToken));
                 return (new(DeliveryState.Delivered), true);
             case DeliveryAttempt.Gone when isOwn:
@@ -46,7 +49,7 @@ public sealed partial class DeliverStep(
                 return (new(DeliveryState.Pending, delay, failed.Reason), true);
             case DeliveryAttempt.Failed failed:
                 var letter = new DeadLetter(
-                    id, notification.Job.Id, receiver.Host, failed.Reason, Encoding.UTF8.GetString(body), time.GetUtcNow(), delivery.Since);
+                    id, notification.About, receiver.Host, failed.Reason, Encoding.UTF8.GetString(body), time.GetUtcNow(), delivery.Since);
                 return (new(DeliveryState.DeadLetter, Reason: failed.Reason), await deadLetters.AddAsync(letter, cancellationToken));
             default:
                 throw new InvalidOperationException("An outcome of the sender is not handled.");

@@ -1,11 +1,10 @@
 namespace KlingFunctions.Pipeline.Notifying;
 
-/// <summary>When a webhook is tried, and when it is given up.</summary>
+/// <summary>The delays between attempts to deliver a webhook.</summary>
 public sealed class DeliverySchedule
 {
     /// <summary>
-    /// Now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: three days and a bit in all, in the manner that Standard Webhooks 1.0
-    /// recommends.
+    /// Now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: a little over three days, as Standard Webhooks 1.0 recommends.
     /// </summary>
     public static readonly IReadOnlyList<TimeSpan> Standard =
     [
@@ -13,7 +12,7 @@ public sealed class DeliverySchedule
         TimeSpan.FromHours(5), TimeSpan.FromHours(10), TimeSpan.FromHours(14), TimeSpan.FromHours(20), TimeSpan.FromHours(24),
     ];
 
-    /// <summary>A receiver's <c>Retry-After</c> counts up to this.</summary>
+    /// <summary>The cap on a receiver's <c>Retry-After</c>.</summary>
     public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromHours(24);
 
     private readonly IReadOnlyList<TimeSpan> _delays;
@@ -22,13 +21,13 @@ public sealed class DeliverySchedule
     /// <param name="delays">The delay before each attempt, the first included; empty for <see cref="Standard"/>.</param>
     public DeliverySchedule(IEnumerable<TimeSpan> delays) => _delays = delays.ToList() is { Count: > 0 } own ? own : Standard;
 
-    /// <summary>How many attempts there are in all.</summary>
+    /// <summary>The number of attempts.</summary>
     public int Attempts => _delays.Count;
 
     /// <summary>The delay from now to the next attempt; null when all have been made.</summary>
-    /// <param name="attemptsMade">How many attempts have been made, 0 before the first.</param>
-    /// <param name="retryAfter">How long the receiver asked to wait after the last; it can put an attempt off, never bring it forward or
-    /// add one.</param>
+    /// <param name="attemptsMade">The number of attempts made, 0 before the first.</param>
+    /// <param name="retryAfter">The wait that the receiver asked for after the last; it can postpone an attempt, but not advance or add
+    /// one.</param>
     public TimeSpan? DelayAfter(int attemptsMade, TimeSpan? retryAfter = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(attemptsMade);

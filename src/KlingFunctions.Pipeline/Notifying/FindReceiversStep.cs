@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Telemetry;
@@ -5,23 +6,26 @@ using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
-/// <summary>Which job has ended, and how.</summary>
+/// <summary>The end of a job.</summary>
 /// <param name="JobId">The job.</param>
-/// <param name="Run">Which run of it.</param>
+/// <param name="Run">The number of its run.</param>
 /// <param name="OwnHost">The host of the request's own webhook; null if it has none.</param>
 /// <param name="Type">The event's type.</param>
 /// <param name="IsRepeat">True if the end was counted before, and only receivers are looked for; null otherwise.</param>
-/// <param name="End">How its end is named in ids; null from an older version: job and run then do.</param>
-public sealed record ReceiversInput(string JobId, int Run, string? OwnHost, string Type, bool? IsRepeat = null, string? End = null)
+/// <param name="End">The name of its end in ids; null from an older version: job and run then serve.</param>
+/// <param name="Error">The code of its error; null if it has none.</param>
+/// <param name="Took">From its acceptance to its end; null for a resumed job, which also waited for its owner.</param>
+public sealed record ReceiversInput(
+    string JobId, int Run, string? OwnHost, string Type, bool? IsRepeat = null, string? End = null, string? Error = null, TimeSpan? Took = null)
 {
     /// <summary>The input for a job that ended in this state.</summary>
     public static ReceiversInput Of(VideoJob job, JobState ended) => new(
         job.Id, job.Run, job.Request.WebhookUrl is { } url ? new Uri(url).Authority : null, EventTypes.Of(ended.Status),
-        job.From is Station.Notify ? true : null,
-        Notify.EndOf(job, ended.Provider?.RequestId));
+        job.From is Stage.Notify ? true : null,
+        Notify.EndOf(job, ended.Provider?.RequestId), ended.Error?.Code, job.Run == 0 ? ended.UpdatedAt - job.CreatedAt : null);
 }
 
-/// <summary>Finds the receivers of a job's end: the request's own webhook, and the subscriptions of that moment.</summary>
+/// <summary>Finds the receivers of a job's end: the request's own webhook, and the present subscriptions.</summary>
 public sealed partial class FindReceiversStep(
     Subscriptions subscriptions, IDocuments documents, DeliverySchedule schedule, ILogger<FindReceiversStep> logger)
 {
@@ -33,13 +37,23 @@ public sealed partial class FindReceiversStep(
         var receivers = await FindAsync(input, cancellationToken);
         if (await IsNewEndAsync(input, cancellationToken))
         {
-            KlingTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("type", input.Type));
+            Count(input);
             LogEnded(logger, input.JobId, input.Type);
         }
         return receivers;
     }
 
-    /// <summary>The receivers, by host: their URLs stay where they are. The own webhook is found whether or not the subscriptions can be read.</summary>
+    private static void Count(ReceiversInput input)
+    {
+        var tags = new TagList { { "type", input.Type } };
+        if (input.Took is { } took) KlingTelemetry.JobDuration.Record(took.TotalSeconds, tags);
+        if (input.Error is { } error) tags.Add("error.type", error);
+        KlingTelemetry.Ended.Add(1, tags);
+    }
+
+    /// <summary>
+    /// The receivers, by host: their URLs stay in their store. The own webhook is found even if subscriptions can't be read.
+    /// </summary>
     public async Task<IReadOnlyList<Receiver>> FindAsync(ReceiversInput input, CancellationToken cancellationToken)
     {
         var first = schedule.DelayAfter(0) is { Ticks: > 0 } delay ? delay : (TimeSpan?)null;
@@ -49,13 +63,13 @@ public sealed partial class FindReceiversStep(
         {
             foreach (var subscription in await subscriptions.ListAsync(cancellationToken))
             {
-                if (subscription.Events.Count == 0 || subscription.Events.Contains(input.Type))
+                if (subscription.Wants(input.Type))
                     receivers.Add(To(input, subscription.Id, new Uri(subscription.Url).Authority) with { After = first });
             }
         }
         catch (Exception e) when (receivers.Count > 0 && !cancellationToken.IsCancellationRequested)
         {
-            // Without an own webhook nobody waits, and the step is tried again.
+            // Without an own webhook no receiver is delayed, so the step is retried.
             LogSubscriptionsAway(logger, e, input.JobId);
         }
         return receivers;
@@ -66,7 +80,7 @@ public sealed partial class FindReceiversStep(
 
     private static Receiver To(ReceiversInput input, string id, string host) => new(id, host, $"ntf_{input.End ?? $"{input.JobId}_{input.Run}"}_{id}");
 
-    /// <summary>An alert counts failures, so a step that runs twice writes down that it has counted one. Success is not worth a write.</summary>
+    /// <summary>An alert counts failures, so the step records that it counted one. Success is not worth a write.</summary>
     private async Task<bool> IsNewEndAsync(ReceiversInput input, CancellationToken cancellationToken)
     {
         if (input.IsRepeat is true) return false;

@@ -6,31 +6,31 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>One try to deliver.</summary>
-/// <param name="Notification">What to deliver.</param>
-/// <param name="Attempt">Which try this is, from 1.</param>
+/// <param name="Notification">The notification to deliver.</param>
+/// <param name="Attempt">The number of the try, from 1.</param>
 /// <param name="Since">When this round of tries began (UTC): a redelivery is another round.</param>
 public sealed record Delivery(Notification Notification, int Attempt, DateTimeOffset? Since = null);
 
-/// <summary>What came of a try.</summary>
+/// <summary>The outcome of a try.</summary>
 /// <param name="State">Delivered, gone, still pending, or given up.</param>
-/// <param name="Delay">How long to wait before the next try, when pending.</param>
+/// <param name="Delay">The delay before the next try, when pending.</param>
 /// <param name="Reason">Why it failed, without secrets.</param>
 public sealed record DeliveryOutcome(DeliveryState State, TimeSpan? Delay = null, string? Reason = null);
 
 /// <summary>
-/// The workflow that tells one receiver that a job has ended, over hours if need be, while the job itself is long finished.
+/// The workflow that notifies one receiver of a job's end, over days if needed, after the job itself has ended.
 /// </summary>
 public static class Notify
 {
     /// <summary>The orchestrator's name.</summary>
     public const string Name = "Notify";
 
-    /// <summary>How the ids of all notifications of a job begin, whichever of its runs they tell of.</summary>
+    /// <summary>The prefix of the ids of all notifications of a job, from any of its runs.</summary>
     public static string IdsBeginWith(string jobId) => $"ntf_{jobId}_";
 
     /// <summary>
-    /// How a job's end is named in ids: by its job, by a mark of when that was accepted and what was paid for it, and by its run. A receiver
-    /// that has seen an id before takes the message for a repeat, so no other job's end may have it, though it has the same job id.
+    /// The name of a job's end in ids: its job, a hash of its acceptance time and paid request, and its run. Receivers drop a message whose
+    /// id they have seen, so another job's end must not have it, even under the same job id.
     /// </summary>
     public static string EndOf(VideoJob job, string? requestId)
     {
@@ -42,7 +42,7 @@ public static class Notify
     /// <summary>Makes one try. A repeat after a crash sends the same body under the same <c>webhook-id</c>.</summary>
     public static readonly Step<Delivery, DeliveryOutcome> Deliver = new("Deliver");
 
-    // The schedule is the owner's setting, and so known only to the step; this is for when the step itself can't run.
+    // Only the step knows the schedule, which is the owner's setting; this delay is for a step that can't run.
     private static readonly TimeSpan AfterABrokenStep = TimeSpan.FromMinutes(5);
     private const int MaxBrokenSteps = 20;
     private const string WhatBroke = "The host could not try to deliver it; its log says why.";
@@ -64,7 +64,7 @@ public static class Notify
             }
             catch (StepFailedException)
             {
-                // What it threw is for the log alone. What is given up can be redelivered all the same: the notification itself is kept.
+                // The exception goes to the log alone. A notification that is given up stays stored and can be redelivered.
                 outcome = ++broken < MaxBrokenSteps
                     ? new(DeliveryState.Pending, AfterABrokenStep, WhatBroke)
                     : new(DeliveryState.DeadLetter, Reason: WhatBroke);

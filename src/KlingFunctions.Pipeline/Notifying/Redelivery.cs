@@ -1,13 +1,14 @@
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Telemetry;
 
 namespace KlingFunctions.Pipeline.Notifying;
 
-/// <summary>Decides whether the notifications of a job can be sent again, and does it.</summary>
-public sealed class Redelivery(IJobs jobs, FindReceiversStep receivers)
+/// <summary>Decides whether the notifications of a job can be sent again, and does so.</summary>
+internal sealed class Redelivery(IJobs jobs, FindReceiversStep receivers)
 {
     /// <summary>
-    /// Sends again what was given up, and for the first time what no receiver was found for when the job ended. If there is neither, delivered
+    /// Sends given-up notifications again, and those whose receivers could not be found when the job ended. If there are neither, delivered
     /// notifications are sent once more; receivers recognise them by their id.
     /// </summary>
     public async Task<JobActionOutcome> RedeliverAsync(string id, CancellationToken cancellationToken)
@@ -15,8 +16,9 @@ public sealed class Redelivery(IJobs jobs, FindReceiversStep receivers)
         if (await jobs.GetAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
         if (!snapshot.State.HasEnded()) return Refused("The job has not ended yet: its receivers are notified when it does.");
 
+        using var span = JobTrace.Rejoin("redeliver", id, snapshot.Job.TraceParent);
         var isStarted = await StartAsync(snapshot, cancellationToken, DeliveryState.DeadLetter, DeliveryState.Gone);
-        var again = snapshot.Job with { From = Station.Notify, State = snapshot.State, Carried = new() };
+        var again = snapshot.Job with { From = Stage.Notify, State = snapshot.State, RunMemo = new() };
         var found = await receivers.FindAsync(ReceiversInput.Of(again, snapshot.State), cancellationToken);
         var isMissing = found.Any(r => snapshot.Notifications.All(n => n.Id != r.NotificationId));
         if (isMissing) isStarted |= await jobs.ResumeAsync(again, cancellationToken);

@@ -10,18 +10,21 @@ namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>A receiver that is notified of every job that ends.</summary>
 /// <param name="Id">The subscription's id.</param>
-/// <param name="Url">Where to; its query is a secret.</param>
-/// <param name="Events">Of which types of event it wants to hear; empty: of all.</param>
+/// <param name="Url">The receiver's URL; its query is a secret.</param>
+/// <param name="Events">The event types that it is notified of; empty: all that are about jobs.</param>
 /// <param name="CreatedAt">When it was made (UTC).</param>
-/// <param name="Header">A header that it wants with its webhooks: a secret.</param>
+/// <param name="Header">A header for its webhooks: a secret.</param>
 public sealed record Subscription(string Id, string Url, IReadOnlyList<string> Events, DateTimeOffset CreatedAt, WebhookHeader? Header = null)
 {
+    /// <summary>Whether it is notified of this type. Without named types it expects jobs: a batch has another form.</summary>
+    public bool Wants(string type) => Events.Count == 0 ? type != EventTypes.BatchFinished : Events.Contains(type);
+
     /// <summary>Whether another one sends the same events to the same URL.</summary>
     public bool IsLike(Subscription other) => Url == other.Url && Events.ToHashSet().SetEquals(other.Events);
 }
 
 /// <summary>
-/// The owner's subscriptions, as Power Automate makes them for its triggers. One that can't be read is skipped, and hides no other.
+/// The owner's subscriptions, as Power Automate makes them for its triggers. An unreadable one is skipped.
 /// </summary>
 public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscriptions> logger)
 {
@@ -29,15 +32,15 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
 
     private readonly ConcurrentDictionary<string, bool> _unreadable = [];
 
-    /// <summary>The id of a new subscription: the same for the same URL and events, so that two calls at once make one.</summary>
+    /// <summary>The id of a new subscription: the same for the same URL and events, so that two concurrent calls make one.</summary>
     public static string IdOf(string url, IEnumerable<string> events) =>
         $"sub_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', events.Distinct().Order(StringComparer.Ordinal).Prepend(url)))))[..32]}";
 
-    /// <summary>Keeps a subscription, durably. Returns false if one of this id is there.</summary>
+    /// <summary>Stores a subscription, durably. Returns false if its id exists.</summary>
     public async Task<bool> AddAsync(Subscription subscription, CancellationToken cancellationToken) =>
         await documents.TryWriteAsync(NameOf(subscription.Id), subscription, PipelineJson.Default.Subscription, version: null, cancellationToken) is not null;
 
-    /// <summary>Gives a subscription another header, or none. Returns false if there is no subscription of this id any more.</summary>
+    /// <summary>Sets or removes a subscription's header. Returns false if its id does not exist any more.</summary>
     public async Task<bool> SetHeaderAsync(string id, WebhookHeader? header, CancellationToken cancellationToken)
     {
         while (await documents.ReadAsync(NameOf(id), PipelineJson.Default.Subscription, cancellationToken) is { } kept)
@@ -49,11 +52,11 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
         return false;
     }
 
-    /// <summary>Removes one. Returns false if there is none of this id.</summary>
+    /// <summary>Deletes a subscription. Returns false if its id does not exist.</summary>
     public async Task<bool> RemoveAsync(string id, CancellationToken cancellationToken) =>
         IsId(id) && await documents.DeleteAsync(NameOf(id), version: null, cancellationToken);
 
-    /// <summary>The one of this id; null if there is none that can be read.</summary>
+    /// <summary>The subscription of this id; null if there is none that can be read.</summary>
     public async Task<Subscription?> FindAsync(string id, CancellationToken cancellationToken)
     {
         try
@@ -67,13 +70,13 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
         }
     }
 
-    /// <summary>All that can be read, in the order of their ids.</summary>
+    /// <summary>Every readable subscription, ordered by id.</summary>
     public Task<IReadOnlyList<Subscription>> ListAsync(CancellationToken cancellationToken) =>
         documents.ReadAllAsync(Prefix, PipelineJson.Default.Subscription, TellUnreadable, cancellationToken);
 
     private static string NameOf(string id) => $"{Prefix}{id}.json";
 
-    // Ids come from callers too. The store would refuse some names as malformed.
+    // Callers send ids too, and the store would refuse some as malformed names.
     private static bool IsId(string id) => id.Length is > 0 and <= 256 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
 
     private void TellUnreadable(string name, JsonException e)
@@ -81,6 +84,6 @@ public sealed partial class Subscriptions(IDocuments documents, ILogger<Subscrip
         if (_unreadable.TryAdd(name, true)) LogUnreadable(logger, name, e.Message);
     }
 
-    [LoggerMessage(LogLevel.Error, "The subscription {Name} can't be read and is skipped: delete it, and subscribe anew. {Reason}")]
+    [LoggerMessage(LogLevel.Error, "The subscription {Name} can't be read and is skipped: delete it, and subscribe again. {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string name, string reason);
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>Stops the start with one sentence for each wrong setting, naming its key and never a secret.</summary>
-public sealed class WebhookOptionsValidator : IValidateOptions<WebhookOptions>
+internal sealed class WebhookOptionsValidator : IValidateOptions<WebhookOptions>
 {
     private const int MostAttempts = 100;
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(7);

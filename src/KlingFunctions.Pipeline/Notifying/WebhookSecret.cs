@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>
-/// A symmetric secret of Standard Webhooks 1.0 (standardwebhooks.com): <c>whsec_</c> and the base64 of 24 to 64 bytes. It shows itself to
-/// nobody.
+/// A symmetric secret of Standard Webhooks 1.0 (standardwebhooks.com): <c>whsec_</c> and the base64 of 24 to 64 bytes. Its text form does
+/// not reveal it.
 /// </summary>
 public sealed class WebhookSecret
 {
@@ -15,9 +15,9 @@ public sealed class WebhookSecret
 
     private WebhookSecret(byte[] key) => _key = key;
 
-    /// <summary>Reads a secret in its written form.</summary>
+    /// <summary>Parses a secret.</summary>
     /// <param name="text">For example from the configuration.</param>
-    /// <param name="secret">The secret, when the text has the form of one.</param>
+    /// <param name="secret">The secret, if the text is valid.</param>
     public static bool TryParse(string? text, [NotNullWhen(true)] out WebhookSecret? secret)
     {
         secret = null;
@@ -30,7 +30,7 @@ public sealed class WebhookSecret
         return true;
     }
 
-    /// <summary>A new secret of 32 random bytes, in its written form.</summary>
+    /// <summary>A new secret of 32 random bytes, as text.</summary>
     public static string Create() => Prefix + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     internal byte[] Sign(ReadOnlySpan<byte> preamble, ReadOnlySpan<byte> body)

@@ -9,12 +9,12 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Notifying;
 
 /// <summary>
-/// Makes single attempts to deliver webhooks as Standard Webhooks 1.0 has them (standardwebhooks.com). The answer counts by its status; its
-/// body is not read. Redirects are not followed: a receiver that moved should say so to its owner, not be followed with a signed message.
+/// Makes single attempts to deliver webhooks after Standard Webhooks 1.0 (standardwebhooks.com). Only the status of the answer counts; its
+/// body is not read. Redirects are not followed: a moved receiver must tell its owner, not get signed messages elsewhere.
 /// </summary>
-public sealed partial class WebhookSender
+internal sealed partial class WebhookSender
 {
-    /// <summary>How long an attempt may take, connecting included.</summary>
+    /// <summary>The timeout of an attempt, connecting included.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
     private readonly GuardedClient _client;
@@ -23,10 +23,10 @@ public sealed partial class WebhookSender
     private readonly List<WebhookSecret> _secrets = [];
 
     /// <summary>Makes a sender.</summary>
-    /// <param name="client">Keeps attempts away from addresses that are not public.</param>
-    /// <param name="options">The secrets. Without any, webhooks carry no <c>webhook-signature</c>.</param>
-    /// <param name="time">Stamps and limits attempts.</param>
-    /// <param name="logger">Told of attempts that failed, with neither the query of the URL nor the body.</param>
+    /// <param name="client">Refuses addresses that are not public.</param>
+    /// <param name="options">The secrets. Without any, webhooks have no <c>webhook-signature</c>.</param>
+    /// <param name="time">Sets timestamps and timeouts.</param>
+    /// <param name="logger">Logs failed attempts, with neither the query of the URL nor the body.</param>
     public WebhookSender(GuardedClient client, IOptions<WebhookOptions> options, TimeProvider time, ILogger<WebhookSender> logger)
     {
         _client = client;
@@ -41,20 +41,23 @@ public sealed partial class WebhookSender
 
     /// <summary>Sends one webhook once. Only the caller's own cancellation throws.</summary>
     /// <param name="url">The receiver.</param>
-    /// <param name="webhookId">The same for every attempt at one message, so that the receiver can tell a repeat; visible ASCII without a
+    /// <param name="webhookId">The same for every attempt at one message, so that receivers recognise a repeat; visible ASCII without a
     /// full stop.</param>
     /// <param name="body">The JSON to send, byte for byte.</param>
     /// <param name="header">The receiver's own header; null for none.</param>
-    /// <param name="ct">Gives up the attempt.</param>
-    /// <exception cref="ArgumentException">The id can't be one.</exception>
-    public async Task<DeliveryAttempt> SendAsync(Uri url, string webhookId, ReadOnlyMemory<byte> body, WebhookHeader? header, CancellationToken ct)
+    /// <param name="traceParent">The W3C trace context that the receiver may join; null for none.</param>
+    /// <param name="cancellationToken">Cancels the attempt.</param>
+    /// <exception cref="ArgumentException">The id is not valid.</exception>
+    public async Task<DeliveryAttempt> SendAsync(
+        Uri url, string webhookId, ReadOnlyMemory<byte> body, WebhookHeader? header, string? traceParent, CancellationToken cancellationToken)
     {
         if (webhookId.Length == 0 || webhookId.Any(c => c is <= ' ' or > '~' or '.'))
             throw new ArgumentException("A webhook id is visible ASCII without a full stop.", nameof(webhookId));
 
         using var limit = new CancellationTokenSource(Limit, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         using var request = Request(url, webhookId, body, header);
+        if (traceParent is not null) request.Headers.TryAddWithoutValidation("traceparent", traceParent);
         DeliveryAttempt attempt;
         try
         {
@@ -67,7 +70,7 @@ public sealed partial class WebhookSender
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            ct.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             var reason = limit.IsCancellationRequested
                 ? $"The receiver did not answer within {Limit.TotalSeconds:0} seconds."
                 : Reason(e as HttpRequestException);

@@ -10,17 +10,17 @@ namespace KlingFunctions.Pipeline.Notifying;
 /// </summary>
 public static class WebhookSignature
 {
-    /// <summary>How far a timestamp may lie in the past or in the future.</summary>
+    /// <summary>The largest allowed difference of a timestamp from now, past or future.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(5);
 
     private const string Version = "v1,";
 
     /// <summary>The value of <c>webhook-signature</c>.</summary>
     /// <param name="secrets">The secret in use first, then the one being replaced, if any.</param>
-    /// <param name="id">The value of <c>webhook-id</c>. It may hold no full stop: the signed text would then be ambiguous.</param>
+    /// <param name="id">The value of <c>webhook-id</c>, without a full stop: the signed text would otherwise be ambiguous.</param>
     /// <param name="timestamp">The time of this attempt; whole seconds count, as in <c>webhook-timestamp</c>.</param>
     /// <param name="body">The body, byte for byte as it is sent.</param>
-    /// <exception cref="ArgumentException">The id holds a full stop.</exception>
+    /// <exception cref="ArgumentException">The id contains a full stop.</exception>
     public static string Sign(IEnumerable<WebhookSecret> secrets, string id, DateTimeOffset timestamp, ReadOnlyMemory<byte> body)
     {
         if (id.Contains('.', StringComparison.Ordinal))
@@ -29,13 +29,13 @@ public static class WebhookSignature
         return string.Join(' ', secrets.Select(secret => One(secret, preamble, body)));
     }
 
-    /// <summary>Whether a webhook that came in was signed with one of the secrets, and lately.</summary>
+    /// <summary>Whether a received webhook was signed with one of the secrets, within <see cref="Tolerance"/> of now.</summary>
     /// <param name="secrets">The secrets that this receiver accepts.</param>
     /// <param name="id">The header <c>webhook-id</c>.</param>
     /// <param name="timestamp">The header <c>webhook-timestamp</c>: seconds since 1970.</param>
-    /// <param name="signatures">The header <c>webhook-signature</c>. Versions other than v1 are passed over.</param>
-    /// <param name="body">The body, byte for byte as it came.</param>
-    /// <param name="time">Tells whether the timestamp lies within <see cref="Tolerance"/> of now.</param>
+    /// <param name="signatures">The header <c>webhook-signature</c>. Versions other than v1 are ignored.</param>
+    /// <param name="body">The body, byte for byte as received.</param>
+    /// <param name="time">The clock for the tolerance.</param>
     public static bool Verify(
         IEnumerable<WebhookSecret> secrets, string? id, string? timestamp, string? signatures, ReadOnlyMemory<byte> body, TimeProvider time)
     {

@@ -1,15 +1,15 @@
 namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>
-/// The owner's stored image as a request names it: <c>asset:</c> and the path from the root of the uploads, with <c>/</c> between
-/// folders and nothing escaped. Only uploads may hold one; before the provider sees it, it becomes a link that can be fetched.
+/// The owner's stored image in a request: <c>asset:</c> and the SHA-256 of a posted image; or, in uploads only, the path from the root of
+/// the uploads, with <c>/</c> between folders and nothing escaped. The provider gets a link, or the image itself.
 /// </summary>
 public static class AssetUri
 {
-    /// <summary>What every one of them starts with.</summary>
+    /// <summary>The prefix of every such URI.</summary>
     public const string Prefix = "asset:";
 
-    /// <summary>The longest path taken, in characters: the longest name of an Azure blob.</summary>
+    /// <summary>The longest accepted path, in characters: the longest name of an Azure blob.</summary>
     public const int MaxPathLength = 1_024;
 
     /// <summary>Whether <paramref name="url"/> names a stored image.</summary>
@@ -17,6 +17,13 @@ public static class AssetUri
     {
         ArgumentNullException.ThrowIfNull(url);
         return url.StartsWith(Prefix, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whether a path is that of a posted image, not of an upload.</summary>
+    public static bool IsSha256(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return path.Length == 64 && path.All(char.IsAsciiHexDigitLower);
     }
 
     /// <summary>The stored image at <paramref name="path"/> from the root of the uploads.</summary>
@@ -27,11 +34,13 @@ public static class AssetUri
     public static string PathOf(string uri) =>
         Is(uri) ? uri[Prefix.Length..] : throw new ArgumentException($"Does not start with {Prefix}", nameof(uri));
 
-    /// <summary>One sentence that says why the path of <paramref name="uri"/> is refused, or <see langword="null"/> when it is taken.</summary>
+    /// <summary>
+    /// One sentence that says why the path of <paramref name="uri"/> is refused, or <see langword="null"/> when it is accepted.
+    /// </summary>
     public static string? Fault(string uri)
     {
         var path = PathOf(uri);
-        if (path.Length > MaxPathLength) return $"The path of the image has {path.Length:N0} characters: at most {MaxPathLength:N0} are taken.";
+        if (path.Length > MaxPathLength) return $"The path of the image has {path.Length:N0} characters: at most {MaxPathLength:N0} are accepted.";
         var wrong = path.Split('/') switch
         {
             _ when path.Contains('\\') || path.Any(char.IsControl) => "holds a backslash or a control character: write / between folders",

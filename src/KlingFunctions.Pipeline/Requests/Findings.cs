@@ -5,7 +5,7 @@ namespace KlingFunctions.Pipeline.Requests;
 /// <summary>Collects the faults and warnings of one body.</summary>
 internal sealed class Findings
 {
-    // A body of the largest size taken could have some ten thousand; nobody reads on after these.
+    // A body of the largest size could have some ten thousand faults: too many to read.
     public const int Most = 100;
 
     private readonly List<Fault> _faults = [];

@@ -9,33 +9,33 @@ using Microsoft.Extensions.Logging;
 namespace KlingFunctions.Pipeline.Requests;
 
 /// <summary>
-/// Looks at the images of a request before it is paid for, as the provider will: fetched from its server without a login, within
-/// its time. Only as many bytes are read as the answer takes, mostly the first 64 KiB.
+/// Checks the images of a request before it is paid for, under the provider's conditions: fetched from their servers without a login,
+/// within its time. Only the necessary bytes are read, mostly the first 64 KiB.
 /// </summary>
-public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, ILogger<ImageCheck> logger)
+internal sealed partial class ImageCheck(GuardedClient client, TimeProvider time, ILogger<ImageCheck> logger)
 {
-    /// <summary>How long one image may take, redirects and the second try included: RunComfy's schema says "Timeout: 20.0s".</summary>
+    /// <summary>The time limit of one image, redirects and the second try included: RunComfy's schema says "Timeout: 20.0s".</summary>
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20);
 
-    /// <summary>How many redirects are followed for one image.</summary>
+    /// <summary>The most redirects that are followed for one image.</summary>
     public const int MaxRedirects = 5;
 
-    /// <summary>How many images are looked at at one time.</summary>
+    /// <summary>The most images that are checked concurrently.</summary>
     public const int AtOneTime = 4;
 
-    // What is asked for first holds the size of nearly every image, so that the server need not send the rest.
+    // The first request holds the size of nearly every image, so that the server need not send the rest.
     private const int FirstBytes = 64 * 1024;
 
-    /// <summary>Checks each image against its limits. An address that is there more than once is fetched once.</summary>
+    /// <summary>Checks each image against its limits. A repeated address is fetched once.</summary>
     /// <returns>The faults in the order of <paramref name="images"/>, at most one of each kind for an image; none if all is well.</returns>
     /// <exception cref="OperationCanceledException">
-    /// <paramref name="ct"/> was cancelled; running out of <see cref="TimeLimit"/> is a fault instead.
+    /// <paramref name="cancellationToken"/> was cancelled; exceeding <see cref="TimeLimit"/> is a fault instead.
     /// </exception>
-    public async Task<IReadOnlyList<Fault>> CheckAsync(IReadOnlyList<ImageReference> images, CancellationToken ct)
+    public async Task<IReadOnlyList<Fault>> CheckAsync(IReadOnlyList<ImageReference> images, CancellationToken cancellationToken)
     {
         var addresses = images.GroupBy(image => image.Url, StringComparer.Ordinal).ToList();
         var findings = new Finding[addresses.Count];
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOneTime, CancellationToken = ct };
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOneTime, CancellationToken = cancellationToken };
         await Parallel.ForAsync(0, addresses.Count, parallel, async (i, stop) =>
             findings[i] = await Look(addresses[i].Key, addresses[i].Max(image => image.Limits.MaxBytes), stop));
         var byAddress = addresses.Zip(findings).ToDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal);
@@ -44,7 +44,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
 
     private static IEnumerable<Fault> Judge(ImageReference image, Finding finding)
     {
-        var shown = UrlRule.Redact(image.Url);
+        var shown = DataUri.Is(image.Url) ? "The image" : UrlRule.Redact(image.Url);
         Fault Fault(string code, string says) => new(image.Pointer, code, $"{shown} {says}");
 
         if (finding.Code is not null)
@@ -57,7 +57,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         {
             var found = finding.SizeIsExact ? $"is {Megabytes(finding.Bytes)} MB" : $"has more than {Megabytes(limits.MaxBytes)} MB";
             yield return Fault(FaultCode.ImageTooLarge,
-                $"{found}, and at most {Megabytes(limits.MaxBytes)} MB are taken here: compress it or make it smaller.");
+                $"{found}, and at most {Megabytes(limits.MaxBytes)} MB are accepted here: compress it or make it smaller.");
         }
         if (header.Width < limits.MinWidth || header.Height < limits.MinHeight)
         {
@@ -69,23 +69,25 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         {
             var range = string.Create(CultureInfo.InvariantCulture, $"{limits.MinAspect:0.00} to {limits.MaxAspect:0.00}");
             yield return Fault(FaultCode.ImageBadAspect, string.Create(CultureInfo.InvariantCulture,
-                $"is {header.Width}×{header.Height} px, a width of {aspect:0.00##} times the height, and {range} is taken here: crop it."));
+                $"is {header.Width}×{header.Height} px, a width of {aspect:0.00##} times the height, and {range} is accepted here: crop it."));
         }
     }
 
-    // Rounded up, so that a file just over a limit never reads as if it were at it.
+    // Rounded up, so that a file just over a limit is never shown as equal to it.
     private static string Megabytes(long bytes) => (Math.Ceiling(bytes / 10_000.0) / 100).ToString("0.##", CultureInfo.InvariantCulture);
 
-    private async Task<Finding> Look(string url, long maxBytes, CancellationToken ct)
+    private async Task<Finding> Look(string url, long maxBytes, CancellationToken cancellationToken)
     {
+        // A data: URI goes to the provider unchanged.
+        if (DataUri.Is(url)) return LookAt(DataUri.BytesOf(url));
         using var limit = new CancellationTokenSource(TimeLimit, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         Finding finding;
         try
         {
             finding = await LookTwice(url, maxBytes, both.Token);
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             finding = Finding.Unreachable($"was not there within {TimeLimit.TotalSeconds:0} s, and the provider waits no longer: use a faster host.");
         }
@@ -98,27 +100,31 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         return finding;
     }
 
-    // A connection that fails now and then is not worth failing a job for; a second failure in a row is what the provider would meet too.
-    private async Task<Finding> LookTwice(string url, long maxBytes, CancellationToken ct)
+    private static Finding LookAt(byte[] bytes) => ImageHeader.Read(bytes, out var notAnImage) is { } header
+        ? Finding.Of(header, bytes.Length, exact: true)
+        : Finding.NotAnImage(notAnImage ?? "an image that breaks off before its size is told", mediaType: null);
+
+    // One failed connection must not fail a job; after a second in a row, the provider would most likely fail too.
+    private async Task<Finding> LookTwice(string url, long maxBytes, CancellationToken cancellationToken)
     {
         try
         {
-            return await Fetch(url, maxBytes, ct);
+            return await Fetch(url, maxBytes, cancellationToken);
         }
-        catch (Exception e) when (IsBreak(e))
+        catch (Exception e) when (IsInterruption(e))
         {
             LogRetry(logger, UrlRule.Redact(url), e.GetType().Name);
         }
         try
         {
-            return await Fetch(url, maxBytes, ct);
+            return await Fetch(url, maxBytes, cancellationToken);
         }
-        catch (Exception e) when (IsBreak(e))
+        catch (Exception e) when (IsInterruption(e))
         {
             return Finding.Unreachable((e as HttpRequestException)?.HttpRequestError switch
             {
                 HttpRequestError.NameResolutionError => "has a host whose name is not known: check its spelling.",
-                HttpRequestError.SecureConnectionError => "has a host whose TLS certificate is not accepted: put that right, or use another host.",
+                HttpRequestError.SecureConnectionError => "has a host whose TLS certificate is not accepted: fix that, or use another host.",
                 HttpRequestError.ProxyTunnelError => "is not connected to by the proxy that Network:Proxy names: check the proxy, and that the host is open to the internet.",
                 HttpRequestError.ConnectionError => "has a host that cannot be connected to: check that it is up and open to the internet.",
                 _ => "has a host that broke the connection off: check that it serves the image.",
@@ -126,9 +132,9 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         }
     }
 
-    private async Task<Finding> Fetch(string url, long maxBytes, CancellationToken ct)
+    private async Task<Finding> Fetch(string url, long maxBytes, CancellationToken cancellationToken)
     {
-        // First the start, then as much as may lie before the size, then, from servers that answer neither, the file as it comes.
+        // First the start, then a larger part that may precede the size, then, from servers that answer neither, the file as it comes.
         var refusesRanges = false;
         foreach (var range in (int?[])[FirstBytes, ImageHeader.MostBytes, null])
         {
@@ -136,9 +142,9 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
             using var request = new HttpRequestMessage(HttpMethod.Get, url);
             request.Headers.UserAgent.Add(new ProductInfoHeaderValue(new ProductHeaderValue("KlingFunctions")));
             if (range is { } bytes) request.Headers.Range = new RangeHeaderValue(0, bytes - 1);
-            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, ct);
+            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, cancellationToken);
 
-            // Hosts refuse ranges in many ways, and an empty file has no first byte: asked without one, each says what it means.
+            // Hosts refuse ranges in many ways, and an empty file has no first byte: without a range their answer is clear.
             if (range is not null && IsRefusal(response.StatusCode))
             {
                 refusesRanges = true;
@@ -147,7 +153,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
             var partial = response.StatusCode == HttpStatusCode.PartialContent;
             var contentRange = response.Content.Headers.ContentRange;
             if (partial && contentRange is not { From: 0, HasLength: true }) continue;
-            // A part of a packed file can't be unpacked, and its length is not the image's.
+            // A part of a compressed file can't be decompressed, and its length is not the image's.
             if (partial && response.Content.Headers.ContentEncoding.Count > 0)
             {
                 refusesRanges = true;
@@ -156,23 +162,23 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
             if (response.StatusCode != HttpStatusCode.OK && !partial) return Finding.Unreachable(Reason(response.StatusCode));
 
             var (body, isPacked) = await PackedBody.OpenAsync(
-                await response.Content.ReadAsStreamAsync(ct), response.Content.Headers.ContentEncoding, IsImage, ct);
+                await response.Content.ReadAsStreamAsync(cancellationToken), response.Content.Headers.ContentEncoding, IsImage, cancellationToken);
             await using var whole = body;
             if (isPacked && partial)
             {
                 refusesRanges = true;
                 continue;
             }
-            var (header, start, notAnImage) = await ReadHeader(body, ct);
+            var (header, start, notAnImage) = await ReadHeader(body, cancellationToken);
             var read = start.Length;
             var size = partial ? contentRange?.Length : isPacked ? null : response.Content.Headers.ContentLength;
             if (header is not null)
             {
                 using var seen = new MemoryStream();
                 seen.Write(start.Span);
-                return await BreaksOff(url, header, seen, body, partial, size, maxBytes, ct)
+                return await BreaksOff(url, header, seen, body, partial, size, maxBytes, cancellationToken)
                     ? Finding.NotAnImage("an image that breaks off before its end", response.Content.Headers.ContentType?.MediaType)
-                    : Finding.Of(header, size ?? await Count(body, seen.Length, maxBytes, ct), exact: size is not null);
+                    : Finding.Of(header, size ?? await Count(body, seen.Length, maxBytes, cancellationToken), exact: size is not null);
             }
             if (notAnImage is null && partial && size > read && read < ImageHeader.MostBytes) continue;
             return Finding.NotAnImage(notAnImage ?? (read == 0 ? "empty"
@@ -182,8 +188,8 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         return Finding.Unreachable("is answered with a part of the file that was not asked for: check the server.");
     }
 
-    // The last two are what .NET's decompressors throw at bytes that are none of theirs.
-    private static bool IsBreak(Exception e) => e is HttpRequestException or IOException or InvalidDataException or InvalidOperationException;
+    // .NET's decompressors throw the last two for malformed bytes.
+    private static bool IsInterruption(Exception e) => e is HttpRequestException or IOException or InvalidDataException or InvalidOperationException;
 
     private static bool IsRefusal(HttpStatusCode status) => (int)status >= 400
         && status is not (HttpStatusCode.Unauthorized or HttpStatusCode.ProxyAuthenticationRequired or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests);
@@ -191,56 +197,56 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
     private static bool IsImage(byte[] head) => ImageHeader.Read(head, out var notAnImage) is not null || notAnImage is null;
 
     /// <summary>
-    /// Whether it is known that the file ends before the image does. What the first answer brings is read on within reason; of a longer file
-    /// the last bytes are asked for, and all of it only if its end is not among them: phones put short videos behind their photographs.
+    /// Whether the file is known to end before the image does. The first answer is read on within limits; of a longer file the last bytes
+    /// are requested, and all of it only if the image's end is not among them: phones append short videos to photographs.
     /// </summary>
     private async Task<bool> BreaksOff(
-        string url, ImageHeader header, MemoryStream seen, Stream body, bool partial, long? size, long maxBytes, CancellationToken ct)
+        string url, ImageHeader header, MemoryStream seen, Stream body, bool partial, long? size, long maxBytes, CancellationToken cancellationToken)
     {
-        if (await IsWhole(seen, ct)) return false;
+        if (await IsWhole(seen, cancellationToken)) return false;
         var most = partial ? FirstBytes : size > ImageHeader.MostBytes ? 0 : Math.Min(ImageHeader.MostBytes, maxBytes + 1);
-        var ended = await ReadOn(body, seen, most, ct);
-        if (size is null ? ended : seen.Length >= size) return !await IsWhole(seen, ct);
+        var ended = await ReadOn(body, seen, most, cancellationToken);
+        if (size is null ? ended : seen.Length >= size) return !await IsWhole(seen, cancellationToken);
         if (!partial || size is not { } length) return false;
         if (header.Format == "WebP") return BinaryPrimitives.ReadUInt32LittleEndian(seen.GetBuffer().AsSpan(4)) + 8L > length;
-        if (await FetchPart(url, Math.Max(0, length - FirstBytes), length, ct) is not { } tail || ImageFile.HoldsEnd(tail, header.Format)) return false;
-        return length <= ImageHeader.MostBytes && await FetchPart(url, 0, length, ct) is { } all && !await IsWhole(new MemoryStream(all), ct);
+        if (await FetchPart(url, Math.Max(0, length - FirstBytes), length, cancellationToken) is not { } tail || ImageFile.HoldsEnd(tail, header.Format)) return false;
+        return length <= ImageHeader.MostBytes && await FetchPart(url, 0, length, cancellationToken) is { } all && !await IsWhole(new MemoryStream(all), cancellationToken);
     }
 
-    private static async Task<bool> IsWhole(MemoryStream seen, CancellationToken ct)
+    private static async Task<bool> IsWhole(MemoryStream seen, CancellationToken cancellationToken)
     {
         var end = seen.Length;
         seen.Position = 0;
-        var state = await ImageFile.ReadAsync(seen, ct);
+        var state = await ImageFile.ReadAsync(seen, cancellationToken);
         seen.Position = end;
         return state is ImageFileState.Whole;
     }
 
-    private static async Task<bool> ReadOn(Stream body, MemoryStream seen, long most, CancellationToken ct)
+    private static async Task<bool> ReadOn(Stream body, MemoryStream seen, long most, CancellationToken cancellationToken)
     {
         var buffer = new byte[FirstBytes / 4];
         while (seen.Length < most)
         {
-            if (await body.ReadAsync(buffer, ct) is not (> 0 and var more)) return true;
+            if (await body.ReadAsync(buffer, cancellationToken) is not (> 0 and var more)) return true;
             seen.Write(buffer, 0, more);
         }
         return false;
     }
 
-    /// <summary>The bytes from <paramref name="from"/> up to <paramref name="to"/>; null from a server that answers anything else.</summary>
-    private async Task<byte[]?> FetchPart(string url, long from, long to, CancellationToken ct)
+    /// <summary>The bytes from <paramref name="from"/> up to <paramref name="to"/>; null if the server answers anything else.</summary>
+    private async Task<byte[]?> FetchPart(string url, long from, long to, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue(new ProductHeaderValue("KlingFunctions")));
         request.Headers.Range = new RangeHeaderValue(from, to - 1);
         try
         {
-            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, ct);
+            using var response = await client.SendAsync(request, MaxRedirects, mayFollow: null, cancellationToken);
             if (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange is not { From: var first, To: var last }) return null;
             if (first != from || last != to - 1) return null;
-            await using var body = await response.Content.ReadAsStreamAsync(ct);
+            await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
             var bytes = new byte[to - from];
-            return await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct) == bytes.Length ? bytes : null;
+            return await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken) == bytes.Length ? bytes : null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -248,12 +254,12 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         }
     }
 
-    private static async Task<(ImageHeader? Header, ReadOnlyMemory<byte> Start, string? NotAnImage)> ReadHeader(Stream body, CancellationToken ct)
+    private static async Task<(ImageHeader? Header, ReadOnlyMemory<byte> Start, string? NotAnImage)> ReadHeader(Stream body, CancellationToken cancellationToken)
     {
         var buffer = new byte[FirstBytes / 4];
         for (var read = 0; ;)
         {
-            var more = await body.ReadAtLeastAsync(buffer.AsMemory(read), buffer.Length - read, throwOnEndOfStream: false, ct);
+            var more = await body.ReadAtLeastAsync(buffer.AsMemory(read), buffer.Length - read, throwOnEndOfStream: false, cancellationToken);
             read += more;
             var header = ImageHeader.Read(buffer.AsSpan(0, read), out var notAnImage);
             var ended = read < buffer.Length;
@@ -262,10 +268,10 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
         }
     }
 
-    private static async Task<long> Count(Stream body, long read, long upTo, CancellationToken ct)
+    private static async Task<long> Count(Stream body, long read, long upTo, CancellationToken cancellationToken)
     {
         var buffer = new byte[FirstBytes];
-        while (read <= upTo && await body.ReadAsync(buffer, ct) is > 0 and var more) read += more;
+        while (read <= upTo && await body.ReadAsync(buffer, cancellationToken) is > 0 and var more) read += more;
         return read;
     }
 
@@ -288,7 +294,7 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Image {Url} is fetched a second time after {Error}")]
     private static partial void LogRetry(ILogger logger, string url, string error);
 
-    /// <summary>What is at an address: an image, or the code and the rest of the sentence that say why not.</summary>
+    /// <summary>The check of one address: an image, or a code and the end of the sentence that says why there is none.</summary>
     private sealed record Finding(ImageHeader? Header, long Bytes, bool SizeIsExact, string? Code, string Says)
     {
         public static Finding Of(ImageHeader header, long bytes, bool exact) => new(header, bytes, exact, null, "");
@@ -297,6 +303,6 @@ public sealed partial class ImageCheck(GuardedClient client, TimeProvider time, 
 
         public static Finding NotAnImage(string what, string? mediaType) =>
             new(null, 0, false, FaultCode.ImageNotAnImage,
-                $"is {what}{(mediaType is null ? "" : $" (served as {Wording.Quote(mediaType)})")}: only JPEG, PNG and WebP images are taken.");
+                $"is {what}{(mediaType is null ? "" : $" (served as {Wording.Quote(mediaType)})")}: only JPEG, PNG and WebP images are accepted.");
     }
 }

@@ -3,13 +3,13 @@ using System.IO.Hashing;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>How far the bytes of a file go.</summary>
+/// <summary>The completeness of an image file.</summary>
 internal enum ImageFileState
 {
     /// <summary>An image up to its own end mark.</summary>
     Whole,
 
-    /// <summary>The beginning of an image, or an image with holes: it is still being written, or was never written to its end.</summary>
+    /// <summary>A truncated image, or one with holes: still being written, or never completed.</summary>
     CutOff,
 
     /// <summary>Neither JPEG nor PNG nor WebP.</summary>
@@ -17,8 +17,8 @@ internal enum ImageFileState
 }
 
 /// <summary>
-/// Tells from the bytes alone whether an image is whole. No file system says when a file is finished: a copy may rest for seconds, and may
-/// have its full length, filled with zeros, from the start.
+/// Decides from the bytes alone whether an image is complete. No file system reports this: a copy may pause for seconds, or have its full
+/// length, filled with zeros, from the start.
 /// </summary>
 internal static class ImageFile
 {
@@ -31,7 +31,7 @@ internal static class ImageFile
 
     private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
-    /// <summary>Reads no further than it has to.</summary>
+    /// <summary>Reads only as far as needed.</summary>
     public static async Task<ImageFileState> ReadAsync(Stream content, CancellationToken cancellationToken)
     {
         var file = new ByteWindow(content);
@@ -46,7 +46,7 @@ internal static class ImageFile
         return isWhole ? ImageFileState.Whole : ImageFileState.CutOff;
     }
 
-    /// <summary>Whether the last bytes of a file hold the end mark of its format. WebP has none: its length is in its header.</summary>
+    /// <summary>Whether the last bytes of a file contain the end mark of its format. WebP has none: its length is in its header.</summary>
     public static bool HoldsEnd(ReadOnlySpan<byte> tail, string format) =>
         tail.IndexOf(format == "PNG" ? "IEND"u8 : [JpegMark, JpegEnd]) >= 0;
 
@@ -56,7 +56,7 @@ internal static class ImageFile
         return bytes[..length].SequenceEqual(signature[..length]);
     }
 
-    // The checksum of the pixels tells a hole, which lengths alone do not.
+    // Lengths alone do not show a hole; the checksum of the pixels does.
     private static async Task<bool> IsWholePngAsync(ByteWindow file, CancellationToken cancellationToken)
     {
         if (!await file.SkipAsync(PngSignature.Length, cancellationToken)) return false;
@@ -77,7 +77,7 @@ internal static class ImageFile
         return false;
     }
 
-    // Metadata may hold whole small JPEGs, so that segments are skipped by their lengths; only then the first end mark is that of the file.
+    // Metadata may contain whole small JPEGs: segments are skipped by length, so that the first end mark found is that of the file.
     private static async Task<bool> IsWholeJpegAsync(ByteWindow file, CancellationToken cancellationToken)
     {
         if (!await file.SkipAsync(2, cancellationToken)) return false;
@@ -86,7 +86,7 @@ internal static class ImageFile
         {
             var mark = file.Bytes[1];
             if (mark == JpegEnd) return hasScan;
-            // A byte of pixels, a restart or padding: none of them has a length.
+            // Pixel data, a restart marker or padding: these have no length field.
             if (mark is JpegMark or 0x00 or 0x01 or (>= 0xD0 and <= 0xD8))
             {
                 await file.SkipAsync(mark == JpegMark ? 1 : 2, cancellationToken);
@@ -127,7 +127,7 @@ internal static class ImageFile
         return hasPixels;
     }
 
-    /// <summary>What of a stream was read and not skipped yet.</summary>
+    /// <summary>The bytes of a stream that were read and not skipped yet.</summary>
     private sealed class ByteWindow(Stream content)
     {
         private readonly byte[] _buffer = new byte[64 * 1024];

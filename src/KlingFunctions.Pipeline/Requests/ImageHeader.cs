@@ -10,16 +10,19 @@ using Directory = MetadataExtractor.Directory;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>What the first bytes of an image say of it.</summary>
+/// <summary>The properties of an image, from its first bytes.</summary>
 /// <param name="Format">JPEG, PNG or WebP.</param>
-/// <param name="Width">Pixels, as stored: a rotation noted in Exif is not applied, since no document says that the provider applies it.</param>
+/// <param name="Width">Pixels, as stored: a rotation in Exif is not applied, since no document says that the provider applies it.</param>
 /// <param name="Height">Pixels, as stored.</param>
 internal sealed record ImageHeader(string Format, int Width, int Height)
 {
     /// <summary>
-    /// The most bytes that are looked through for the size: photographs may carry megabytes of metadata before it, up to the limit of the file.
+    /// The most bytes that are searched for the size: photographs may have megabytes of metadata before it, up to the limit of the file.
     /// </summary>
     public const int MostBytes = 10_000_000;
+
+    /// <summary>The media type of the format.</summary>
+    public string ContentType => $"image/{Format.ToLowerInvariant()}";
 
     private const int SignatureLength = 16;
     private const int PngHeaderLength = 33;
@@ -34,8 +37,8 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
     ];
 
     /// <summary>
-    /// Reads the header from the first bytes of a file. There is none as long as the bytes do not reach far enough; when there
-    /// can be none whatever follows, <paramref name="notAnImage"/> says what the bytes are instead.
+    /// Reads the header from the first bytes of a file; null while there are too few of them. If more bytes can't help,
+    /// <paramref name="notAnImage"/> says what the bytes are instead.
     /// </summary>
     public static ImageHeader? Read(ReadOnlySpan<byte> start, out string? notAnImage)
     {
@@ -83,7 +86,7 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
         }
     }
 
-    // The size is in the first chunk. The library reads on to the end chunk, so it is given one right after the first.
+    // The size is in the first chunk. The library reads to the end chunk, so one is appended right after the first.
     private static ImageHeader? ReadPng(ReadOnlySpan<byte> start)
     {
         if (start.Length < PngHeaderLength) return null;
@@ -93,7 +96,7 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
         return new ImageHeader("PNG", header.ImageWidth, header.ImageHeight);
     }
 
-    // The size is in the first ten bytes of the first chunk, of which the library wants the whole: so it is given one of ten bytes.
+    // The size is in the first ten bytes of the first chunk. The library needs a whole chunk, so it gets one of ten bytes.
     private static ImageHeader? ReadWebP(ReadOnlySpan<byte> start)
     {
         if (start.Length < WebPHeaderLength) return null;

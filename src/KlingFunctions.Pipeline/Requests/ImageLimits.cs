@@ -1,6 +1,6 @@
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>What an image must be like at the place where it is used.</summary>
+/// <summary>The limits of an image at its place in the input.</summary>
 /// <param name="MaxBytes">The most bytes of the file.</param>
 /// <param name="MinWidth">The least width in pixels; 0 for no limit.</param>
 /// <param name="MinHeight">The least height in pixels; 0 for no limit.</param>

@@ -1,19 +1,21 @@
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>Finds the name that somebody most probably meant.</summary>
+/// <summary>Finds the most probable known name for a misspelt one.</summary>
 public static class NearestName
 {
-    /// <summary>The one of <paramref name="known"/> that the fewest slips turn <paramref name="written"/> into, the case of letters aside.</summary>
+    /// <summary>
+    /// The name in <paramref name="known"/> at the smallest edit distance from <paramref name="written"/>, ignoring case.
+    /// </summary>
     public static string Of(string written, IEnumerable<string> known)
     {
-        // No known name is nearly as long, so what follows cannot change the choice, only cost time.
+        // No known name is nearly as long: further characters cannot change the choice, only cost time.
         var start = written[..Math.Min(written.Length, 64)].ToLowerInvariant();
         return known.MinBy(name => Distance(start, name.ToLowerInvariant()))!;
     }
 
     /// <summary>
-    /// The Damerau-Levenshtein distance in its restricted form (optimal string alignment): how many characters have to be put in,
-    /// left out, replaced, or swapped with their neighbour to turn one text into the other.
+    /// The Damerau-Levenshtein distance in its restricted form (optimal string alignment): the number of characters to insert, delete,
+    /// replace, or swap with their neighbour to turn one text into the other.
     /// </summary>
     public static int Distance(string a, string b)
     {

@@ -8,11 +8,11 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>Reads a body into a request, or finds everything that is wrong with it: all that can be known without the network.</summary>
+/// <summary>Reads a body into a request, or finds all of its faults that need no network.</summary>
 /// <remarks>
-/// Around the model's own properties a body may hold three that are ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at
-/// most <see cref="MaxWebhookLength"/> characters, <c>webhook_header</c>, the <see cref="WebhookHeader"/> sent along, and <c>metadata</c>,
-/// an object of at most <see cref="MaxMetadataBytes"/> bytes as sent and <see cref="MaxMetadataDepth"/> levels, given back as it came. A
+/// Beside the model's own properties a body may have three of ours: <c>webhook_url</c>, an address by <see cref="UrlRule"/> of at most
+/// <see cref="MaxWebhookLength"/> characters; <c>webhook_header</c>, the <see cref="WebhookHeader"/> for it; and <c>metadata</c>, an
+/// object of at most <see cref="MaxMetadataBytes"/> bytes as sent and <see cref="MaxMetadataDepth"/> levels, returned unchanged. A
 /// property that is null counts as absent, as does an optional one that is an empty text.
 /// </remarks>
 public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> options)
@@ -26,7 +26,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
     /// <summary>The most bytes of <c>metadata</c>, in UTF-8 as it was sent, white space included.</summary>
     public const int MaxMetadataBytes = 4_096;
 
-    /// <summary>How deep <c>metadata</c> may nest: the object itself is the first level.</summary>
+    /// <summary>The deepest nesting of <c>metadata</c>: the object itself is the first level.</summary>
     public const int MaxMetadataDepth = 8;
 
     private const string WebhookUrl = "webhook_url";
@@ -39,9 +39,9 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
 
     private readonly bool _allowLoopback = options.Value.AllowLoopback;
 
-    /// <summary>Reads <paramref name="utf8Body"/>. Never throws: whatever the bytes are, the answer says what is wrong with them.</summary>
+    /// <summary>Reads <paramref name="utf8Body"/>. Never throws: any bytes give a request or faults.</summary>
     /// <param name="utf8Body">JSON in UTF-8, with or without a byte order mark.</param>
-    /// <param name="allowAssets">Takes <see cref="AssetUri"/>s for images too: for uploads, whose owner is the owner of the images.</param>
+    /// <param name="allowAssets">Accepts paths of uploads as images, as <see cref="AssetUri"/>s: for uploads, which have the same owner.</param>
     public RequestReading Read(ReadOnlyMemory<byte> utf8Body, bool allowAssets = false)
     {
         var findings = new Findings();
@@ -75,7 +75,8 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
     private string? ImageFault(string url, bool allowAssets)
     {
         if (!AssetUri.Is(url)) return UrlRule.Fault(url, _allowLoopback);
-        return allowAssets ? AssetUri.Fault(url) : "An asset: address is taken from uploads only: give an https URL.";
+        if (AssetUri.IsSha256(AssetUri.PathOf(url))) return null;
+        return allowAssets ? AssetUri.Fault(url) : "An asset: address with a path is accepted in uploads only: send the image to POST /api/assets, or give an https URL.";
     }
 
     private string? ReadWebhookUrl(Properties properties, Findings findings)
@@ -89,7 +90,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
         }
         var url = value.GetString()!;
         if (url.Length > MaxWebhookLength)
-            findings.Fault(place, FaultCode.TooLong, $"The webhook_url has {url.Length:N0} characters: at most {MaxWebhookLength:N0} are taken.");
+            findings.Fault(place, FaultCode.TooLong, $"The webhook_url has {url.Length:N0} characters: at most {MaxWebhookLength:N0} are accepted.");
         else if (string.IsNullOrWhiteSpace(url))
             findings.Fault(place, FaultCode.Empty, "The webhook_url is blank: give an https URL, or leave it out.");
         else if (UrlRule.Fault(url, _allowLoopback) is { } fault)
@@ -115,7 +116,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
         return new(name, text);
     }
 
-    /// <summary>A text, empty if it is absent; null if it is something else.</summary>
+    /// <summary>The text of a property, empty if absent; null if it is not a text.</summary>
     private static string? TextOf(Properties properties, string name, Findings findings)
     {
         if (properties[name] is not { } value) return "";
@@ -134,7 +135,7 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
             return null;
         }
         if (JsonMarshal.GetRawUtf8Value(value).Length is > MaxMetadataBytes and var length)
-            findings.Fault(place, FaultCode.TooLong, $"The metadata has {length:N0} bytes: at most {MaxMetadataBytes:N0} are taken.");
+            findings.Fault(place, FaultCode.TooLong, $"The metadata has {length:N0} bytes: at most {MaxMetadataBytes:N0} are accepted.");
         else
             CheckMetadata(value, place, depth: 1, findings);
         return value.Clone();

@@ -2,7 +2,9 @@ using KlingFunctions.Pipeline.Errors;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>One header that a receiver wants with its webhooks, such as <c>Authorization</c>. Its value is a secret, and is never shown.</summary>
+/// <summary>
+/// A header that a receiver requires with its webhooks, such as <c>Authorization</c>. Its value is a secret, and is never shown.
+/// </summary>
 /// <param name="Name">The header's name.</param>
 /// <param name="Value">The header's value.</param>
 public sealed record WebhookHeader(string Name, string Value)
@@ -13,15 +15,15 @@ public sealed record WebhookHeader(string Name, string Value)
     /// <summary>The most characters of the value.</summary>
     public const int MaxValueLength = 1_024;
 
-    // The message has its own of these, or the connection has.
+    // The message or the connection sets these itself.
     private static readonly string[] Reserved =
-        ["host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "user-agent"];
+        ["host", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "user-agent", "traceparent"];
     private static readonly string[] ReservedPrefixes = ["content-", "proxy-", "webhook-"];
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name}: redacted";
 
-    /// <summary>Checks both; no fault quotes the value.</summary>
+    /// <summary>Checks name and value; no fault quotes the value.</summary>
     internal static void Check(string? name, string? value, string pointer, Findings findings)
     {
         if (NameFault(name) is { } wrongName) findings.Fault($"{pointer}/name", wrongName.Code, wrongName.Sentence);

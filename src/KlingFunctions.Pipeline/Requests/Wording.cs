@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace KlingFunctions.Pipeline.Requests;
 
-/// <summary>How sentences speak of what a caller sent.</summary>
+/// <summary>The wording of callers' values in messages.</summary>
 internal static class Wording
 {
-    /// <summary>What a value is.</summary>
+    /// <summary>The noun for a value's type.</summary>
     public static string Kind(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Object => "an object",
@@ -16,7 +16,7 @@ internal static class Wording
         _ => "null",
     };
 
-    /// <summary><paramref name="text"/> of a caller as it may stand in a sentence: in quotes, on one line, and not long.</summary>
+    /// <summary>The caller's <paramref name="text"/> for use in a sentence: in quotes, on one line, and short.</summary>
     public static string Quote(string text)
     {
         const int Most = 40;

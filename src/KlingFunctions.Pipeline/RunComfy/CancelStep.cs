@@ -1,23 +1,23 @@
 namespace KlingFunctions.Pipeline.RunComfy;
 
-/// <summary>What came of asking RunComfy to cancel.</summary>
+/// <summary>The outcome of a cancel request to RunComfy.</summary>
 public enum CancelOutcome
 {
-    /// <summary>It is cancelled.</summary>
+    /// <summary>RunComfy cancelled the request.</summary>
     Cancelled,
 
-    /// <summary>It is in progress or has ended: RunComfy does not cancel it.</summary>
+    /// <summary>The request is in progress or has ended: RunComfy does not cancel it.</summary>
     Refused,
 
-    /// <summary>RunComfy could not be asked; the next poll tries again.</summary>
+    /// <summary>The call failed; the next poll tries again.</summary>
     NotAsked,
 }
 
-/// <summary>Asks RunComfy to cancel a request, which it does only while that is queued.</summary>
-public sealed class CancelStep(RunComfyClient client)
+/// <summary>Asks RunComfy to cancel a request; RunComfy does so only while it is queued.</summary>
+internal sealed class CancelStep(RunComfyClient client)
 {
-    /// <summary>What came of it.</summary>
-    public async Task<CancelOutcome> RunAsync(string requestId, CancellationToken cancel) => await client.CancelAsync(requestId, cancel) switch
+    /// <summary>Sends the cancel request once.</summary>
+    public async Task<CancelOutcome> RunAsync(string requestId, CancellationToken cancellationToken) => await client.CancelAsync(requestId, cancellationToken) switch
     {
         CancelAnswer.Cancelled => CancelOutcome.Cancelled,
         CancelAnswer.NotCancellable => CancelOutcome.Refused,

@@ -1,12 +1,12 @@
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// Cuts long strings out of JSON while it is read. An answer may repeat the request, images as <c>data:</c> URIs included, and what it names of a
-/// paid video stands somewhere behind them: so it is read to its end, in the memory of a short one.
+/// Cuts long strings out of JSON while it is read. An answer may repeat the request with its <c>data:</c> URIs before it names the paid
+/// video, so it is read to the end, in little memory.
 /// </summary>
 internal sealed class LongStrings
 {
-    /// <summary>So much of a string stays. Signed URLs are shorter.</summary>
+    /// <summary>Bytes of a string that stay. Signed URLs are shorter.</summary>
     public const int Kept = 8 * 1024;
 
     private bool _isString;
@@ -15,7 +15,7 @@ internal sealed class LongStrings
     private int _hexDigits;
     private int _length;
 
-    /// <summary>Writes what stays of a piece.</summary>
+    /// <summary>Writes the part of a piece that stays.</summary>
     public void Append(ReadOnlySpan<byte> piece, MemoryStream kept)
     {
         foreach (var next in piece)
@@ -38,7 +38,7 @@ internal sealed class LongStrings
             }
             else
             {
-                // Only between two characters: in the middle of an escape, or of the bytes of one character, a cut would leave what is no JSON.
+                // Cut only between two characters: within an escape or a multi-byte character, the result would not be JSON.
                 _isCut |= _length >= Kept && (next & 0xC0) is not 0x80;
                 _isEscaped = next == '\\';
             }

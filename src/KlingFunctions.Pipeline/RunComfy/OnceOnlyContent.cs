@@ -4,18 +4,17 @@ using System.Net.Http.Headers;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// The body of the paid POST, which leaves this machine at most once and knows whether it has.
+/// The body of the paid POST: sent at most once, and knows whether it was.
 /// <para>
-/// Whether a failed POST can have been accepted can't be read off <see cref="HttpRequestError"/> alone: a connection taken from the pool
-/// that dies in mid-request and one that could never be opened differ only by kinds that say nothing of the body, and a connect timeout
-/// looks like any other timeout. What proves it is that nobody asked for the body: over HTTP/1.1 without <c>Expect</c> (<see
-/// cref="RunComfyClient"/> sends no other) .NET writes headers into a buffer and then asks the content to write itself, before anything is
-/// read back (dotnet/runtime, HttpConnection.SendAsync), and no server can act on a request whose body it was promised and never got.
+/// <see cref="HttpRequestError"/> alone does not prove that a failed POST was not accepted: a pooled connection that dies in mid-request
+/// and one that never opened differ only by kinds that say nothing of the body, and a connect timeout looks like any other timeout. The
+/// proof is a body that was never asked for: over HTTP/1.1 without <c>Expect</c> (<see cref="RunComfyClient"/> sends no other) .NET
+/// buffers the headers, then asks the content to write itself, before it reads anything (dotnet/runtime, HttpConnection.SendAsync). No
+/// server can act on a request whose body it never received.
 /// </para>
 /// <para>
-/// A second asking is refused. .NET itself sends a request again only while its body has not been started, but handlers that hosts put
-/// around every client (Microsoft.Extensions.Http.Resilience, for one, retries a POST after a 5xx) know no such restraint, and each sending
-/// costs a dollar.
+/// A second send is refused, because each one costs money. .NET itself sends again only while the body has not been started, but handlers
+/// that hosts add to every client do not (Microsoft.Extensions.Http.Resilience, for one, retries a POST after a 5xx).
 /// </para>
 /// </summary>
 internal sealed class OnceOnlyContent : HttpContent
@@ -29,7 +28,7 @@ internal sealed class OnceOnlyContent : HttpContent
         Headers.ContentType = new MediaTypeHeaderValue("application/json");
     }
 
-    /// <summary>Whether anyone has asked for the body. While false, not a byte of it has been sent.</summary>
+    /// <summary>Whether the body was asked for. While false, not a byte of it has been sent.</summary>
     public bool WasAskedFor => Volatile.Read(ref _askedFor) != 0;
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>

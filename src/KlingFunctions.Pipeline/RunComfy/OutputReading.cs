@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// Finds the files that a result names. RunComfy documents <c>output</c> with <c>video</c>, <c>videos</c>, <c>image</c> and <c>images</c>. Where
-/// no video stands there, one is looked for in all of the answer: it is paid for, whatever shape the answer has.
+/// Finds the files that a result names. RunComfy documents <c>output</c> with <c>video</c>, <c>videos</c>, <c>image</c> and
+/// <c>images</c>. Without a video there, the whole answer is searched: the video is paid for, whatever the shape of the answer.
 /// </summary>
 internal static class OutputReading
 {
@@ -13,10 +13,10 @@ internal static class OutputReading
     private const int MostFound = 32;
     private const int MostNamed = 1_000;
 
-    // Where results stand, the documented place first.
+    // Properties that hold results, the documented one first.
     private static readonly string[] Places = ["output", "outputs", "result", "results", "data", "response"];
 
-    // What was sent, not made; and addresses of calls.
+    // Properties that repeat the input, and addresses of calls.
     private static readonly HashSet<string> Passed = new(StringComparer.OrdinalIgnoreCase)
     {
         "input", "inputs", "request", "parameters", "params", "payload", "arguments", "elements", "image_urls", "image_list", "frontal_image_url",
@@ -77,14 +77,14 @@ internal static class OutputReading
         }
     }
 
-    /// <summary>A string, as documented, or an object with a <c>url</c>, as fal's schema, which RunComfy's is drawn from, has it.</summary>
+    /// <summary>A string, as documented, or an object with a <c>url</c>, as in fal's schema, from which RunComfy's is derived.</summary>
     private static string? Url(JsonElement value) =>
         (value.ValueKind == JsonValueKind.Object ? Property(value, "url") is { } url ? Text(url) : null : Text(value))?.Trim() is { Length: > 0 } text
             && !text.StartsWith('{') && !text.StartsWith('[')
             ? text
             : null;
 
-    /// <summary>What the first place that names a video names.</summary>
+    /// <summary>The files of the first place that names a video.</summary>
     private static List<Candidate> Found(JsonElement reply, IEnumerable<JsonElement?> places)
     {
         List<Candidate> found = [];
@@ -227,8 +227,8 @@ internal static class OutputReading
         }
     }
 
-    /// <param name="Url">As the answer has it.</param>
-    /// <param name="Kind">By its extension, a media type beside it, or the key it stands under; a video where nothing tells.</param>
-    /// <param name="Rank">0 where something tells, 1 where nothing does, 2 for a preview.</param>
+    /// <param name="Url">The URL as in the answer.</param>
+    /// <param name="Kind">The kind by extension, by a media type beside it, or by its key; a video if all of these are missing.</param>
+    /// <param name="Rank">0 with such a sign, 1 without one, 2 for a preview.</param>
     private sealed record Candidate(string Url, OutputKind Kind, int Rank);
 }

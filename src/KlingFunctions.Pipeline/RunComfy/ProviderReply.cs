@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// One answer of the provider's, as it came: any status, any bytes. Its properties find what is there under every name and in every shape
-/// that RunComfy documents or that a known client of it has met, and are null for the rest. None of them throws.
+/// One answer of the provider: any status, any bytes. Each property reads all names and shapes that RunComfy documents or that a known
+/// client has met, and is null if none is present. None of them throws.
 /// </summary>
 internal sealed class ProviderReply
 {
@@ -16,25 +16,29 @@ internal sealed class ProviderReply
     private static readonly string[] WordKeys = ["status", "state", "task_status"];
     private static readonly string[] Envelopes = ["data", "result", "response"];
     private static readonly string[] CodeKeys = ["error_code", "errorCode", "code"];
+    private static readonly string[] AmountKeys = ["amount_usd", "total_usd", "usd", "amount", "total"];
     private static readonly string[] NestingKeys = ["error", "detail", "errors"];
 
     /// <summary>
-    /// Error codes have five digits or more (docs.runcomfy.com/model-apis/error-codes); what is smaller repeats the HTTP status, or says
-    /// "no error" as 0.
+    /// Error codes have five digits or more (docs.runcomfy.com/model-apis/error-codes); smaller numbers repeat the HTTP status, or mean
+    /// "no error" (0).
     /// </summary>
     private const int SmallestCode = 10_000;
 
-    /// <summary>Errors lie no deeper within errors than this.</summary>
+    /// <summary>The deepest nesting of an error within errors.</summary>
     private const int Deepest = 4;
+
+    private static readonly TimeSpan LongestTook = TimeSpan.FromDays(1);
 
     private readonly JsonElement _json;
     private readonly byte[] _body;
     private readonly string _token;
 
-    public ProviderReply(int httpStatus, byte[] body, TimeSpan? retryAfter, string token)
+    public ProviderReply(int httpStatus, byte[] body, TimeSpan? retryAfter, string token, DateTimeOffset? date = null)
     {
         HttpStatus = httpStatus;
         RetryAfter = retryAfter;
+        Date = date;
         _body = body;
         _token = token;
         _json = Parse(body);
@@ -44,14 +48,17 @@ internal sealed class ProviderReply
 
     public TimeSpan? RetryAfter { get; }
 
+    /// <summary>The time of sending, by the provider's clock.</summary>
+    public DateTimeOffset? Date { get; }
+
     public bool IsSuccess => HttpStatus is >= 200 and <= 299;
 
-    /// <summary>The provider's numeric error code, also where it stands within an error object or inside an HTTP 200.</summary>
+    /// <summary>The provider's numeric error code, also within an error object or inside an HTTP 200.</summary>
     public int? Code => FindCode(_json, depth: 0);
 
     /// <summary>
-    /// The provider's word for the state, whether known or not: <c>status</c>, as documented, else one of the places in which other services
-    /// have it. Beside a status that may be the call's own, a nested one that says that the job goes on is believed.
+    /// The provider's word for the state, known or not: <c>status</c>, as documented, else a property in which other services have it. A
+    /// nested word that means queued or running wins over a status that may be the call's own.
     /// </summary>
     public string? Word
     {
@@ -64,6 +71,12 @@ internal sealed class ProviderReply
         }
     }
 
+    /// <summary>The cost of the job, if the result has it: a number, or an object with an amount.</summary>
+    public Cost? Cost => Money(_json, "cost") ?? Money(_json, "cost_usd") ?? Money(_json, "total_cost_usd");
+
+    /// <summary>The price of a model in the catalogue.</summary>
+    public CatalogueEntry Catalogue => new(Money(_json, "base_price_usd")?.Amount, Text(_json, "price_unit"));
+
     public string? Outcome => Text(_json, "outcome");
 
     public int? QueuePosition =>
@@ -71,9 +84,14 @@ internal sealed class ProviderReply
             ? position
             : null;
 
+    /// <summary>From <c>created_at</c> to <c>finished_at</c>; null unless they give a plausible run time.</summary>
+    public TimeSpan? Took =>
+        Time("created_at") is { } created && Time("finished_at") is { } finished && finished > created && finished - created < LongestTook
+            ? finished - created
+            : null;
+
     /// <summary>
-    /// The request id (or <c>id</c>, which some clients have met in its place), if it has the form of one; also out of a body that was cut
-    /// off after it.
+    /// The request id (or <c>id</c>, which some clients have met instead), if its format is valid; also from a body cut off after it.
     /// </summary>
     public string? RequestId
     {
@@ -84,7 +102,7 @@ internal sealed class ProviderReply
         }
     }
 
-    /// <summary>The provider's own sentence about what went wrong, cleaned for people; null when it gave none.</summary>
+    /// <summary>The provider's own sentence about the failure, cleaned for people; null when it gave none.</summary>
     public string? Sentence =>
         ProviderText.Clean(_json.ValueKind == JsonValueKind.Undefined ? ProviderText.Decode(_body) : FindSentence(_json, depth: 0), _token);
 
@@ -94,12 +112,31 @@ internal sealed class ProviderReply
     /// <summary>Whether files are named where only a success names them.</summary>
     public bool NamesOutput => OutputReading.TellsSuccess(_json);
 
+    /// <summary>The value of a numeric property.</summary>
+    public decimal? NumberOf(string name) =>
+        decimal.TryParse(Text(_json, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
+
     /// <summary>
     /// RunComfy's own nodes accept 1 to 128 of A-Z, a-z, 0-9, _ and - (comfyui-runcomfy-partner-nodes, client.py); the format is not
     /// documented.
     /// </summary>
     public static bool IsRequestId(string id) =>
         id.Length is >= 1 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+
+    private DateTimeOffset? Time(string name) =>
+        DateTimeOffset.TryParse(Text(_json, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+
+    private static Cost? Money(JsonElement json, string key)
+    {
+        if (Text(json, key) is { } text) return Amount(text) is { } amount ? new(amount, Price.Dollars) : null;
+        if (Property(json, key) is not { ValueKind: JsonValueKind.Object } cost) return null;
+        return AmountKeys.Select(name => Text(cost, name)).OfType<string>().Select(Amount).FirstOrDefault(a => a is not null) is { } found
+            ? new(found, Text(cost, "currency") is { Length: 3 } currency ? currency.ToUpperInvariant() : Price.Dollars)
+            : null;
+    }
+
+    private static decimal? Amount(string text) =>
+        decimal.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var amount) && amount < 1_000_000 ? amount : null;
 
     private static int? FindCode(JsonElement json, int depth)
     {
@@ -183,7 +220,7 @@ internal sealed class ProviderReply
         }
     }
 
-    /// <summary>The id out of an answer that broke off behind it: the job it names is paid for.</summary>
+    /// <summary>The id from an answer that was cut off after it: the job it names is paid for.</summary>
     private static string? SalvageRequestId(byte[] body)
     {
         var reader = new Utf8JsonReader(body, isFinalBlock: false, state: default);

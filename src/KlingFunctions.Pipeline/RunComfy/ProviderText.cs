@@ -4,20 +4,20 @@ using System.Text.RegularExpressions;
 
 namespace KlingFunctions.Pipeline.RunComfy;
 
-/// <summary>Makes the provider's words fit for people and for logs.</summary>
+/// <summary>Cleans the provider's text for people and for logs.</summary>
 internal static partial class ProviderText
 {
     private const int Longest = 300;
 
     /// <summary>
-    /// Only so much of a text is looked at: enough for a whole error page's heading, and little work whatever the provider sends.
+    /// Characters of a text that are read: enough for the heading of an error page, and little work whatever the provider sends.
     /// </summary>
     private const int Considered = 4096;
 
     public static string Decode(byte[] body) => Encoding.UTF8.GetString(body, 0, Math.Min(body.Length, Considered));
 
     /// <summary>
-    /// One line of at most 300 characters without markup, control characters, the token, or what follows the path of a URL; null when
+    /// One line of at most 300 characters without markup, control characters, the token, or the part of a URL after its path; null when
     /// nothing is left.
     /// </summary>
     public static string? Clean(string? text, string token)
@@ -29,7 +29,7 @@ internal static partial class ProviderText
         if (token.Length > 0)
             text = text.Replace(token, "[token]", StringComparison.Ordinal);
         text = WebUtility.HtmlDecode(Markup().Replace(text, " "));
-        // Images are given to the provider as signed links: an error that quotes one must not pass the signature on.
+        // The provider gets images as signed links: an error that quotes one must not reveal the signature.
         text = UrlUserInfo().Replace(UrlSecrets().Replace(Markup().Replace(text, " "), "$1"), "$1");
         text = Gaps().Replace(text, " ").Trim();
         if (text.Length > Longest)

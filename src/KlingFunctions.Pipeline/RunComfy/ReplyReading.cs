@@ -1,8 +1,8 @@
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// What an answer of the provider's means for each of the four calls. Pure and total: whatever the bytes, there is one meaning. Where
-/// RunComfy documents nothing, the reading that can't cost money or lose a paid video is taken.
+/// The meaning of a provider's answer for each of the four calls. Pure and total: any bytes have exactly one meaning. Where RunComfy
+/// documents nothing, the reading is chosen that can't cost money or lose a paid video.
 /// </summary>
 internal static class ReplyReading
 {
@@ -18,8 +18,8 @@ internal static class ReplyReading
     {
         if (reply.IsSuccess)
         {
-            // A documented refusal outranks an id beside it, which is then the failed call's own. An unknown code does not: if there is a
-            // job, polling will know it, and if there is none, polling will say so, and neither pays twice.
+            // A documented refusal outranks an id beside it, which is then the id of the failed call. An unknown code does not: polling
+            // shows whether there is a job, and neither case pays twice.
             if (Refusal(reply) is { } refusal)
                 return new SubmitAnswer.Refused(Fault(reply, refusal));
             return reply.RequestId is { } id
@@ -51,9 +51,9 @@ internal static class ReplyReading
         switch (state?.State)
         {
             case RequestState.Finished:
-                return new ResultAnswer.Succeeded(reply.Files);
+                return new ResultAnswer.Succeeded(reply.Files, reply.Took, reply.Cost);
             case RequestState.Failed:
-                return new ResultAnswer.Failed(reply.Sentence ?? "RunComfy says that the job failed, and gives no reason.");
+                return new ResultAnswer.Failed(reply.Sentence ?? "RunComfy says that the job failed, and gives no reason.", reply.Took);
             case RequestState.Cancelled:
                 return new ResultAnswer.Cancelled();
             case RequestState.Queued or RequestState.Running:
@@ -65,9 +65,9 @@ internal static class ReplyReading
         if (!reply.IsSuccess || reply.Code is not null)
             return new ResultAnswer.Faulted(Fault(reply, WatchFault(reply)));
 
-        // No word, or an unknown one. The output is there only after success (docs.runcomfy.com/model-apis/async-queue-endpoints).
+        // The word is missing or unknown. Output is present only after success (docs.runcomfy.com/model-apis/async-queue-endpoints).
         if (reply.NamesOutput)
-            return new ResultAnswer.Succeeded(reply.Files);
+            return new ResultAnswer.Succeeded(reply.Files, reply.Took, reply.Cost);
         return reply.Word is not null
             ? new ResultAnswer.NotReady(State: null)
             : new ResultAnswer.Faulted(Fault(reply, FaultClass.Transient));
@@ -75,8 +75,7 @@ internal static class ReplyReading
 
     public static CancelAnswer Cancel(ProviderReply reply)
     {
-        // RunComfy's own example shows status "completed" beside outcome "cancelled": the outcome counts, the status only where there is
-        // none.
+        // RunComfy's own example shows status "completed" beside outcome "cancelled": the status counts only without an outcome.
         var word = (reply.Outcome ?? reply.Word ?? "").Trim().ToLowerInvariant();
         if (word is "not_cancellable" or "not_cancelable")
             return new CancelAnswer.NotCancellable();
@@ -85,9 +84,17 @@ internal static class ReplyReading
         return new CancelAnswer.Faulted(Fault(reply, WatchFault(reply)));
     }
 
+    /// <summary>The fault of a free call; null if it succeeded.</summary>
+    public static ProviderFault? Trouble(ProviderReply reply)
+    {
+        if (reply.IsSuccess && reply.Code is null) return null;
+        var isNotThere = reply.HttpStatus is 404 || reply.Code is ResourceNotFound or InvalidResourceIdentifier;
+        return Fault(reply, AccountFault(reply) ?? (isNotThere ? FaultClass.NotFound : FaultClass.Transient));
+    }
+
     /// <summary>
-    /// The state, if the answer can be believed to be about the job. An error envelope may say <c>"status": "error"</c> of the call itself:
-    /// in an HTTP error, or beside a documented code about the account, such a word would give up a video that is paid for.
+    /// The state, if it certainly is the job's. An error envelope may say <c>"status": "error"</c> of the call itself: in an HTTP error, or
+    /// beside a documented code about the account, believing that word would give up a paid video.
     /// </summary>
     private static StatusAnswer.Known? TrustedState(ProviderReply reply) => Named(reply) switch
     {
@@ -99,17 +106,17 @@ internal static class ReplyReading
 
     private static StatusAnswer.Known? Named(ProviderReply reply) =>
         reply.Word is { } word && StateWords.Read(word) is { } state
-            ? new StatusAnswer.Known(state, word.Trim(), reply.QueuePosition)
+            ? new StatusAnswer.Known(state, word.Trim(), reply.QueuePosition, reply.RetryAfter)
             : null;
 
     /// <summary>
-    /// Whether a status says that nothing was taken: because RunComfy documents it (400, 403, 404), because its own clients read it so (401,
-    /// 402, 422), or because by HTTP's own meaning it is said before anything is done (RFC 9110 section 15.5, RFC 6585). Not 408, which tells
-    /// of a server that gave up waiting; nor 409, 425 or any other: a proxy may say them of a request that has gone through.
+    /// Whether a status means that nothing was accepted: RunComfy documents it so (400, 403, 404), its own clients read it so (401, 402,
+    /// 422), or HTTP sends it before processing (RFC 9110 section 15.5, RFC 6585). Not 408, where the server gave up waiting; nor 409, 425
+    /// or any other: a proxy may send them for a request that was forwarded.
     /// </summary>
     private static bool IsRefusal(int status) => status is (>= 400 and <= 406) or 411 or (>= 413 and <= 415) or 422 or 431;
 
-    /// <summary>How a documented code inside an HTTP 200 refuses a submission.</summary>
+    /// <summary>The refusal of a submission by a documented code inside an HTTP 200.</summary>
     private static FaultClass? Refusal(ProviderReply reply) => reply.Code switch
     {
         InvalidResourceIdentifier or ResourceNotFound => FaultClass.Job,
@@ -118,7 +125,7 @@ internal static class ReplyReading
         _ => null,
     };
 
-    /// <summary>RunComfy documents HTTP 400 with a code for both; 401, 402 and 403 are what its own clients handle as well.</summary>
+    /// <summary>RunComfy documents HTTP 400 with a code for both; its own clients handle 401, 402 and 403 as well.</summary>
     private static FaultClass? AccountFault(ProviderReply reply) => reply.Code switch
     {
         InsufficientResources => FaultClass.Balance,
@@ -131,7 +138,7 @@ internal static class ReplyReading
         },
     };
 
-    /// <summary>A call about a job that is paid for: only what is certain is more than passing trouble.</summary>
+    /// <summary>The fault of a call about a paid job: transient unless the answer is certain.</summary>
     private static FaultClass WatchFault(ProviderReply reply) =>
         AccountFault(reply) ?? (reply.Code == ResourceNotFound ? FaultClass.NotFound : FaultClass.Transient);
 
@@ -144,6 +151,6 @@ internal static class ReplyReading
             reply.RetryAfter);
 
     private static SubmitAnswer.InDoubt InDoubt(ProviderReply reply, string how) => new(
-        $"RunComfy answered HTTP {reply.HttpStatus}, {how}: it may or may not have taken the job."
+        $"RunComfy answered HTTP {reply.HttpStatus}, {how}: it may or may not have accepted the job."
         + (reply.Sentence is { } sentence ? $" It said: {sentence}" : ""));
 }

@@ -3,10 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
-/// The hosts that results may be fetched from. A pattern is a host name, or <c>*.</c> and a host name, which stands for every host below
-/// that name and not for the name itself. Case does not matter; ports are not looked at.
+/// The hosts that results may be downloaded from. A pattern is a host name, or <c>*.</c> and a host name, which matches every host below
+/// that name but not the name itself. Case and ports are ignored.
 /// </summary>
-public sealed class ResultHosts
+internal sealed class ResultHosts
 {
     private readonly string[] _patterns;
 
@@ -14,8 +14,8 @@ public sealed class ResultHosts
 
     /// <summary>Reads patterns separated by semicolons.</summary>
     /// <param name="text">For example <c>*.runcomfy.net;*.runcomfy.com</c>.</param>
-    /// <param name="hosts">The patterns, when they could be read.</param>
-    /// <param name="fault">What is wrong, fit to follow the name of the setting, when they could not.</param>
+    /// <param name="hosts">The patterns, if valid.</param>
+    /// <param name="fault">The fault, as a clause to follow the name of the setting, if not.</param>
     public static bool TryParse(string? text, [NotNullWhen(true)] out ResultHosts? hosts, [NotNullWhen(false)] out string? fault)
     {
         hosts = null;
@@ -37,7 +37,7 @@ public sealed class ResultHosts
         return true;
     }
 
-    /// <summary>Whether results may be fetched from this host.</summary>
+    /// <summary>Whether results may be downloaded from this host.</summary>
     /// <param name="host">A host name without a port, as <see cref="Uri.IdnHost"/> gives it.</param>
     public bool Include(string host) => Array.Exists(_patterns, pattern =>
         pattern[0] != '*'

@@ -2,7 +2,7 @@ using KlingFunctions.Pipeline.Requests.Models;
 
 namespace KlingFunctions.Pipeline.RunComfy;
 
-/// <summary>How to reach RunComfy's Model API. Section <c>RunComfy</c>.</summary>
+/// <summary>Access to RunComfy's Model API. Section <c>RunComfy</c>.</summary>
 public sealed class RunComfyOptions
 {
     /// <summary>The name of the configuration section.</summary>
@@ -12,17 +12,20 @@ public sealed class RunComfyOptions
     public string ApiToken { get; set; } = "";
 
     /// <summary>
-    /// Where the Model API lives. https, or http for a loopback address; a trailing <c>/v1</c>, which RunComfy's own command line expects,
-    /// does no harm.
+    /// The address of the Model API: https, or http for a loopback address. A trailing <c>/v1</c>, which RunComfy's own command line
+    /// expects, is allowed.
     /// </summary>
     public string BaseUrl { get; set; } = "https://model-api.runcomfy.net";
 
-    /// <summary>The model's id as RunComfy lists it; one that <see cref="ModelContract"/> knows.</summary>
+    /// <summary>The model's id in RunComfy's list; <see cref="ModelContract"/> must know it.</summary>
     public string Model { get; set; } = KlingO1.ModelId;
 
+    /// <summary>The price of a second of video in US dollars, in place of the catalogue's: above 0, at most 1,000.</summary>
+    public decimal? PricePerSecond { get; set; }
+
     /// <summary>
-    /// Hosts that results may be fetched from, separated by semicolons. <c>*.example.com</c> stands for every host below example.com, not
-    /// for example.com itself.
+    /// Hosts that results may be downloaded from, separated by semicolons. <c>*.example.com</c> matches every host below example.com, not
+    /// example.com itself.
     /// </summary>
     public string ResultHosts { get; set; } = "*.runcomfy.net;*.runcomfy.com";
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>Stops the start with one sentence for each wrong setting, naming its key.</summary>
-public sealed class RunComfyOptionsValidator : IValidateOptions<RunComfyOptions>
+internal sealed class RunComfyOptionsValidator : IValidateOptions<RunComfyOptions>
 {
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RunComfyOptions options)
@@ -32,6 +32,9 @@ public sealed class RunComfyOptionsValidator : IValidateOptions<RunComfyOptions>
             yield return "RunComfy:Model names a model that this version does not know, and whose input it could not check before paying: "
                 + $"it should be {string.Join(" or ", ModelContract.All.Select(model => model.Id))}.";
         }
+
+        if (options.PricePerSecond is <= 0 or > 1_000)
+            yield return $"RunComfy:PricePerSecond is {options.PricePerSecond}: it should be a price in US dollars above 0, and at most 1000.";
 
         if (!ResultHosts.TryParse(options.ResultHosts, out _, out var fault))
             yield return $"RunComfy:ResultHosts {fault}: it should look like *.runcomfy.net;*.runcomfy.com.";

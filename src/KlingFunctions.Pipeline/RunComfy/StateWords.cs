@@ -2,7 +2,7 @@ namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
 /// Every word for a state that RunComfy documents (docs.runcomfy.com/model-apis/async-queue-endpoints: one vocabulary for the status,
-/// another for the result) or that any known client of it accepts, and those of the services that it stands before.
+/// another for the result), that any known client of it accepts, or that the services behind it use.
 /// </summary>
 internal static class StateWords
 {

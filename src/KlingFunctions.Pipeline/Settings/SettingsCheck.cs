@@ -7,12 +7,12 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Settings;
 
 /// <summary>
-/// Finds settings that would not do what they seem to do, before the binder passes over them: names that nothing reads, values that are
-/// read as something else. A misspelt spending cap would be no cap.
+/// Finds settings without their apparent effect, before the binder ignores them: unknown names, and values that are read as something
+/// else. A misspelt spending cap would be no cap.
 /// </summary>
 public static partial class SettingsCheck
 {
-    // Sections that differ from a known one by so few letters were meant to be that one.
+    // A section this close to a known one, in edits, is a misspelling of it.
     private const int MostSlips = 2;
 
     private const string DurationForm = "a duration such as 00:00:05 (hh:mm:ss) or 1.00:00:00 (d.hh:mm:ss), with hours below 24";
@@ -25,10 +25,11 @@ public static partial class SettingsCheck
         [typeof(long)] = new(
             value => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _),
             "a whole number without a unit, such as 2147483648"),
+        [typeof(double)] = new(value => double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _), "a number such as 0.5"),
     };
 
     /// <summary>Checks all settings below the known sections, and sections whose name is nearly that of a known one.</summary>
-    /// <param name="configuration">Where the settings are.</param>
+    /// <param name="configuration">The settings.</param>
     /// <param name="sections">The options type of each known section, by the section's name.</param>
     /// <exception cref="OptionsValidationException">One sentence for each fault; it names the key and never the value of a string.</exception>
     public static void Run(IConfiguration configuration, IReadOnlyDictionary<string, Type> sections)
@@ -39,7 +40,7 @@ public static partial class SettingsCheck
 
     private static IEnumerable<string> Faults(IConfigurationSection section, IReadOnlyDictionary<string, Type> sections)
     {
-        // A bare value is no setting of ours, but an environment variable of that name, such as PUBLIC on Windows.
+        // A bare value is not our setting but an environment variable of that name, such as PUBLIC on Windows.
         List<IConfigurationSection> settings = [.. section.GetChildren()];
         if (settings.Count == 0) return [];
         var known = sections.Keys.FirstOrDefault(name => string.Equals(name, section.Key, StringComparison.OrdinalIgnoreCase));
@@ -59,7 +60,7 @@ public static partial class SettingsCheck
 
     private static IEnumerable<string> ListFaults(IConfigurationSection list)
     {
-        // An empty value is how JSON's empty list arrives.
+        // JSON's empty list arrives as an empty value.
         if (!string.IsNullOrEmpty(list.Value)) yield return $"{list.Path} is a list: write {list.Path}:0, {list.Path}:1 and so on, each {DurationForm}.";
         foreach (var item in list.GetChildren())
         {
@@ -72,14 +73,15 @@ public static partial class SettingsCheck
     private static IEnumerable<string> ValueFaults(IConfigurationSection setting, Type type)
     {
         foreach (var below in setting.GetChildren()) yield return $"{below.Path} is no setting that is known: {setting.Path} is a single value.";
-        // Null in JSON, as an app setting that is not there.
-        // A string may be a secret: it has no form here, and stands in no sentence.
+        // Null in JSON counts as absent, like an app setting that is not set.
+        // A string may be a secret: it is not checked here, and never quoted.
         if (setting.Value is { } value && Forms.GetValueOrDefault(type) is { } form && !form.Reads(value))
             yield return $"{setting.Path} is '{value}': it should be {form.Words}.";
     }
 
     /// <summary>
-    /// "2" would be two days to .NET, "02:00" two hours where two minutes were meant, "24:00:00" twenty-four days. 0 is the same in every unit.
+    /// .NET would read "2" as two days, "02:00" as two hours instead of two minutes, "24:00:00" as twenty-four days. 0 is the same in every
+    /// unit.
     /// </summary>
     private static bool IsDuration(string value) => value is "0" || (Duration.IsMatch(value) && TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _));
 

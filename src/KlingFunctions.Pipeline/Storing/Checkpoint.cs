@@ -1,19 +1,19 @@
 namespace KlingFunctions.Pipeline.Storing;
 
-/// <summary>Where a transfer stands whose rest a later run fetches. Written down by the store, beside the bytes that came so far.</summary>
-/// <param name="RequestId">RunComfy's id of the paid request whose file it is.</param>
-/// <param name="Length">So many bytes are written.</param>
+/// <summary>The state of an interrupted transfer that a later run resumes. The store saves it beside the bytes received so far.</summary>
+/// <param name="RequestId">RunComfy's id of the paid request that made the file.</param>
+/// <param name="Length">The number of bytes written.</param>
 /// <param name="Hash">The state of their SHA-256.</param>
-/// <param name="Head">The first of them, in Base64: what tells the format.</param>
-/// <param name="Validator">The <c>ETag</c> or date under which the server sent them: the rest must have the same.</param>
+/// <param name="Head">The first of them, in Base64: they show the format.</param>
+/// <param name="Validator">The server's <c>ETag</c> or date for these bytes: the rest must have the same.</param>
 /// <param name="Total">The length of the whole file, if the server named one.</param>
-/// <param name="Boxes">How far its boxes were read.</param>
+/// <param name="Boxes">The state of the box reader.</param>
 public sealed record Checkpoint(string RequestId, long Length, string Hash, string Head, string Validator, long? Total, BoxesRead Boxes);
 
-/// <summary>How far the boxes of a file were read.</summary>
-/// <param name="Header">The bytes of a header that has begun, in Base64.</param>
-/// <param name="Left">So many bytes of the last box are still to come.</param>
-/// <param name="IsLost">True once something was met that is no known box.</param>
-/// <param name="HasMovie">Whether there was a box that describes the video.</param>
-/// <param name="HasData">Whether there was a box that holds it.</param>
+/// <summary>The state of the box reader.</summary>
+/// <param name="Header">The bytes of an incomplete box header, in Base64.</param>
+/// <param name="Left">The number of bytes of the last box still to come.</param>
+/// <param name="IsLost">True after an unknown box.</param>
+/// <param name="HasMovie">Whether a box describes the video.</param>
+/// <param name="HasData">Whether a box holds its data.</param>
 public sealed record BoxesRead(string Header, long Left, bool IsLost, bool HasMovie, bool HasData);

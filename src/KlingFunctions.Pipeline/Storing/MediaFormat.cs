@@ -2,13 +2,13 @@ using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Pipeline.Storing;
 
-/// <summary>A kind of file that is kept, told by its own first bytes: what a server says of it counts for less.</summary>
+/// <summary>A file format that is stored, recognised by its first bytes: the server's media type counts for less.</summary>
 /// <param name="Kind">A video or an image.</param>
 /// <param name="ContentType">Its media type.</param>
 /// <param name="Extension">The usual file extension, with the dot.</param>
 public sealed record MediaFormat(OutputKind Kind, string ContentType, string Extension)
 {
-    /// <summary>So many bytes are enough for <see cref="Recognise"/>.</summary>
+    /// <summary>The number of bytes that <see cref="Recognise"/> needs.</summary>
     public const int HeadLength = 64;
 
     private static readonly MediaFormat Mp4 = new(OutputKind.Video, "video/mp4", ".mp4");
@@ -21,7 +21,7 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
 
     private static readonly MediaFormat[] All = [Mp4, QuickTime, WebM, Jpeg, Png, WebP, Gif];
 
-    /// <summary>The format of a file that begins so; null when it is none that is kept.</summary>
+    /// <summary>The format of a file with these first bytes; null if it is not one of those that are stored.</summary>
     /// <param name="head">The first <see cref="HeadLength"/> bytes, or the whole of a shorter file.</param>
     public static MediaFormat? Recognise(ReadOnlySpan<byte> head) => head switch
     {
@@ -33,9 +33,9 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
             var b when b.SequenceEqual("mif1"u8) || b.SequenceEqual("msf1"u8) => null,
             _ => Mp4,
         },
-        // EBML (RFC 8794), whose document type stands within the first few dozen bytes.
+        // EBML (RFC 8794): the document type is within the first few dozen bytes.
         [0x1A, 0x45, 0xDF, 0xA3, .. var rest] when rest.IndexOf("webm"u8) >= 0 => WebM,
-        // Files of older QuickTime, and streams cut into segments, begin with another box than "ftyp".
+        // Files of older QuickTime, and segmented streams, begin with another box than "ftyp".
         [< 0x10, _, _, _, .. var box] when box.Length >= 4 && IsFirstBox(box[..4]) => box.StartsWith("styp"u8) ? Mp4 : QuickTime,
         [0xFF, 0xD8, 0xFF, ..] => Jpeg,
         [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png,
@@ -48,7 +48,7 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
         type.SequenceEqual("moov"u8) || type.SequenceEqual("mdat"u8) || type.SequenceEqual("wide"u8) || type.SequenceEqual("styp"u8)
         || type.SequenceEqual("free"u8) || type.SequenceEqual("skip"u8) || type.SequenceEqual("pnot"u8);
 
-    /// <summary>The file extension for a media type, with the dot; <c>.bin</c> for one that is not kept.</summary>
+    /// <summary>The file extension for a media type, with the dot; <c>.bin</c> for any other type.</summary>
     /// <param name="contentType">Such as <c>video/mp4</c>.</param>
     public static string ExtensionOf(string contentType) => Array.Find(All, format => format.ContentType == contentType)?.Extension ?? ".bin";
 }

@@ -3,16 +3,16 @@ using System.Buffers.Binary;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// Tells whether an MP4 or QuickTime file ends too early, by the sizes that its own boxes announce (ISO/IEC 14496-12, 4.2): a server that
-/// has lost the rest may name a length that fits what it has. Takes the file in pieces, and keeps no more of it than a header.
+/// Detects a truncated MP4 or QuickTime file by the sizes of its own boxes (ISO/IEC 14496-12, 4.2): a server that lost the rest may send a
+/// matching length. Reads the file in pieces, and buffers no more than a header.
 /// </summary>
 internal sealed class Mp4Boxes
 {
     private const int ShortHeader = 8;
     private const int LongHeader = 16;
 
-    // What stands at the top level of such files. What is anything else, a trailer of somebody's own say, is left alone: better to keep a
-    // file that is odd than to give up one that is paid for.
+    // Boxes at the top level of such files. After any other data, such as a private trailer, checking stops: an odd file is better than a
+    // paid video lost.
     private static readonly HashSet<uint> Known =
     [
         .. from type in (string[])["ftyp", "styp", "moov", "moof", "mfra", "mdat", "free", "skip", "wide", "pnot", "sidx", "meta", "uuid"]
@@ -28,17 +28,17 @@ internal sealed class Mp4Boxes
     private bool _hasMovie;
     private bool _hasData;
 
-    /// <summary>Whether the last box that was begun goes on beyond what has been taken.</summary>
+    /// <summary>Whether the last box continues beyond the bytes read.</summary>
     public bool EndTooEarly => _left > 0;
 
-    /// <summary>Whether what has been taken is a whole file by its own account: it ends with a box, and has both a description and data.</summary>
+    /// <summary>Whether the bytes read form a whole file: they end with a box, and have both a description and data.</summary>
     public bool AreWhole => !_lost && _left == 0 && _headerLength == 0 && _hasMovie && _hasData;
 
-    /// <summary>How far they were read, for <see cref="Restore"/>.</summary>
+    /// <summary>The reader's state, for <see cref="Restore"/>.</summary>
     public BoxesRead Read => new(Convert.ToBase64String(_header, 0, _headerLength), _left, _lost, _hasMovie, _hasData);
 
-    /// <summary>Goes on from <see cref="Read"/>.</summary>
-    /// <exception cref="FormatException">It can't be read.</exception>
+    /// <summary>Continues from <see cref="Read"/>.</summary>
+    /// <exception cref="FormatException">The state can't be read.</exception>
     public static Mp4Boxes Restore(BoxesRead read)
     {
         var header = Convert.FromBase64String(read.Header);
@@ -48,7 +48,7 @@ internal sealed class Mp4Boxes
         return boxes;
     }
 
-    /// <summary>Takes what comes next.</summary>
+    /// <summary>Reads the next bytes.</summary>
     public void Take(ReadOnlySpan<byte> chunk)
     {
         while (chunk.Length > 0 && !_lost)
@@ -77,7 +77,7 @@ internal sealed class Mp4Boxes
             if (_headerLength < LongHeader) return;
             size = BinaryPrimitives.ReadInt64BigEndian(_header.AsSpan(ShortHeader));
         }
-        // A size of 0 is that of a last box, which ends where the file does.
+        // Size 0 marks the last box, which ends with the file.
         var type = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(4));
         _hasMovie |= type == Moov || type == Moof;
         _hasData |= type == Mdat;

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// SHA-256 (FIPS 180-4) whose state can be written down, so that a transfer goes on in another process. The platform's own can't be, and blocks
-/// that are staged and not committed can't be read again.
+/// SHA-256 (FIPS 180-4) with a state that can be saved, so that a transfer resumes in another process. The platform's own state can't be
+/// saved, and staged blocks can't be read again before they are committed.
 /// </summary>
 internal sealed class ResumableSha256
 {
@@ -28,7 +28,7 @@ internal sealed class ResumableSha256
     private readonly byte[] _rest = new byte[BlockLength];
     private long _length;
 
-    /// <summary>What has been hashed so far, for <see cref="Restore"/>.</summary>
+    /// <summary>The state of the hash, for <see cref="Restore"/>.</summary>
     public string State
     {
         get
@@ -43,21 +43,21 @@ internal sealed class ResumableSha256
 
     private int Pending => (int)(_length % BlockLength);
 
-    /// <summary>Goes on from <see cref="State"/>.</summary>
-    /// <exception cref="FormatException">It is none.</exception>
+    /// <summary>Continues from <see cref="State"/>.</summary>
+    /// <exception cref="FormatException">The text is not such a state.</exception>
     public static ResumableSha256 Restore(string state)
     {
         var bytes = Convert.FromBase64String(state);
         const int Fixed = (WordCount * sizeof(uint)) + sizeof(long);
         if (bytes.Length < Fixed) throw new FormatException("The state of a hash is too short.");
         var hash = new ResumableSha256 { _length = BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(WordCount * sizeof(uint))) };
-        if (hash._length < 0 || bytes.Length != Fixed + hash.Pending) throw new FormatException("The state of a hash has another length than it says.");
+        if (hash._length < 0 || bytes.Length != Fixed + hash.Pending) throw new FormatException("The length of the saved hash state is wrong.");
         for (var i = 0; i < WordCount; i++) hash._words[i] = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(i * sizeof(uint)));
         bytes.AsSpan(Fixed).CopyTo(hash._rest);
         return hash;
     }
 
-    /// <summary>Hashes what comes next.</summary>
+    /// <summary>Hashes the next bytes.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
         var pending = Pending;

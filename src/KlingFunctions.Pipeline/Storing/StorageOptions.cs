@@ -2,23 +2,25 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Storing;
 
-/// <summary>Where and how much is kept. Section <c>Storage</c>.</summary>
+/// <summary>Where videos are stored, and their size limit. Section <c>Storage</c>.</summary>
 public sealed class StorageOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Storage";
 
-    /// <summary>The largest file that is kept, in bytes: 1 to 1 TiB. The default is 2 GiB, the limit of RunComfy's own command line.</summary>
+    /// <summary>
+    /// The largest file that is stored, in bytes: 1 to 1 TiB. The default is 2 GiB, the limit of RunComfy's own command line.
+    /// </summary>
     public long MaxVideoBytes { get; set; } = 2_147_483_648;
 
     /// <summary>
-    /// Blob Storage to keep videos in: a connection string, or the service's URI to use with an identity. Null for the host's own way.
+    /// Blob Storage for videos: a connection string, or the service's URI to use with an identity. Null for the host's default.
     /// </summary>
     public string? Blobs { get; set; }
 }
 
 /// <summary>Stops the start with one sentence for each wrong setting, naming its key.</summary>
-public sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
+internal sealed class StorageOptionsValidator : IValidateOptions<StorageOptions>
 {
     private const long Most = 1L << 40;
 

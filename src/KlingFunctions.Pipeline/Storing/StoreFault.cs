@@ -3,20 +3,20 @@ using KlingFunctions.Pipeline.Errors;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// Tells the store's failures from the network's, which look the same (an <see cref="IOException"/>) and mean something else.
+/// Separates the store's failures from the network's: both are an <see cref="IOException"/>, but need different handling.
 /// </summary>
 internal static class StoreFault
 {
-    public static async Task<T> WrapAsync<T>(Func<Task<T>> store, CancellationToken ct)
+    public static async Task<T> WrapAsync<T>(Func<Task<T>> store, CancellationToken cancellationToken)
     {
         try
         {
             return await store();
         }
-        catch (Exception e) when (!(e is OperationCanceledException && ct.IsCancellationRequested))
+        catch (Exception e) when (!(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
-            // Its own message may hold paths or addresses; it goes to the log with the cause, not to the job's owner.
-            throw new KeepingFailedException(ErrorCodes.StorageFailed, "The result could not be written to the store.", mayRetry: true, e);
+            // The exception's message may contain paths or addresses: it goes to the log with the cause, not to the job's owner.
+            throw new TransferFailedException(ErrorCodes.StorageFailed, "The result could not be written to the store.", mayRetry: true, e);
         }
     }
 }

@@ -8,16 +8,16 @@ using KlingFunctions.Pipeline.RunComfy;
 namespace KlingFunctions.Pipeline.Storing;
 
 /// <summary>
-/// One file on its way from the provider into the store, in as many tries as it takes. Each byte is read once into one of two buffers;
-/// while one buffer fills from the network, the other is hashed and written at the same time, so that the slowest of the three sets the
-/// pace. Memory is the two buffers, whatever the file's size.
+/// The transfer of one file from the provider into the store, over several tries if needed. Each byte is read once into one of two
+/// buffers; while one fills from the network, the other is hashed and written, so the slowest of the three sets the pace. Memory is the
+/// two buffers, whatever the file's size.
 /// </summary>
 internal sealed class Transfer(
     GuardedClient client, IVideoStore store, string jobId, string requestId, OutputFile file, string storedName, Uri url, long mostBytes,
     Func<Uri, bool> mayFollow, TimeProvider time)
     : IAsyncDisposable
 {
-    /// <summary>Less than this is no progress, neither in a try nor in a minute: a server that trickles would otherwise hold a job for years.</summary>
+    /// <summary>The least progress, in a try and in a minute: a server that trickles would otherwise hold a job for years.</summary>
     public const int LeastProgress = 64 * 1024;
 
     private const int BufferLength = 1024 * 1024;
@@ -36,41 +36,41 @@ internal sealed class Transfer(
     private bool _isPacked;
     private int _rangeFailures;
 
-    /// <summary>A try that broke off, from which the next may go on.</summary>
+    /// <summary>An interrupted try; the next may resume.</summary>
     /// <param name="Reason">A sentence.</param>
-    /// <param name="RetryAfter">How long the server asks to wait.</param>
+    /// <param name="RetryAfter">The wait that the server asks for.</param>
     public sealed record Interruption(string Reason, TimeSpan? RetryAfter = null);
 
-    /// <summary>The furthest byte that any try has reached: what tells progress from running in circles.</summary>
+    /// <summary>The furthest byte that any try has reached: shows progress over several tries.</summary>
     public long Furthest { get; private set; }
 
-    /// <summary>So many bytes are written.</summary>
+    /// <summary>The number of bytes written.</summary>
     public long Length => _length;
 
-    /// <summary>What an earlier run left.</summary>
+    /// <summary>The number of bytes left by an earlier run.</summary>
     public long Continued { get; private set; }
 
-    /// <summary>Whether a later run could go on from here.</summary>
+    /// <summary>Whether a later run could resume here.</summary>
     public bool CanSuspend => _validator is not null && !_isPacked && _format is not null && _sink is not null;
 
-    /// <summary>Whether the file is whole by its own account, though the server had named another length.</summary>
+    /// <summary>Whether the file's own boxes are complete, even if the server had announced another length.</summary>
     public bool IsWhole => _boxes.AreWhole && _format?.Kind == file.Kind;
 
-    /// <summary>Fetches what is missing.</summary>
-    /// <param name="limits">When this run is to end.</param>
-    /// <param name="ct">Gives up.</param>
-    /// <returns>Null when the file is complete, otherwise why it is not.</returns>
-    /// <exception cref="KeepingFailedException">Going on makes no sense.</exception>
-    public async Task<Interruption?> TryAsync(RunLimits limits, CancellationToken ct)
+    /// <summary>Downloads the missing bytes.</summary>
+    /// <param name="limits">The time limits of this run.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>Null when the file is complete, otherwise the interruption.</returns>
+    /// <exception cref="TransferFailedException">A further try is useless.</exception>
+    public async Task<Interruption?> TryAsync(RunLimits limits, CancellationToken cancellationToken)
     {
         if (_sink is null)
-            await ContinueOrStartAsync(ct);
-        // Without a validator nobody can tell whether the rest still belongs to the beginning.
+            await ContinueOrStartAsync(cancellationToken);
+        // Without a validator, the rest may belong to another version of the file.
         else if (_length > 0 && _validator is null)
-            await StartOverAsync(ct);
+            await StartOverAsync(cancellationToken);
 
         using var silence = new CancellationTokenSource(LongestSilence, time);
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
         using var request = Request();
         HttpResponseMessage response;
         try
@@ -79,11 +79,11 @@ internal sealed class Transfer(
         }
         catch (UrlRefusedException e)
         {
-            throw new KeepingFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
+            throw new TransferFailedException(ErrorCodes.VideoHostRefused, $"The {file.Name} can't be fetched. {e.Message}", mayRetry: false, e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            ct.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             return new Interruption(silence.IsCancellationRequested ? "did not answer within 60 seconds"
                 : e is HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } ? "is not connected to by the proxy that Network:Proxy names"
                 : "could not be reached");
@@ -91,10 +91,10 @@ internal sealed class Transfer(
 
         using (response)
         {
-            if (await ReadHeadersAsync(response, ct) is { } broken)
+            if (await ReadHeadersAsync(response, cancellationToken) is { } broken)
                 return IsWhole && response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable ? null : broken;
             silence.CancelAfter(LongestSilence);
-            var source = await response.Content.ReadAsStreamAsync(ct);
+            var source = await response.Content.ReadAsStreamAsync(cancellationToken);
             if (_length == 0)
             {
                 try
@@ -102,43 +102,43 @@ internal sealed class Transfer(
                     (source, _isPacked) = await PackedBody.OpenAsync(
                         source, response.Content.Headers.ContentEncoding, head => MediaFormat.Recognise(head) is not null, waiting.Token);
                 }
-                catch (Exception e) when (IsBreak(e))
+                catch (Exception e) when (IsInterruption(e))
                 {
-                    ct.ThrowIfCancellationRequested();
+                    cancellationToken.ThrowIfCancellationRequested();
                     return new Interruption("broke the connection off");
                 }
                 if (_isPacked)
-                    (_total, _validator) = (null, null); // they are those of the packed bytes
+                    (_total, _validator) = (null, null); // both describe the compressed bytes
             }
             var canGoOnLater = _validator is not null && !_isPacked;
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, silence.Token, canGoOnLater ? limits.Soft : limits.Hard);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token, canGoOnLater ? limits.Soft : limits.Hard);
             await using (source)
-                return await PumpAsync(source, silence, either.Token, ct);
+                return await PumpAsync(source, silence, either.Token, cancellationToken);
         }
     }
 
-    /// <summary>Leaves what came so far to a later run.</summary>
-    public async Task SuspendAsync(CancellationToken ct)
+    /// <summary>Saves the bytes received so far for a later run.</summary>
+    public async Task SuspendAsync(CancellationToken cancellationToken)
     {
         var head = Convert.ToBase64String(_head, 0, (int)Math.Min(_length, _head.Length));
         var checkpoint = new Checkpoint(requestId, _length, _hash.State, head, _validator!, _total, _boxes.Read);
         await StoreFault.WrapAsync(async () =>
         {
-            await _sink!.SuspendAsync(checkpoint, ct);
+            await _sink!.SuspendAsync(checkpoint, cancellationToken);
             return true;
-        }, ct);
+        }, cancellationToken);
     }
 
     /// <summary>Makes the complete file visible.</summary>
-    public async Task<StoredFile> CommitAsync(CancellationToken ct)
+    public async Task<StoredFile> CommitAsync(CancellationToken cancellationToken)
     {
         var format = _format!;
         var kind = format.Kind == OutputKind.Video ? "video" : "image";
         var stored = new StoredFile(storedName, kind, format.ContentType, _length, _hash.Finish(), requestId);
-        var there = await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, ct), ct);
+        var there = await StoreFault.WrapAsync(() => _sink!.CommitAsync(stored, cancellationToken), cancellationToken);
         return there.RequestId == requestId
-            ? RequestFiles.Plain(there, file.Name)
-            : throw new KeepingFailedException(ErrorCodes.StorageFailed, "Another request's file was stored under this name meanwhile.", mayRetry: true);
+            ? RequestFiles.AsListed(there, file.Name)
+            : throw new TransferFailedException(ErrorCodes.StorageFailed, "Another request's file was stored under this name meanwhile.", mayRetry: true);
     }
 
     public async ValueTask DisposeAsync()
@@ -147,11 +147,11 @@ internal sealed class Transfer(
             await _sink.DisposeAsync();
     }
 
-    private async Task ContinueOrStartAsync(CancellationToken ct)
+    private async Task ContinueOrStartAsync(CancellationToken cancellationToken)
     {
-        _sink = await StoreFault.WrapAsync(() => store.ContinueAsync(jobId, storedName, ct), ct);
+        _sink = await StoreFault.WrapAsync(() => store.ContinueAsync(jobId, storedName, cancellationToken), cancellationToken);
         if (_sink?.Checkpoint is not { } left || left.RequestId != requestId || !TryRestore(left))
-            await StartOverAsync(ct);
+            await StartOverAsync(cancellationToken);
     }
 
     private bool TryRestore(Checkpoint left)
@@ -172,13 +172,13 @@ internal sealed class Transfer(
         }
     }
 
-    private async Task StartOverAsync(CancellationToken ct)
+    private async Task StartOverAsync(CancellationToken cancellationToken)
     {
         (_total, _validator) = (null, null);
         if (_sink is not null)
             await _sink.DisposeAsync();
         _sink = null;
-        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, storedName, ct), ct);
+        _sink = await StoreFault.WrapAsync(() => store.CreateAsync(jobId, storedName, cancellationToken), cancellationToken);
         (_length, _format, _boxes, _hash, _isPacked) = (0, null, new(), new(), false);
     }
 
@@ -186,7 +186,7 @@ internal sealed class Transfer(
     {
         var request = new HttpRequestMessage(HttpMethod.Get, url);
         request.Options.Set(GuardedClient.IsOwnersHost, true);
-        request.Headers.AcceptEncoding.ParseAdd("identity"); // the bytes of the file are wanted, not a packing of them
+        request.Headers.AcceptEncoding.ParseAdd("identity"); // the bytes of the file, not a compressed form
         if (_length > 0)
         {
             request.Headers.Range = new RangeHeaderValue(_length, null);
@@ -196,7 +196,7 @@ internal sealed class Transfer(
         return request;
     }
 
-    private async Task<Interruption?> ReadHeadersAsync(HttpResponseMessage response, CancellationToken ct)
+    private async Task<Interruption?> ReadHeadersAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
         var headers = response.Content.Headers;
@@ -205,7 +205,7 @@ internal sealed class Transfer(
         {
             case HttpStatusCode.PartialContent when _length > 0 && headers.ContentRange is { } range && range.From == _length
                 && (_total is null || range.Length is null || range.Length == _total)
-                // Not every server that knows ranges knows If-Range.
+                // Some servers support ranges but not If-Range.
                 && (ValidatorOf(response) ?? _validator) == _validator
                 && (encoding.Length == 0 || encoding == _declaredEncoding):
                 _total ??= range.Length;
@@ -213,44 +213,44 @@ internal sealed class Transfer(
             case HttpStatusCode.RequestedRangeNotSatisfiable when IsWhole && headers.ContentRange?.Length == _length:
                 return new Interruption("has no more than this");
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
-                await StartOverAsync(ct);
+                await StartOverAsync(cancellationToken);
                 return new Interruption("answered with another part than the one that was asked for");
             case HttpStatusCode.OK:
                 if (_length > 0)
-                    await StartOverAsync(ct); // the server knows no ranges, or the file has changed
+                    await StartOverAsync(cancellationToken); // the server does not support ranges, or the file has changed
                 break;
             case HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or (HttpStatusCode)425:
                 return new Interruption($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             case >= HttpStatusCode.InternalServerError:
-                // It may be the range that it can't answer: then it is asked without.
+                // The failure may be due to the range: retry without it.
                 if (_length > 0 && ++_rangeFailures > 1)
-                    await StartOverAsync(ct);
+                    await StartOverAsync(cancellationToken);
                 return new Interruption($"answered HTTP {status}", RetryAfter.Read(response.Headers, time));
             default:
                 if (_length > 0)
                 {
-                    await StartOverAsync(ct);
+                    await StartOverAsync(cancellationToken);
                     return new Interruption($"answered HTTP {status} to a request for the rest");
                 }
-                throw new KeepingFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
+                throw new TransferFailedException(ErrorCodes.VideoUnreachable, $"The {file.Name} can't be fetched: {url.Host} answered HTTP {status}.", mayRetry: true);
         }
 
         _total = headers.ContentLength;
         _validator = ValidatorOf(response);
         _declaredEncoding = encoding;
         CheckSize(_total ?? 0);
-        // Servers call a video application/mp4, binary/octet-stream, text/plain or nothing at all: the file's own first bytes decide. Only a
-        // page is refused by its name.
+        // Servers send video/mp4 as application/mp4, binary/octet-stream, text/plain or without a type: the file's first bytes decide. Only
+        // an HTML page is refused by its type.
         if (headers.ContentType?.MediaType is { } told && (told.Equals("text/html", StringComparison.OrdinalIgnoreCase) || told.StartsWith("application/xhtml", StringComparison.OrdinalIgnoreCase)))
-            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}: a page in place of a file.", mayRetry: true);
+            throw new TransferFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is served as {told}: a page instead of a file.", mayRetry: true);
         return null;
     }
 
-    // A weak tag does not vouch for bytes, and may not stand in If-Range (RFC 9110, section 13.1.5).
+    // A weak tag does not identify bytes, and must not be in If-Range (RFC 9110, section 13.1.5).
     private static string? ValidatorOf(HttpResponseMessage response) =>
         response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("r");
 
-    private async Task<Interruption?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
+    private async Task<Interruption?> PumpAsync(Stream source, CancellationTokenSource silence, CancellationToken either, CancellationToken cancellationToken)
     {
         var filling = ArrayPool<byte>.Shared.Rent(BufferLength);
         var draining = ArrayPool<byte>.Shared.Rent(BufferLength);
@@ -259,13 +259,13 @@ internal sealed class Transfer(
         {
             while (true)
             {
-                var (count, broken) = await FillAsync(source, filling, silence, either, ct);
+                var (count, broken) = await FillAsync(source, filling, silence, either, cancellationToken);
                 await drained;
                 if (count > 0)
                 {
                     Account(filling.AsSpan(0, count));
                     (filling, draining) = (draining, filling);
-                    drained = DrainAsync(draining.AsMemory(0, count), ct);
+                    drained = DrainAsync(draining.AsMemory(0, count), cancellationToken);
                 }
 
                 if (broken is not null || count < BufferLength)
@@ -277,16 +277,16 @@ internal sealed class Transfer(
         }
         finally
         {
-            // Only then does nobody read from the buffers any more.
+            // Only then is the buffer no longer being read.
             await drained.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             ArrayPool<byte>.Shared.Return(filling);
             ArrayPool<byte>.Shared.Return(draining);
         }
     }
 
-    /// <summary>Reads until the buffer is full, or the source is at its end or breaks: what came before that still counts.</summary>
+    /// <summary>Reads until the buffer is full, or the source ends or breaks: bytes received before that still count.</summary>
     private static async Task<(int Count, Interruption? Broken)> FillAsync(
-        Stream source, byte[] buffer, CancellationTokenSource silence, CancellationToken either, CancellationToken ct)
+        Stream source, byte[] buffer, CancellationTokenSource silence, CancellationToken either, CancellationToken cancellationToken)
     {
         var (count, heard) = (0, 0);
         try
@@ -305,12 +305,12 @@ internal sealed class Transfer(
                 count += read;
             }
 
-            silence.CancelAfter(Timeout.InfiniteTimeSpan); // waiting for the store is not the network's silence
+            silence.CancelAfter(Timeout.InfiniteTimeSpan); // the wait for the store must not count as network idle time
             return (count, null);
         }
-        catch (Exception e) when (IsBreak(e))
+        catch (Exception e) when (IsInterruption(e))
         {
-            ct.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             return (count, new Interruption(silence.IsCancellationRequested ? "sent nothing, or next to nothing, for 60 seconds"
                 : e is OperationCanceledException ? "had more to send than one run of the step takes"
                 : e is HttpRequestException or IOException ? "broke the connection off"
@@ -318,8 +318,8 @@ internal sealed class Transfer(
         }
     }
 
-    // The last two are what .NET's decompressors throw at bytes that are none of theirs.
-    private static bool IsBreak(Exception e) =>
+    // .NET's decompressors throw the last two for malformed bytes.
+    private static bool IsInterruption(Exception e) =>
         e is HttpRequestException or IOException or OperationCanceledException or InvalidDataException or InvalidOperationException;
 
     private void Account(ReadOnlySpan<byte> chunk)
@@ -334,16 +334,16 @@ internal sealed class Transfer(
             CheckFormat();
     }
 
-    private async Task DrainAsync(ReadOnlyMemory<byte> chunk, CancellationToken ct)
+    private async Task DrainAsync(ReadOnlyMemory<byte> chunk, CancellationToken cancellationToken)
     {
         var hashed = Task.Run(() => _hash.Append(chunk.Span), CancellationToken.None);
         try
         {
             await StoreFault.WrapAsync(async () =>
             {
-                await _sink!.Stream.WriteAsync(chunk, ct);
+                await _sink!.Stream.WriteAsync(chunk, cancellationToken);
                 return true;
-            }, ct);
+            }, cancellationToken);
         }
         finally
         {
@@ -356,19 +356,19 @@ internal sealed class Transfer(
         if (_total is { } total && _length != total)
             return new Interruption($"ended after {_length} of {total} bytes");
         if (_length == 0)
-            throw new KeepingFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is empty.", mayRetry: true);
+            throw new TransferFailedException(ErrorCodes.VideoInvalid, $"The {file.Name} is empty.", mayRetry: true);
         CheckFormat();
         if (!_boxes.EndTooEarly)
             return null;
-        _total = null; // it was that of what the server had, not of the file
-        return new Interruption($"ended after {_length} bytes, in the middle of what the file says that it holds");
+        _total = null; // the total described the server's copy, not the file
+        return new Interruption($"ended after {_length} bytes, before the end given by its own header");
     }
 
     private void CheckSize(long bytes)
     {
         if (bytes > mostBytes)
         {
-            throw new KeepingFailedException(
+            throw new TransferFailedException(
                 ErrorCodes.VideoTooLarge, $"The {file.Name} is larger than the {mostBytes} bytes that Storage:MaxVideoBytes allows.", mayRetry: false);
         }
     }
@@ -379,11 +379,11 @@ internal sealed class Transfer(
         if (_format?.Kind == file.Kind)
             return;
         var head = _head.AsSpan(0, (int)Math.Min(_length, _head.Length));
-        throw new KeepingFailedException(
+        throw new TransferFailedException(
             ErrorCodes.VideoInvalid,
             $"The {file.Name} is not {(file.Kind == OutputKind.Video ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
                 : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.",
-            // A page or a message in place of the file is passing trouble; another kind of file is not.
+            // A page or a message instead of the file is a transient fault; another kind of file is not.
             mayRetry: !head.ContainsAnyInRange((byte)0x00, (byte)0x08));
     }
 }

@@ -2,8 +2,8 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Submitting;
 
-/// <summary>What to do with a submission that is in doubt. Section <c>Submission</c>.</summary>
-public sealed class SubmissionOptions
+/// <summary>The policy for a submission in doubt. Section <c>Submission</c>.</summary>
+internal sealed class SubmissionOptions
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Submission";

@@ -1,6 +1,6 @@
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Polling;
 using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -9,13 +9,13 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Pipeline.Submitting;
 
 /// <summary>
-/// The step that costs money. It may run more than once, and may die at any point: the ledger is what makes it pay at most once.
+/// The step that costs money. It may run more than once, and may crash at any point: the ledger makes it pay at most once.
 /// </summary>
-public sealed partial class SubmitStep(
-    ModelContract model, RunComfyClient client, ISubmissionLedger ledger, TurnSteps turns, IAssetLinks links, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
+internal sealed partial class SubmitStep(
+    RunComfyClient client, ISubmissionLedger ledger, PermitSteps permits, AssetDelivery delivery, FirstPoll firstPoll, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
     TimeProvider time, ILogger<SubmitStep> logger)
 {
-    // With WhenInDoubt = resubmit a submission may take a new key when the one before is in doubt; a person decides after the last.
+    // With WhenInDoubt = resubmit, a submission may use a new key when the one before is in doubt; after the last, a person decides.
     private const int MaxKeys = 3;
 
     private static readonly TimeSpan AskLedgerAgainAfter = TimeSpan.FromSeconds(15);
@@ -24,51 +24,51 @@ public sealed partial class SubmitStep(
     private bool Resubmits => submission.Value.WhenInDoubt is "resubmit";
 
     /// <summary>Submits, unless the ledger says that this was done or may have been done.</summary>
-    public async Task<SubmitOutcome> RunAsync(SubmitInput input, CancellationToken cancel)
+    public async Task<SubmitOutcome> RunAsync(SubmitInput input, CancellationToken cancellationToken)
     {
-        // A refusal is no doubt, though its intent could not be taken back at once.
-        if (input.RefusedIntent is { } refused) await ledger.WithdrawAsync(input.Key, refused, cancel);
+        // A refused submission is not in doubt, even if its intent could not be deleted at once.
+        if (input.RefusedIntent is { } refused) await ledger.WithdrawAsync(input.Key, refused, cancellationToken);
         for (var n = 1; ; n++)
         {
             var key = n == 1 ? input.Key : $"{input.Key}~{n}";
-            var entry = await ledger.FindAsync(key, cancel);
-            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, isFirst: n == 1, mayTakeAnother: Resubmits && n < MaxKeys, cancel);
-            if (entry is null && n == 1) return NotYet(TimeSpan.Zero, "Nothing was submitted.");
-            if (entry?.RequestId is { } requestId) return Accepted(requestId, entry.SubmittedAt ?? time.GetUtcNow());
+            var entry = await ledger.FindAsync(key, cancellationToken);
+            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, isFirst: n == 1, mayTakeAnother: Resubmits && n < MaxKeys, cancellationToken);
+            if (entry is null && n == 1) return Retryable(TimeSpan.Zero, "Nothing was submitted.");
+            if (entry?.RequestId is { } requestId) return await AcceptedAsync(input, requestId, entry.SubmittedAt ?? time.GetUtcNow());
             if (entry is { MayBeUnderWay: true }) return UnderWay();
             if (entry is null || !Resubmits || n == MaxKeys) return InDoubt("The host stopped between sending the request to RunComfy and hearing the answer.");
         }
     }
 
-    private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool isFirst, bool mayTakeAnother, CancellationToken cancel)
+    private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool isFirst, bool mayTakeAnother, CancellationToken cancellationToken)
     {
-        // The links are minted here, are good for long enough, and never leave this method.
-        var (body, faults) = await AssetReferences.ResolveAsync(model, input.Input, links, cancel);
+        // Links are signed and images read here, and never leave this method.
+        var (body, faults) = await delivery.ResolveAsync(input.Input, cancellationToken);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);
-        var (waiting, day) = (isFirst ? SubmitResult.NotYet : SubmitResult.Unsettled, turns.Today);
-        // It has no deadline: the wait is the owner's own wish, and ends with the day.
-        if (await turns.FindHindranceAsync(input.JobId, key, cancel) is { } hindrance) return new(waiting, Delay: hindrance.Delay, Error: hindrance.Cause);
+        var (waiting, day) = (isFirst ? SubmitResult.Retryable : SubmitResult.Unknown, permits.Today);
+        // No deadline: the owner chose the caps, and the wait for one ends with the day at the latest.
+        if (await permits.FindHindranceAsync(input.JobId, key, input.Input, cancellationToken) is { } hindrance) return new(waiting, Delay: hindrance.Delay, Error: hindrance.Cause);
         var intendedAt = time.GetUtcNow();
-        if (!await ledger.TryIntendAsync(key, intendedAt, cancel)) return UnderWay();
-        if (turns.Today != day)
+        if (!await ledger.TryIntendAsync(key, intendedAt, cancellationToken)) return UnderWay();
+        if (permits.Today != day)
             return await WithdrawAsync(Later(waiting, TryAgainAfter, "Midnight (UTC) passed before it was sent: it counts for the new day."));
 
-        // From here to the ledger's next entry nothing may be broken off: a POST whose answer nobody awaits is a submission in doubt.
+        // Not cancellable until the ledger's next entry: a POST whose answer is not awaited is a submission in doubt.
         switch (await client.SubmitAsync(body, CancellationToken.None))
         {
             case SubmitAnswer.Accepted accepted:
-                return await RecordAsync(input.JobId, key, accepted.RequestId);
+                return await RecordAsync(input, key, accepted.RequestId);
             case SubmitAnswer.Refused { Fault: var fault }:
                 return await WithdrawAsync(fault.Class switch
                 {
-                    // Another submission of this job is in doubt: whatever came of this one, that may have been paid for.
-                    FaultClass.Transient when !isFirst => Later(SubmitResult.Unsettled, Wait(fault), fault.Message),
+                    // Another submission of this job is in doubt and may have been paid for, whatever the result of this one.
+                    FaultClass.Transient when !isFirst => Later(SubmitResult.Unknown, Wait(fault), fault.Message),
                     _ when !isFirst => InDoubt($"The answer to an earlier submission was lost, and this one was refused. {fault.Message}"),
                     FaultClass.Auth => Failed(
                         ErrorCodes.ProviderAuth, $"RunComfy refused the API token, and nothing was paid. {fault.Message} Set RunComfy:ApiToken to a valid token, then resume the job."),
                     FaultClass.Balance => Failed(
                         ErrorCodes.ProviderBalance, $"The RunComfy account has too little balance, and nothing was paid. {fault.Message} Top it up, then resume the job."),
-                    FaultClass.Transient => NotYet(Wait(fault), $"RunComfy takes no more requests just now. {fault.Message}"),
+                    FaultClass.Transient => Retryable(Wait(fault), $"RunComfy takes no more requests just now. {fault.Message}"),
                     _ => Failed(ErrorCodes.ProviderRejected, $"RunComfy refused the request, and nothing was paid. {fault.Message}"),
                 });
             case SubmitAnswer.NotSent { Message: var message }:
@@ -77,18 +77,19 @@ public sealed partial class SubmitStep(
                 KlingTelemetry.InDoubt.Add(1);
                 LogInDoubt(logger, input.JobId, message);
                 return mayTakeAnother
-                    ? Later(SubmitResult.Unsettled, TryAgainAfter, $"{message} Submission:WhenInDoubt is 'resubmit': it is submitted again.")
+                    ? Later(SubmitResult.Unknown, TryAgainAfter, $"{message} Submission:WhenInDoubt is 'resubmit': it is submitted again.")
                     : InDoubt(message);
             default:
                 throw new InvalidOperationException("An answer of RunComfy is not handled.");
         }
 
-        // What came of it is known, whether or not the ledger can be written: the next run takes this very intent back.
+        // The refusal is known even if the ledger can't be written: the next run deletes this very intent.
         async Task<SubmitOutcome> WithdrawAsync(SubmitOutcome outcome)
         {
             try
             {
                 await ledger.WithdrawAsync(key, intendedAt, CancellationToken.None);
+                await permits.GiveBackAsync(key, CancellationToken.None);
                 return outcome;
             }
             catch (Exception e)
@@ -99,33 +100,38 @@ public sealed partial class SubmitStep(
         }
     }
 
-    private async Task<SubmitOutcome> RecordAsync(string jobId, string key, string requestId)
+    private async Task<SubmitOutcome> RecordAsync(SubmitInput input, string key, string requestId)
     {
         var now = time.GetUtcNow();
         KlingTelemetry.Submitted.Add(1);
-        LogAccepted(logger, jobId, requestId);
+        if (input.Price is { Total: { } total } price)
+            KlingTelemetry.Spent.Add((double)total, new("currency", price.Currency), new("source", price.Source));
+        LogAccepted(logger, input.JobId, requestId);
         try
         {
             await ledger.RecordAsync(key, requestId, now, CancellationToken.None);
         }
         catch (Exception e)
         {
-            // The id is known and paid for: it goes into the workflow's history all the same, and into the log.
-            LogNotRecorded(logger, e, jobId, requestId);
+            // The id is known and paid for: it still goes into the workflow's history and the log.
+            LogNotRecorded(logger, e, input.JobId, requestId);
         }
-        return Accepted(requestId, now);
+        return await AcceptedAsync(input, requestId, now);
     }
 
-    private SubmitOutcome Accepted(string requestId, DateTimeOffset at) =>
-        new(SubmitResult.Accepted, requestId, at, at + pipeline.Value.Deadline);
+    private async Task<SubmitOutcome> AcceptedAsync(SubmitInput input, string requestId, DateTimeOffset at)
+    {
+        var first = await firstPoll.PlanAsync(input.JobId, input.Input, at, CancellationToken.None);
+        return new(SubmitResult.Accepted, requestId, at, at + pipeline.Value.Deadline, first?.Delay, ExpectedAt: first?.ExpectedAt);
+    }
 
-    // A date in Retry-After may come from a clock that is wrong: one in the past must not turn waiting into a spin, nor one far ahead stop the job.
+    // A date in Retry-After may come from a wrong clock: one in the past must not cause a busy loop, nor one far ahead stop the job.
     private TimeSpan Wait(ProviderFault fault) => TimeSpan.FromTicks(Math.Clamp(
         (fault.RetryAfter ?? TryAgainAfter).Ticks, Math.Min(pipeline.Value.PollMin.Ticks, ProviderFault.LongestRetryAfter.Ticks), ProviderFault.LongestRetryAfter.Ticks));
 
-    private SubmitOutcome NotYet(TimeSpan delay, string message) => Later(SubmitResult.NotYet, delay, message);
+    private SubmitOutcome Retryable(TimeSpan delay, string message) => Later(SubmitResult.Retryable, delay, message);
 
-    private SubmitOutcome UnderWay() => Later(SubmitResult.Unsettled, AskLedgerAgainAfter, "Another run of this step is submitting it.");
+    private SubmitOutcome UnderWay() => Later(SubmitResult.Unknown, AskLedgerAgainAfter, "Another run of this step is submitting it.");
 
     private SubmitOutcome Later(SubmitResult result, TimeSpan delay, string message) => new(
         result, Until: time.GetUtcNow() + pipeline.Value.Deadline, Delay: delay, Error: new(FaultCode.ProviderUnavailable, message));
@@ -142,7 +148,7 @@ public sealed partial class SubmitStep(
     [LoggerMessage(LogLevel.Error, "The submission of job {JobId} is in doubt: {Message}")]
     private static partial void LogInDoubt(ILogger logger, string jobId, string message);
 
-    [LoggerMessage(LogLevel.Warning, "The submission of job {JobId} was refused, and its intent could not be taken back from the ledger: the next run does so.")]
+    [LoggerMessage(LogLevel.Warning, "The submission of job {JobId} was refused, and its intent could not be deleted from the ledger: the next run deletes it.")]
     private static partial void LogNotWithdrawn(ILogger logger, Exception e, string jobId);
 
     [LoggerMessage(LogLevel.Critical, "Job {JobId} is paid for as {RequestId}, and the ledger could not be written.")]

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace KlingFunctions.Pipeline.Uploads;
 
 /// <summary>
-/// Names that operating systems, network storage, sync programs and editors give to their own files and folders. Neither such a file nor any
-/// file below such a folder is an upload: snapshots, previews and trash hold copies of uploads that are paid for already.
+/// Names that operating systems, network storage, sync programs and editors give to their own files and folders. Neither such a file nor
+/// any file below such a folder is an upload: snapshots, previews and trash contain copies of uploads that are already paid for.
 /// </summary>
 internal static partial class SystemNames
 {
@@ -22,12 +22,12 @@ internal static partial class SystemNames
         "Recycle Bin", "Recycle.Bin",
     };
 
-    /// <summary>Whether a file or folder of this name is a system's own.</summary>
+    /// <summary>Whether a file or folder of this name belongs to a system.</summary>
     public static bool Contains(string name) =>
         name.StartsWith('.') || name.StartsWith("~$", StringComparison.Ordinal) || name.EndsWith('~') || Names.Contains(name) || Temporary.IsMatch(name);
 
-    // Unfinished downloads and transfers, lock files and safe saves: the file under its final name follows. The last two are a folder in
-    // which macOS keeps a document while it is saved, and an alternate stream of NTFS that became a file of its own.
+    // Unfinished downloads and transfers, lock files and safe saves: the file follows under its final name. The last two are a folder in
+    // which macOS stores a document during a save, and an alternate stream of NTFS that became a file of its own.
     [GeneratedRegex(
         @"\A~syncthing~|\.(part|partial|filepart|crdownload|opdownload|download|aria2|!ut|!qb|bc!|upload|uploading|tmp|temp|swp|swx|lock)\z"
         + @"|\.sb-[0-9a-f]{8}-[0-9A-Za-z]{6}\z|Zone\.Identifier\z",

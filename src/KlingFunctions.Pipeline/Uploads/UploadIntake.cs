@@ -8,52 +8,51 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Uploads;
 
-/// <summary>What came of an upload.</summary>
+/// <summary>The outcome of an upload.</summary>
 public enum UploadOutcome
 {
-    /// <summary>There is a job for it, started now or before.</summary>
+    /// <summary>The upload has a job, started now or before.</summary>
     Started,
 
-    /// <summary>It has faults: a report lies beside it, and it is not tried again.</summary>
+    /// <summary>The upload has faults: a report lies beside it, and it is not tried again.</summary>
     Refused,
 
-    /// <summary>An image whose folder has no recipe, as yet.</summary>
+    /// <summary>An image whose folder has no recipe yet.</summary>
     NoRecipe,
 
-    /// <summary>It, or the recipe that it needs, is not whole, and may still be growing.</summary>
+    /// <summary>The upload, or its recipe, is incomplete, and may still be growing.</summary>
     Unfinished,
 
-    /// <summary>It starts nothing: it is no request, image or recipe, or is not there any more.</summary>
+    /// <summary>The upload starts nothing: it is not a request, image or recipe, or does not exist any more.</summary>
     Nothing,
 }
 
 /// <summary>
-/// Turns what lands among the uploads into jobs. The job's id comes from path and content, so an event that is delivered twice, late or
-/// out of order starts nothing twice, and neither does a file that is touched, copied back or restored.
+/// Turns uploads into jobs. The job's id comes from path and content, so an event that is delivered twice, late or out of order starts
+/// nothing twice, and neither does a file that is touched, copied back or restored.
 /// </summary>
 public sealed partial class UploadIntake(
-    IUploads uploads, UploadReader reader, JobIntake intake, IJobs jobs, IOptions<PipelineOptions> options, TimeProvider time,
+    IUploads uploads, UploadReader reader, UploadReports reports, UploadedBatches batches, JobIntake intake, IJobs jobs, IOptions<PipelineOptions> options, TimeProvider time,
     ILogger<UploadIntake> logger)
 {
-    // A request that is longer than a call's may be is read far enough to be refused.
+    // A request above the size limit of HTTP is read only far enough to refuse it.
     private const int MaxJson = RequestReader.MaxBytes;
 
-    // Longer than any report.
-    private const int MaxReport = 1024 * 1024;
-
-    /// <summary>Takes the file at <paramref name="path"/> as it is now.</summary>
+    /// <summary>Processes the current version of the file at <paramref name="path"/>.</summary>
     /// <param name="path">Below the root of the uploads, with <c>/</c> between its parts.</param>
-    /// <param name="baseUrl">Under which the job's links are built.</param>
+    /// <param name="baseUrl">The base address of the job's links.</param>
     /// <param name="mayGrow">
-    /// Whether it may still be being written: then a file that is not whole is no fault. False for a blob, which appears whole.
+    /// Whether the file may still be written: then an incomplete file is not a fault. False for a blob, which appears whole.
     /// </param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public async Task<UploadOutcome> TakeAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
+    public async Task<UploadOutcome> AcceptAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
     {
         switch (Upload.KindOf(path))
         {
             case UploadKind.Request:
                 return await TakeRequestAsync(path, baseUrl, mayGrow, cancellationToken);
+            case UploadKind.Batch:
+                return await batches.AcceptAsync(path, baseUrl, mayGrow, cancellationToken);
             case UploadKind.Image:
                 return await TakeImageAsync(path, baseUrl, mayGrow, cancellationToken);
             case UploadKind.Recipe:
@@ -78,7 +77,7 @@ public sealed partial class UploadIntake(
         if (mayGrow && JsonBody.IsCutOff(request.Bytes)) return UploadOutcome.Unfinished;
         var id = Upload.JobId(path, Convert.ToHexStringLower(SHA256.HashData(request.Bytes)));
         if (await HasJobAsync(request.File, id, cancellationToken)) return UploadOutcome.Started;
-        return await HandInAsync(request.File, id, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
+        return await AcceptRequestAsync(request.File, id, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
     }
 
     private async Task<UploadOutcome> TakeImageAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
@@ -93,7 +92,7 @@ public sealed partial class UploadIntake(
         var (state, hash) = await ReadImageAsync(image.Content, cancellationToken);
         if (mayGrow && state is not ImageFileState.Whole) return UploadOutcome.Unfinished;
         var id = Upload.JobId(path, hash);
-        // It has its job, whatever the recipe says by now.
+        // The image has its job, even if the recipe has changed since.
         if (await HasJobAsync(image.File, id, cancellationToken)) return UploadOutcome.Started;
         if (mayGrow && JsonBody.IsCutOff(recipe)) return UploadOutcome.Unfinished;
         return state switch
@@ -102,11 +101,11 @@ public sealed partial class UploadIntake(
                 path, FaultCode.ImageNotAnImage, "The image breaks off before its end: upload it again, whole.", cancellationToken),
             ImageFileState.NotAnImage => await RefuseAsync(
                 path, FaultCode.ImageNotAnImage, "The file is neither JPEG nor PNG nor WebP, whatever its name says: convert it.", cancellationToken),
-            _ => await HandInAsync(image.File, id, TooLong(recipe) ?? reader.ReadImage(path, recipe), baseUrl, cancellationToken),
+            _ => await AcceptRequestAsync(image.File, id, TooLong(recipe) ?? reader.ReadImage(path, recipe), baseUrl, cancellationToken),
         };
     }
 
-    /// <summary>The images that came before their recipe: events keep no order, and people upload folders in any.</summary>
+    /// <summary>Processes images that came before their recipe: events have no order, and people upload folders in any.</summary>
     private async Task<UploadOutcome> TakeImagesBesideAsync(string recipePath, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
     {
         var outcome = UploadOutcome.Nothing;
@@ -114,7 +113,7 @@ public sealed partial class UploadIntake(
         await foreach (var file in uploads.ListAsync(Upload.FolderOf(recipePath), cancellationToken))
         {
             if (Upload.KindOf(file.Path) is not UploadKind.Image) continue;
-            // An older version may have started its job, of which there is no record then.
+            // An older version may have started its job without leaving a record.
             if (keepFor > TimeSpan.Zero && file.ModifiedAt < time.GetUtcNow() - keepFor) LogTooOld(logger, file.Path, keepFor);
             else outcome = await TakeImageAsync(file.Path, baseUrl, mayGrow, cancellationToken);
         }
@@ -142,23 +141,23 @@ public sealed partial class UploadIntake(
 
     private async Task<bool> HasJobAsync(UploadedFile file, string id, CancellationToken cancellationToken)
     {
-        if (await uploads.IsTakenAsync(id, cancellationToken)) return true;
-        // Older versions took the ETag for the content.
+        if (await uploads.IsAcceptedAsync(id, cancellationToken)) return true;
+        // Older versions used the ETag instead of the content's hash.
         var older = Upload.JobId(file.Path, file.ETag);
         var job = await jobs.GetAsync(id, cancellationToken) ?? await jobs.GetAsync(older, cancellationToken);
-        if (job is null && !await uploads.IsTakenAsync(older, cancellationToken)) return false;
-        if (job?.State.Status is not JobStatus.Failed) await DeleteReportAsync(file.Path, cancellationToken);
+        if (job is null && !await uploads.IsAcceptedAsync(older, cancellationToken)) return false;
+        if (job?.State.Status is not JobStatus.Failed) await reports.DeleteAsync(file.Path, cancellationToken);
         await RecordAsync(file, id, cancellationToken);
         return true;
     }
 
-    private async Task<UploadOutcome> HandInAsync(
+    private async Task<UploadOutcome> AcceptRequestAsync(
         UploadedFile file, string id, RequestReading reading, string baseUrl, CancellationToken cancellationToken)
     {
         if (reading.Request is null) return await ReportAsync(file.Path, reading.Faults, cancellationToken);
-        // Before the job starts, which may fail at once and leave its own.
-        await DeleteReportAsync(file.Path, cancellationToken);
-        await intake.HandInAsync(id, reading, baseUrl, file.Path, cancellationToken);
+        // Before the job starts, because it may fail at once and write its own report.
+        await reports.DeleteAsync(file.Path, cancellationToken);
+        await intake.AcceptAsync(id, reading, baseUrl, file.Path, cancellationToken);
         LogTaken(logger, file.Path, id);
         await RecordAsync(file, id, cancellationToken);
         return UploadOutcome.Started;
@@ -172,18 +171,8 @@ public sealed partial class UploadIntake(
 
     private async Task<UploadOutcome> ReportAsync(string path, IReadOnlyList<Fault> faults, CancellationToken cancellationToken)
     {
-        var report = Upload.ErrorReportPath(path);
-        await uploads.WriteReportAsync(report, Upload.ErrorReport(path, faults), cancellationToken);
-        LogRefused(logger, path, faults.Count, report);
+        LogRefused(logger, path, faults.Count, await reports.WriteAsync(path, faults, cancellationToken));
         return UploadOutcome.Refused;
-    }
-
-    /// <summary>Deletes the report on an upload that was refused before. A file of that name that is no report of ours stays.</summary>
-    private async Task DeleteReportAsync(string path, CancellationToken cancellationToken)
-    {
-        var report = Upload.ErrorReportPath(path);
-        if (await uploads.ReadAsync(report, MaxReport, cancellationToken) is { } there && Upload.UploadOf(there.Bytes) == path)
-            await uploads.DeleteReportAsync(report, cancellationToken);
     }
 
     private static RequestReading? TooLong(byte[] json) => json.Length <= MaxJson ? null : new(
@@ -195,7 +184,7 @@ public sealed partial class UploadIntake(
     [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults and starts nothing: see {Report} beside it.")]
     private static partial void LogRefused(ILogger logger, string path, int count, string report);
 
-    [LoggerMessage(LogLevel.Information, "The file {Path} starts nothing: uploads are requests (.json) and images (JPEG, PNG, WebP).")]
+    [LoggerMessage(LogLevel.Information, "The file {Path} starts nothing: uploads are requests (.json, or .jsonl with one a line) and images (JPEG, PNG, WebP).")]
     private static partial void LogStray(ILogger logger, string path);
 
     [LoggerMessage(LogLevel.Information, "The image {Path} starts nothing by itself: put a _recipe.json beside it, or name it in a request.")]

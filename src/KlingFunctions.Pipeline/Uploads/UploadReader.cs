@@ -8,18 +8,18 @@ using KlingFunctions.Pipeline.Requests.Models;
 
 namespace KlingFunctions.Pipeline.Uploads;
 
-/// <summary>Reads what lies among the uploads into requests whose images may be <see cref="AssetUri"/>s.</summary>
+/// <summary>Reads uploads into requests whose images may be <see cref="AssetUri"/>s.</summary>
 public sealed partial class UploadReader(ModelContract model, RequestReader reader)
 {
-    /// <summary>What a recipe says where the image goes.</summary>
+    /// <summary>The text in a recipe that stands for the image.</summary>
     public const string Placeholder = "$asset";
 
-    // Far more than a request may name. Beyond, paths are not written out: a short list of them would become hundreds of megabytes.
+    // Far more images than a request may have. Further paths are not expanded: a short list could become hundreds of megabytes.
     private const int MostImages = 100;
 
     /// <summary>
     /// Reads the request at <paramref name="path"/>. Each image that is not an absolute URL is a path relative to the folder of the
-    /// request, and becomes an <see cref="AssetUri"/>; one that leads out of the uploads is a fault.
+    /// request, and becomes an <see cref="AssetUri"/>; a path that leads out of the uploads is a fault.
     /// </summary>
     public RequestReading ReadRequest(string path, ReadOnlyMemory<byte> utf8Body)
     {
@@ -28,8 +28,8 @@ public sealed partial class UploadReader(ModelContract model, RequestReader read
     }
 
     /// <summary>
-    /// Puts the image at <paramref name="imagePath"/> into the recipe of its folder: in place of each text that is
-    /// <see cref="Placeholder"/> and nothing else. Other images of the recipe may be relative paths, as in a request.
+    /// Inserts the image at <paramref name="imagePath"/> into the recipe of its folder: it replaces each text that is exactly
+    /// <see cref="Placeholder"/>. Other images of the recipe may be relative paths, as in a request.
     /// </summary>
     public RequestReading ReadImage(string imagePath, ReadOnlyMemory<byte> utf8Recipe)
     {
@@ -57,7 +57,7 @@ public sealed partial class UploadReader(ModelContract model, RequestReader read
 
     private static RequestReading Refused(string code, string message) => new(null, [new Fault("", code, message)], []);
 
-    // What is left of an attempt to climb out stays in the path, so that AssetUri finds it.
+    // Unresolved ".." stay in the path, so that AssetUri refuses it.
     private static string Resolve(string folder, string relative)
     {
         if (relative.StartsWith('/')) return relative;

@@ -1,14 +1,14 @@
 namespace KlingFunctions.Pipeline.Workflow;
 
-/// <summary>How the run of a workflow stands, as its engine sees it.</summary>
+/// <summary>The state of a workflow's run in its engine.</summary>
 public enum RunState
 {
-    /// <summary>It runs, or waits.</summary>
+    /// <summary>The workflow runs, or waits.</summary>
     Running,
 
-    /// <summary>It returned.</summary>
+    /// <summary>The workflow returned.</summary>
     Completed,
 
-    /// <summary>It threw, or was ended from outside.</summary>
+    /// <summary>The workflow threw, or was terminated from outside.</summary>
     Broken,
 }

@@ -1,16 +1,16 @@
 namespace KlingFunctions.Pipeline.Workflow;
 
-/// <summary>The name and the types of a step (an activity): what a workflow calls, and what a host binds to code.</summary>
+/// <summary>The name and the types of a step (an activity), which a workflow calls and a host binds to code.</summary>
 /// <param name="Name">The activity's name: part of the history, so it never changes once released.</param>
-/// <param name="Retry">How often a step that threw is run again; null: never. Only for steps whose repetition is harmless.</param>
-/// <typeparam name="TIn">What goes in, serialised into the history: small, and without secrets.</typeparam>
-/// <typeparam name="TOut">What comes out, serialised likewise.</typeparam>
+/// <param name="Retry">The retry policy after an exception; null: no retry. Only for idempotent steps.</param>
+/// <typeparam name="TIn">The input, serialised into the history: small, and without secrets.</typeparam>
+/// <typeparam name="TOut">The output, serialised likewise.</typeparam>
 public sealed record Step<TIn, TOut>(string Name, RetryPolicy? Retry = null);
 
 /// <summary>Exponential backoff over durable timers.</summary>
-/// <param name="MaxAttempts">The number of runs in all, the first included; at least 1.</param>
+/// <param name="MaxAttempts">The number of runs, the first included; at least 1.</param>
 /// <param name="FirstDelay">The wait after the first failed run.</param>
-/// <param name="Backoff">What each further wait is multiplied by; at least 1.</param>
+/// <param name="Backoff">The factor of each further wait; at least 1.</param>
 /// <param name="MaxDelay">The longest wait.</param>
 public sealed record RetryPolicy(int MaxAttempts, TimeSpan FirstDelay, double Backoff, TimeSpan MaxDelay)
 {
@@ -22,14 +22,14 @@ public sealed record RetryPolicy(int MaxAttempts, TimeSpan FirstDelay, double Ba
     }
 }
 
-/// <summary>A step threw, and will not be run again.</summary>
+/// <summary>A step threw, and will not be retried.</summary>
 /// <param name="step">The step's name.</param>
-/// <param name="reason">The message of what it threw.</param>
+/// <param name="reason">The message of its exception.</param>
 public sealed class StepFailedException(string step, string reason) : Exception($"The step '{step}' failed: {reason}")
 {
     /// <summary>The name of the step that failed.</summary>
     public string Step { get; } = step;
 
-    /// <summary>The message of what it threw.</summary>
+    /// <summary>The message of its exception.</summary>
     public string Reason { get; } = reason;
 }

@@ -2,31 +2,31 @@ using System.Text.Json;
 
 namespace KlingFunctions.Pipeline.Workflow;
 
-/// <summary>A workflow as the journal sees it: a name, and JSON in and out.</summary>
+/// <summary>A workflow for the journal: a name, and JSON in and out.</summary>
 /// <param name="Name">The orchestrator's name: part of the history, so it never changes once released.</param>
-/// <param name="RunAsync">Runs the workflow over its input's JSON, and gives its output's.</param>
+/// <param name="RunAsync">Runs the workflow with its input as JSON, and returns its output as JSON.</param>
 public sealed record CataloguedWorkflow(string Name, Func<IWorkflowContext, string, Task<string>> RunAsync);
 
-/// <summary>A step as the journal sees it: a name, and JSON in and out.</summary>
+/// <summary>A step for the journal: a name, and JSON in and out.</summary>
 /// <param name="Name">The activity's name.</param>
-/// <param name="RunAsync">Runs the step over its input's JSON, and gives its output's.</param>
+/// <param name="RunAsync">Runs the step with its input as JSON, and returns its output as JSON.</param>
 public sealed record CataloguedStep(string Name, Func<string, CancellationToken, Task<string>> RunAsync);
 
-/// <summary>Which workflows and steps there are, by name: what an engine needs to run them.</summary>
-/// <param name="json">How inputs and outputs are written down; it must know every type that is added.</param>
+/// <summary>Workflows and steps by name, for an engine to run.</summary>
+/// <param name="json">The serialisation of inputs and outputs; it must know every type that is added.</param>
 public sealed class WorkflowCatalog(JsonSerializerOptions json)
 {
     private readonly Dictionary<string, CataloguedWorkflow> _workflows = [];
     private readonly Dictionary<string, CataloguedStep> _steps = [];
     private readonly Dictionary<string, Delegate> _code = [];
 
-    /// <summary>How inputs, outputs and statuses are written down.</summary>
+    /// <summary>The serialisation of inputs, outputs and statuses.</summary>
     public JsonSerializerOptions Json => json;
 
-    /// <summary>All workflows.</summary>
+    /// <summary>The workflows, in no particular order.</summary>
     public IReadOnlyCollection<CataloguedWorkflow> Workflows => _workflows.Values;
 
-    /// <summary>All steps.</summary>
+    /// <summary>The steps, in no particular order.</summary>
     public IReadOnlyCollection<CataloguedStep> Steps => _steps.Values;
 
     /// <summary>Adds a workflow.</summary>

@@ -15,25 +15,25 @@ using Microsoft.DurableTask.Client;
 namespace KlingFunctions.Durable;
 
 /// <summary>
-/// The activities: one for each step of the pipeline, under the name that every history has for it. The catalogue knows their code, and
-/// each <see cref="Steps">step</see> its own retry policy.
+/// The activities: one for each step of the pipeline, under the name that recorded histories have. The catalogue binds their code, and each
+/// <see cref="Steps">step</see> has its own retry policy.
 /// </summary>
 public sealed class Activities(WorkflowCatalog catalog)
 {
-    /// <summary>Takes one of the day's jobs for an upload.</summary>
+    /// <summary>Reserves one of the day's jobs for an upload.</summary>
     [Function("TakeDay")]
-    public Task<Turn> TakeDayAsync([ActivityTrigger] string jobId, CancellationToken cancellationToken) =>
+    public Task<Permit> TakeDayAsync([ActivityTrigger] string jobId, CancellationToken cancellationToken) =>
         catalog.RunAsync(Steps.TakeDay, jobId, cancellationToken);
 
-    /// <summary>Takes a place among the jobs in flight.</summary>
+    /// <summary>Acquires a slot among the jobs in flight.</summary>
     [Function("Enter")]
-    public Task<Turn> EnterAsync([ActivityTrigger] string jobId, CancellationToken cancellationToken) =>
-        catalog.RunAsync(Steps.Enter, jobId, cancellationToken);
+    public Task<Permit> AcquireSlotAsync([ActivityTrigger] string jobId, CancellationToken cancellationToken) =>
+        catalog.RunAsync(Steps.AcquireSlot, jobId, cancellationToken);
 
-    /// <summary>Gives the place back.</summary>
+    /// <summary>Releases the slot to the first job in the queue.</summary>
     [Function("Leave")]
-    public Task<bool> LeaveAsync([ActivityTrigger] string jobId, CancellationToken cancellationToken) =>
-        catalog.RunAsync(Steps.Leave, jobId, cancellationToken);
+    public Task<bool> ReleaseSlotAsync([ActivityTrigger] string jobId, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken) =>
+        catalog.RunAsync(Steps.ReleaseSlot, jobId, cancellationToken);
 
     /// <summary>Checks the images.</summary>
     [Function("Validate")]
@@ -60,14 +60,19 @@ public sealed class Activities(WorkflowCatalog catalog)
     public Task<StoreOutcome> StoreAsync([ActivityTrigger] StoreInput input, CancellationToken cancellationToken) =>
         catalog.RunAsync(Steps.Store, input, cancellationToken);
 
-    /// <summary>Lists the receivers of a job's end.</summary>
+    /// <summary>Lists the receivers of a finished job's notifications.</summary>
     /// <remarks>
-    /// Returns an array, whatever list the step gives: the worker serialises a result by its runtime type, which must be one that
-    /// <see cref="DurableJson"/> knows.
+    /// Returns an array whatever list the step returns: the worker serializes a result by its runtime type, which
+    /// <see cref="DurableJson"/> must know.
     /// </remarks>
     [Function("FindReceivers")]
     public async Task<Receiver[]> FindReceiversAsync([ActivityTrigger] ReceiversInput input, CancellationToken cancellationToken) =>
         [.. await catalog.RunAsync(Steps.FindReceivers, input, cancellationToken)];
+
+    /// <summary>Counts a finished job in its batch.</summary>
+    [Function("EndBatchItem")]
+    public Task<bool> EndBatchItemAsync([ActivityTrigger] BatchItemEnd end, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken) =>
+        catalog.RunAsync(Steps.EndBatchItem, end, cancellationToken);
 
     /// <summary>Writes a report beside an upload whose job failed.</summary>
     [Function("ReportUpload")]
@@ -80,7 +85,7 @@ public sealed class Activities(WorkflowCatalog catalog)
         [ActivityTrigger] Delivery delivery, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken) =>
         catalog.RunAsync(Notify.Deliver, delivery, cancellationToken);
 
-    /// <summary>Starts a workflow of its own, unless its id is there already.</summary>
+    /// <summary>Starts a separate workflow, unless its id exists already.</summary>
     [Function("StartChild")]
     public static Task<bool> StartChildAsync(
         [ActivityTrigger] ChildStart child, [DurableClient] DurableTaskClient client, CancellationToken cancellationToken) =>

@@ -5,16 +5,16 @@ using Microsoft.Extensions.Options;
 namespace KlingFunctions.Durable;
 
 /// <summary>
-/// What this build's host.json lets Durable run on. The build and the deployment are told separately, and on the wrong one jobs would start
-/// where nobody looks for them.
+/// The backend in this build's host.json. Build and deployment are configured separately; with two different backends, jobs would start
+/// where no worker runs them.
 /// </summary>
 internal static class DurableBackend
 {
-    /// <summary>The app setting that the Durable Task Scheduler needs, and nothing else has.</summary>
+    /// <summary>The app setting that only the Durable Task Scheduler needs.</summary>
     public const string SchedulerSetting = "DURABLE_TASK_SCHEDULER_CONNECTION_STRING";
 
-    /// <summary>Stops the start unless the build and the app settings mean the same backend.</summary>
-    /// <exception cref="OptionsValidationException">They do not; the sentence says what to do.</exception>
+    /// <summary>Stops the start unless the build and the app settings name the same backend.</summary>
+    /// <exception cref="OptionsValidationException">They name different backends; the message says how to fix it.</exception>
     public static void Check(IConfiguration configuration)
     {
         var built = typeof(DurableBackend).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "DurableBackend").Value!;

@@ -6,14 +6,14 @@ using Microsoft.DurableTask.Client;
 namespace KlingFunctions.Durable;
 
 /// <summary>
-/// Hands Durable's client to <see cref="DurableJobs"/>. The host sends what a client needs with each call of a function that has a
-/// <see cref="DurableClientAttribute"/> parameter, and in no other way: that is what the parameter is for where a function does not use it.
+/// Hands Durable's client to <see cref="DurableJobs"/>. The host sends a client's settings only with calls of functions that have a
+/// <see cref="DurableClientAttribute"/> parameter. Functions that do not use their parameter have it for this reason.
 /// </summary>
 internal sealed class DurableClientSource : IFunctionsWorkerMiddleware
 {
     private volatile DurableTaskClient? _client;
 
-    /// <summary>The client: of one host there is one.</summary>
+    /// <summary>Durable's client, of which a host has one.</summary>
     public DurableTaskClient Client =>
         _client ?? throw new InvalidOperationException("A function that needs the jobs lacks a [DurableClient] parameter.");
 
@@ -22,7 +22,8 @@ internal sealed class DurableClientSource : IFunctionsWorkerMiddleware
     {
         if (context.FunctionDefinition.InputBindings.Values.Any(b => b.Type.Equals("durableClient", StringComparison.OrdinalIgnoreCase)))
         {
-            // All inputs, which are then kept for the function itself: to bind one alone tries converters that are not meant for it, and keeps their failure.
+            // All inputs are bound, and the function reuses them. Binding one alone would try converters of other types and cache their
+            // failure.
             var inputs = await context.Features.Get<IFunctionInputBindingFeature>()!.BindFunctionInputAsync(context);
             _client = inputs.Values.OfType<DurableTaskClient>().Single();
         }

@@ -6,12 +6,12 @@ using RetryPolicy = KlingFunctions.Pipeline.Workflow.RetryPolicy;
 namespace KlingFunctions.Durable;
 
 /// <summary>A workflow's context on Durable Functions.</summary>
-/// <param name="context">Durable's own.</param>
-/// <param name="json">How the input of a child is written down: as the worker's serialiser writes all else.</param>
+/// <param name="context">Durable's own context.</param>
+/// <param name="json">Serializes the input of a child, with the options of the worker's serializer.</param>
 internal sealed class DurableContext(TaskOrchestrationContext context, JsonSerializerOptions json) : IWorkflowContext
 {
     // Azure Storage delays a queue message by whole seconds, rounded down. Without this second a timer fires up to a second early, and a
-    // timer of less than a second at once: what waits for a time would spin until it has come.
+    // timer of less than a second fires at once: the workflow would spin until its time has come.
     private static readonly TimeSpan QueueResolution = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
@@ -34,8 +34,8 @@ internal sealed class DurableContext(TaskOrchestrationContext context, JsonSeria
     }
 
     /// <inheritdoc/>
-    public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel) =>
-        time <= Now ? Task.CompletedTask : context.CreateTimer(time.UtcDateTime + QueueResolution, cancel);
+    public Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancellationToken) =>
+        time <= Now ? Task.CompletedTask : context.CreateTimer(time.UtcDateTime + QueueResolution, cancellationToken);
 
     /// <inheritdoc/>
     public Task WaitForEventAsync(string name) => context.WaitForExternalEvent<object?>(name);
@@ -46,7 +46,7 @@ internal sealed class DurableContext(TaskOrchestrationContext context, JsonSeria
     /// <inheritdoc/>
     public Task StartChildAsync<TIn>(string workflow, string id, TIn input)
     {
-        // Not a sub-orchestration: that would fail under an id that is there already, and be part of this one.
+        // Not a sub-orchestration: that would fail if the id exists already, and would be part of this orchestration.
         var start = new ChildStart(workflow, id, JsonSerializer.SerializeToElement(input, json));
         return CallAsync(ChildStart.Step, start);
     }

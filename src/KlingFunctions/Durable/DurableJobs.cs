@@ -1,56 +1,59 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Grpc.Core;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Workflow;
 using Microsoft.DurableTask.Client;
-using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Durable;
 
 /// <summary>
-/// Jobs as orchestrations: the instance id is the job's id. What Durable keeps can be found by id alone, so an index beside it tells
-/// which came when.
+/// Jobs as orchestrations: the instance id is the job's id. Durable finds instances by id alone, so an index beside it has their order, and
+/// the summaries of ended jobs that lists and counts need.
 /// </summary>
-internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIndex index, ResumeClaims claims, ILogger<DurableJobs> logger) : IJobs
+internal sealed class DurableJobs(DurableClientSource durable, JobReader reader, BlobJobIndex index, ResumeClaims claims) : IJobs
 {
-    // A page is filled from so many entries of the index at most, lest a rare status reads all jobs there are in one call.
-    private const int MostLooked = 1000;
-    private const int LookedAtOnce = 16;
+    // Limits the index entries and the instances read for one page: a filter for a rare status would otherwise read every job.
+    private const int MostEntries = 20_000;
+    private const int MostReads = 1_000;
+    private const int ReadsAtOnce = 16;
 
-    // Only what has ended may be started anew.
+    // The platform's load balancer ends a call after 230 s.
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(60);
+
+    // Only ended instances may be started again.
     private static readonly OrchestrationRuntimeStatus[] WhileRunning =
         [OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Suspended];
 
     private DurableTaskClient Client => durable.Client;
 
-    public async Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
+    public async Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken)
     {
-        // Before the start, so that no job is missing from it; an entry without a job is passed over.
-        await index.AddAsync(job.Id, job.CreatedAt, cancel);
+        // Index first, so that no job is missing from it. Listings skip an entry without a job.
+        await index.AddAsync(job.Id, job.CreatedAt, cancellationToken);
         var isStarted = await Client.TryStartAsync(
-            GenerateVideo.Name, job.Id, job, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, cancel);
-        // On Azure Storage two starts at the same moment may both hear that they were first. The one whose input is there was.
-        if (await FindAsync(job.Id, cancel) is { } there && InputOf(there) is var first
+            GenerateVideo.Name, job.Id, job, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, cancellationToken);
+        // On Azure Storage, two starts at the same moment may both be reported as the first. The stored input shows which one was.
+        if (await reader.FindInputAsync(job.Id, cancellationToken) is { } first
             && (first.CreatedAt, first.Request.Fingerprint) != (job.CreatedAt, job.Request.Fingerprint))
         {
-            // In the very same instant both have the one entry.
-            if (first.CreatedAt != job.CreatedAt) await index.RemoveAsync(job.Id, job.CreatedAt, cancel);
+            // With equal times both starts share one entry.
+            if (first.CreatedAt != job.CreatedAt) await index.RemoveAsync(job.Id, job.CreatedAt, cancellationToken);
             return false;
         }
         return isStarted;
     }
 
-    public async Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel)
+    public async Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken)
     {
-        if (!await claims.TryClaimAsync(job.Id, job.Run, cancel)) return false;
+        if (!await claims.TryClaimAsync(job.Id, job.Run, cancellationToken)) return false;
         try
         {
-            return await Client.TryStartAsync(GenerateVideo.Name, job.Id, job, WhileRunning, cancel);
+            // Before the start: see BlobJobIndex. If nothing starts, the job is read from its instance until it is summarised again.
+            await index.ReopenAsync(job.Id, job.CreatedAt, job.Run, cancellationToken);
+            return await Client.TryStartAsync(GenerateVideo.Name, job.Id, job, WhileRunning, cancellationToken);
         }
         catch
         {
@@ -59,38 +62,79 @@ internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIn
         }
     }
 
-    public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) =>
-        JobIntake.IsId(id) && await FindAsync(id, cancel) is { } found ? await SnapshotAsync(found, cancel) : null;
+    public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
+        JobIntake.IsId(id) ? await reader.FindAsync(id, cancellationToken) : null;
 
-    public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel)
+    public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
     {
         var jobs = new List<JobSnapshot>();
-        string? last = null;
-        var looked = 0;
-        await foreach (var entries in index.ListAsync(query.Cursor, cancel).Chunk(LookedAtOnce).WithCancellation(cancel))
+        string? last = null, end = null;
+        var reads = 0;
+        await foreach (var entries in CandidatesAsync().Chunk(ReadsAtOnce).WithCancellation(cancellationToken))
         {
-            var found = await Task.WhenAll(entries.Select(entry => ReadAsync(entry, cancel)));
+            var found = await Task.WhenAll(entries.Select(entry => reader.ReadAsync(entry, cancellationToken)));
             foreach (var (entry, (job, _)) in entries.Zip(found))
             {
-                if (job is not null && (query.Status is null || job.State.Status == query.Status))
+                // Also where the summary matched: the job itself decides.
+                if (job is not null && query.Filter.Includes(job))
                 {
-                    if (jobs.Count == query.Limit) return new(jobs, last);
+                    if (jobs.Count == query.Limit) return await PageAsync(last);
                     jobs.Add(job);
                 }
                 last = entry.Cursor;
-                if (++looked == MostLooked) return new(jobs, last);
+            }
+            if ((reads += entries.Length) >= MostReads) return await PageAsync(last);
+        }
+        return await PageAsync(end);
+
+        async IAsyncEnumerable<IndexedJob> CandidatesAsync()
+        {
+            var entriesRead = 0;
+            await foreach (var entry in EntriesOf(index.ListAsync(query.Cursor, cancellationToken), query.Filter))
+            {
+                if (entry.Ended is not { } ended || query.Filter.Includes(ended, entry.CreatedAt)) yield return entry;
+                if (++entriesRead < MostEntries) continue;
+                end = entry.Cursor;
+                yield break;
             }
         }
-        return new(jobs, null);
+
+        async Task<JobPage> PageAsync(string? cursor)
+        {
+            var complete = new List<JobSnapshot>();
+            foreach (var some in jobs.Chunk(ReadsAtOnce))
+                complete.AddRange(await Task.WhenAll(some.Select(job => reader.WithNotificationsAsync(job, cancellationToken))));
+            return new(complete, cursor);
+        }
     }
 
-    public async Task<bool> CancelAsync(string id, CancellationToken cancel)
+    public async Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken)
     {
-        // Some backends take events for what has ended or never was, and say nothing; others refuse.
-        if (await Client.GetInstanceAsync(id, cancel) is not { IsCompleted: false }) return false;
+        var counts = new Dictionary<JobStatus, int>();
+        var open = new List<IndexedJob>();
+        await foreach (var entry in EntriesOf(index.ListAllAsync(cancellationToken), filter).WithCancellation(cancellationToken))
+        {
+            if (entry.Ended is not { } ended) open.Add(entry);
+            else if (filter.Includes(ended, entry.CreatedAt)) Count(ended.Status);
+        }
+        foreach (var some in open.Chunk(ReadsAtOnce))
+        {
+            foreach (var (job, _) in await Task.WhenAll(some.Select(entry => reader.ReadAsync(entry, cancellationToken))))
+                if (job is not null && filter.Includes(job)) Count(job.State.Status);
+        }
+        return counts;
+
+        void Count(JobStatus status) => counts[status] = counts.GetValueOrDefault(status) + 1;
+    }
+
+    public async Task<bool> CancelAsync(string id, CancellationToken cancellationToken)
+    {
+        // Some backends silently accept events for instances that ended or never existed; others refuse.
+        if (await Client.GetInstanceAsync(id, cancellationToken) is not { IsCompleted: false } found) return false;
+        if (found.RuntimeStatus is OrchestrationRuntimeStatus.Pending) await WaitForStartAsync(id, cancellationToken);
         try
         {
-            await Client.RaiseEventAsync(id, GenerateVideo.CancelEvent, cancellation: cancel);
+            await Client.RaiseEventAsync(id, GenerateVideo.CancelEvent, cancellation: cancellationToken);
             return true;
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition)
@@ -99,88 +143,74 @@ internal sealed partial class DurableJobs(DurableClientSource durable, BlobJobIn
         }
     }
 
-    public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) =>
-        await Client.GetInstanceAsync(notificationId, getInputsAndOutputs: true, cancel) is { Name: Notify.Name, IsCompleted: true, SerializedInput: { } input }
-        && await Client.TryStartAsync(Notify.Name, notificationId, JsonElement.Parse(input), WhileRunning, cancel);
-
-    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(
-        DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        await foreach (var entry in index.ListOlderThanAsync(time, cancel))
-        {
-            var (job, isThere) = await ReadAsync(entry, cancel);
-            if (job is not null) yield return job;
-            else if (!isThere) await index.RemoveAsync(entry.JobId, entry.CreatedAt, cancel);
-        }
-    }
-
-    public async Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
-    {
-        // Of the earlier runs of a resumed job there are notifications too. If they stayed, a new job under this id would find them there, and tell nobody.
-        var told = Client.GetAllInstancesAsync(new OrchestrationQuery { InstanceIdPrefix = Notify.IdsBeginWith(job.Job.Id) });
-        await foreach (var notification in told.WithCancellation(cancel)) await PurgeEndedAsync(notification.InstanceId, cancel);
-        if (await PurgeEndedAsync(job.Job.Id, cancel)) await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancel);
-    }
-
-    private async Task<bool> PurgeEndedAsync(string id, CancellationToken cancel)
-    {
-        // Azure Storage would purge what runs, too.
-        if (await Client.GetInstanceAsync(id, cancel) is { IsCompleted: false }) return false;
-        await Client.PurgeInstanceAsync(id, cancel);
-        return true;
-    }
-
-    /// <summary>The job of an entry, if it is there and can be read: one that can't hides no other.</summary>
-    private async Task<(JobSnapshot? Job, bool IsThere)> ReadAsync(IndexedJob entry, CancellationToken cancel)
+    public async Task CallAsync(string id, CancellationToken cancellationToken)
     {
         try
         {
-            return await GetAsync(entry.JobId, cancel) is { } job && job.Job.CreatedAt == entry.CreatedAt ? (job, true) : (null, false);
+            await Client.RaiseEventAsync(id, GenerateVideo.PlaceEvent, cancellation: cancellationToken);
         }
-        catch (JsonException e)
+        catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.FailedPrecondition)
         {
-            LogUnreadable(logger, entry.JobId, e.Message);
-            return (null, true);
+            // The job has ended, and leaves the queue itself.
         }
     }
 
-    private async Task<OrchestrationMetadata?> FindAsync(string id, CancellationToken cancel) =>
-        await Client.GetInstanceAsync(id, getInputsAndOutputs: true, cancel) is { Name: GenerateVideo.Name } found ? found : null;
+    public Task NotifyAsync(Notification notification, CancellationToken cancellationToken) => Client.TryStartAsync(
+        Notify.Name, notification.Receiver.NotificationId, notification, StartOrchestrationOptionsExtensions.ValidDedupeStatuses, cancellationToken);
 
-    private async Task<JobSnapshot> SnapshotAsync(OrchestrationMetadata found, CancellationToken cancel)
+    public async Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken)
     {
-        var state = Reported(found, PipelineJson.Default.JobState);
-        var notifications = new List<NotificationState>();
-        foreach (var receiver in state?.Receivers ?? []) notifications.Add(await NotificationAsync(receiver, cancel));
-        return JobSnapshot.Of(InputOf(found), state, RunOf(found), notifications);
+        var notifications = Client.GetAllInstancesAsync(new OrchestrationQuery { InstanceIdPrefix = Notify.IdsBeginWith(id) });
+        await foreach (var notification in notifications.WithCancellation(cancellationToken)) await PurgeEndedAsync(notification.InstanceId, cancellationToken);
     }
 
-    private async Task<NotificationState> NotificationAsync(Receiver receiver, CancellationToken cancel)
+    public async Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken) =>
+        await Client.GetInstanceAsync(notificationId, getInputsAndOutputs: true, cancellationToken) is { Name: Notify.Name, IsCompleted: true, SerializedInput: { } input }
+        && await Client.TryStartAsync(Notify.Name, notificationId, JsonElement.Parse(input), WhileRunning, cancellationToken);
+
+    public async IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(
+        DateTimeOffset time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var told = await Client.GetInstanceAsync(receiver.NotificationId, getInputsAndOutputs: true, cancel);
-        return told is null
-            ? NotificationState.Of(receiver, null, RunState.Running)
-            : NotificationState.Of(receiver, Reported(told, PipelineJson.Default.NotificationState), RunOf(told));
+        await foreach (var entry in index.ListOlderThanAsync(time, cancellationToken))
+        {
+            var (job, isThere) = await reader.ReadAsync(entry, cancellationToken);
+            if (job is not null) yield return await reader.WithNotificationsAsync(job, cancellationToken);
+            else if (!isThere) await index.RemoveAsync(entry.JobId, entry.CreatedAt, cancellationToken);
+        }
     }
 
-    private static RunState RunOf(OrchestrationMetadata found) => found switch
+    public async Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken)
     {
-        { IsCompleted: false } => RunState.Running,
-        { RuntimeStatus: OrchestrationRuntimeStatus.Completed } => RunState.Completed,
-        _ => RunState.Broken,
-    };
-
-    // What it returned is written with its end, what it reported may be a moment behind. Azure Storage says "null" where there is nothing yet.
-    private static T? Reported<T>(OrchestrationMetadata found, JsonTypeInfo<T> type)
-        where T : class
-    {
-        var output = found.RuntimeStatus is OrchestrationRuntimeStatus.Completed ? found.SerializedOutput : null;
-        return (output ?? found.SerializedCustomStatus) is { } json ? JsonSerializer.Deserialize(json, type) : null;
+        // A resumed job has notifications of earlier runs. If they stayed, a new job under this id would find them and notify nobody.
+        await ForgetNotificationsAsync(job.Job.Id, cancellationToken);
+        if (await PurgeEndedAsync(job.Job.Id, cancellationToken)) await index.RemoveAsync(job.Job.Id, job.Job.CreatedAt, cancellationToken);
     }
 
-    private static VideoJob InputOf(OrchestrationMetadata found) =>
-        JsonSerializer.Deserialize(found.SerializedInput ?? "null", PipelineJson.Default.VideoJob) ?? throw new JsonException("The input is null.");
+    /// <summary>Waits until an instance has started: Azure Storage may discard an event that arrives before the start was processed.</summary>
+    /// <exception cref="TimeoutException">It did not start within <see cref="StartsWithin"/>.</exception>
+    private async Task WaitForStartAsync(string id, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(StartsWithin);
+        try
+        {
+            await Client.WaitForInstanceStartAsync(id, limit.Token);
+        }
+        catch (Exception e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"Job {id} has not started within {StartsWithin.TotalSeconds} s, and can't be cancelled before: the task hub is behind.", e);
+        }
+    }
 
-    [LoggerMessage(LogLevel.Error, "The instance {JobId} can't be read and is passed over: purge it when you have looked at it. {Reason}")]
-    private static partial void LogUnreadable(ILogger logger, string jobId, string reason);
+    private async Task<bool> PurgeEndedAsync(string id, CancellationToken cancellationToken)
+    {
+        // Azure Storage would also purge a running instance.
+        if (await Client.GetInstanceAsync(id, cancellationToken) is { IsCompleted: false }) return false;
+        await Client.PurgeInstanceAsync(id, cancellationToken);
+        return true;
+    }
+
+    /// <summary>The entries whose time the filter includes. The input must be newest first.</summary>
+    private static IAsyncEnumerable<IndexedJob> EntriesOf(IAsyncEnumerable<IndexedJob> entries, JobFilter filter) =>
+        entries.TakeWhile(entry => filter.CreatedAfter is not { } after || entry.CreatedAt >= after).Where(entry => filter.IncludesTime(entry.CreatedAt));
 }

@@ -6,16 +6,16 @@ using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Durable;
 
-/// <summary>How the history is written down: as the pipeline writes JSON, and the start of a child beside it.</summary>
+/// <summary>JSON of the history: the pipeline's types, and the start of a child.</summary>
 [JsonSerializable(typeof(object[]))] // Durable Task passes the arguments of an activity as an array.
 [JsonSerializable(typeof(ChildStart))]
 [JsonSerializable(typeof(Receiver[]))]
 internal sealed partial class DurableJson : JsonSerializerContext
 {
-    /// <summary>For the worker's serialiser, and for all that reads what it wrote.</summary>
+    /// <summary>Options of the worker's serializer, and of all code that reads its output.</summary>
     public static JsonSerializerOptions ForHistory { get; } = new(PipelineJson.Default.Options)
     {
-        // Not Default: that may not be there yet while the statics of this class are made.
+        // Not Default: it may still be null while this class's static fields are initialized.
         TypeInfoResolver = JsonTypeInfoResolver.Combine(PipelineJson.Default, new DurableJson()),
     };
 }

@@ -14,7 +14,7 @@ public static class Orchestrators
     public static Task<JobState> GenerateVideoAsync([OrchestrationTrigger] TaskOrchestrationContext context, VideoJob job) =>
         GenerateVideo.RunAsync(new DurableContext(context, DurableJson.ForHistory), job);
 
-    /// <summary>One receiver, told that a job has ended.</summary>
+    /// <summary>One notification: delivers a job's or a batch's end to one receiver.</summary>
     [Function(Notify.Name)]
     public static Task<NotificationState> NotifyAsync([OrchestrationTrigger] TaskOrchestrationContext context, Notification notification) =>
         Notify.RunAsync(new DurableContext(context, DurableJson.ForHistory), notification);

@@ -4,24 +4,25 @@ using Microsoft.DurableTask.Client;
 
 namespace KlingFunctions.Durable;
 
-/// <summary>Starts an orchestration under an explicit id, which is what makes a repeated start harmless.</summary>
+/// <summary>Starts an orchestration under an explicit id, so that a repeated start is harmless.</summary>
 internal static class StartingInstances
 {
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts it, unless an instance of this id has one of the given statuses.</summary>
     /// <param name="client">Durable's client.</param>
-    /// <param name="orchestrator">Which orchestrator.</param>
+    /// <param name="orchestrator">The orchestrator's name.</param>
     /// <param name="id">The instance id.</param>
     /// <param name="input">Its input.</param>
-    /// <param name="kept">In which statuses an instance of this id is left as it is. In any other it would be replaced, running or not.</param>
-    /// <param name="cancel">Ends the call.</param>
-    /// <returns>False if one is there, and is left as it is.</returns>
+    /// <param name="dedupeStatuses">Statuses in which an existing instance is left alone. In any other status it is replaced, even if it
+    /// runs.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>False if an existing instance was left alone.</returns>
     public static async Task<bool> TryStartAsync(
-        this DurableTaskClient client, string orchestrator, string id, object input, IEnumerable<OrchestrationRuntimeStatus> kept, CancellationToken cancel)
+        this DurableTaskClient client, string orchestrator, string id, object input, IEnumerable<OrchestrationRuntimeStatus> dedupeStatuses, CancellationToken cancellationToken)
     {
         try
         {
             await client.ScheduleNewOrchestrationInstanceAsync(
-                orchestrator, input, new StartOrchestrationOptions(id).WithDedupeStatuses([.. kept]), cancel);
+                orchestrator, input, new StartOrchestrationOptions(id).WithDedupeStatuses([.. dedupeStatuses]), cancellationToken);
             return true;
         }
         catch (OrchestrationAlreadyExistsException)

@@ -4,13 +4,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Http;
 
-/// <summary>The routes that Local maps too, for a request that the worker has routed to a function.</summary>
+/// <summary>Routes requests within the worker, over the same routes that Local maps.</summary>
 public sealed class ApiRoutes
 {
     private readonly RequestDelegate _routes;
 
     /// <summary>Maps the routes, once.</summary>
-    /// <param name="services">The worker's own: the routes' classes and ASP.NET Core's routing are in it.</param>
+    /// <param name="services">The worker's services, with the classes of the routes and ASP.NET Core's routing.</param>
     public ApiRoutes(IServiceProvider services)
     {
         var app = new ApplicationBuilder(services);
@@ -20,10 +20,10 @@ public sealed class ApiRoutes
         _routes = app.Build();
     }
 
-    /// <summary>Answers the request. The result that comes back writes nothing more.</summary>
+    /// <summary>Answers the request. The returned result writes nothing more.</summary>
     public async Task<IResult> AnswerAsync(HttpContext http)
     {
-        // The endpoint that was chosen is the function's; where one is chosen, routing chooses no other.
+        // The current endpoint is the function's. Routing skips requests that already have an endpoint.
         http.SetEndpoint(null);
         http.Request.RouteValues.Clear();
         await _routes(http);

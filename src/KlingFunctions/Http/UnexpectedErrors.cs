@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Http;
 
-/// <summary>Answers a call that broke as Local does: a problem, and nothing of the host's inside. Storage that is away is a 503.</summary>
+/// <summary>Answers a failed call as Local does: a problem without internal details. Unavailable storage is a 503.</summary>
 internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger) : IFunctionsWorkerMiddleware
 {
     /// <inheritdoc/>
@@ -31,7 +31,7 @@ internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger)
             http, ProblemCode.StorageUnavailable, "The app can't use its storage at present; its log says why. Nothing that was accepted is lost: try again.")
         : Problem.Unexpected(e);
 
-    // The Durable extension keeps its storage's failures to itself: it answers them as Unknown or Internal.
+    // The Durable extension hides failures of its storage behind Unknown or Internal.
     private static bool IsStorageAway(Exception e) => e switch
     {
         RequestFailedException { Status: 0 or 408 or 429 or >= 500 } => true,
@@ -41,6 +41,6 @@ internal sealed partial class UnexpectedErrors(ILogger<UnexpectedErrors> logger)
         _ => false,
     };
 
-    [LoggerMessage(LogLevel.Error, "The call of {Function} broke.")]
+    [LoggerMessage(LogLevel.Error, "The call of {Function} failed.")]
     private static partial void LogBroken(ILogger logger, Exception e, string function);
 }

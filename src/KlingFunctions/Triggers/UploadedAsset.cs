@@ -8,24 +8,24 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Triggers;
 
-/// <summary>Takes what lands in the uploads container. What an upload comes to is decided in <see cref="UploadIntake"/>.</summary>
+/// <summary>Runs for each blob that arrives in the uploads container. <see cref="UploadIntake"/> makes all decisions.</summary>
 public sealed class UploadedAsset(UploadIntake intake, IOptions<PublicOptions> address)
 {
     /// <summary>
-    /// By Event Grid, which delivers at least once and in any order. What throws here is delivered again by the host, and in the end lies
-    /// in its poison queue; a bad upload does not throw.
+    /// Triggered by Event Grid, which delivers at least once and in any order. After an exception the host delivers the event again, and in
+    /// the end moves it to its poison queue. A bad upload does not throw.
     /// </summary>
     [Function(nameof(UploadedAsset))]
     public Task RunAsync(
         [BlobTrigger($"{Containers.Uploads}/{{name}}", Source = BlobTriggerSource.EventGrid)] BlobClient blob,
         [DurableClient] DurableTaskClient client,
-        CancellationToken cancel) => intake.TakeAsync(
-            blob.Name, address.Value.Url ?? "http://localhost:7071", mayGrow: false, cancel);
+        CancellationToken cancellationToken) => intake.AcceptAsync(
+            blob.Name, address.Value.Url ?? "http://localhost:7071", mayGrow: false, cancellationToken);
 
 #if DEBUG
     /// <summary>
-    /// By scanning the container, for Azurite, which sends no events. Debug builds alone have it, which is what <c>func start</c> builds; a
-    /// deployment is a release build. Flex Consumption takes no trigger of this kind, and never sees one.
+    /// Scans the container on Azurite, which sends no events. Only debug builds have this function, and <c>func start</c> makes a debug
+    /// build. Deployments are release builds: Flex Consumption does not support this kind of trigger.
     /// </summary>
     [Function("PolledUploads")]
     public Task PollAsync(

@@ -5,7 +5,7 @@ using Azure.Core;
 
 namespace KlingFunctions.AzureStorage.Tests.Storage;
 
-/// <summary>An answer that no storage gave.</summary>
+/// <summary>A response made by the test, not by storage.</summary>
 internal sealed class CannedResponse(int status, string body = "", params (string Name, string Value)[] headers) : Response
 {
     public override int Status => status;

@@ -5,28 +5,28 @@ using Azure.Storage.Blobs;
 
 namespace KlingFunctions.AzureStorage.Tests.Storage;
 
-/// <summary>The way to the storage, on which a test can lose things. The client's own retries are those of the product, without the pauses.</summary>
+/// <summary>The network to storage, which a test can disturb. The client retries as in production, without the delays.</summary>
 internal sealed class Network : HttpPipelineTransport
 {
     private readonly HttpPipelineTransport _real = new HttpClientTransport();
     private readonly Lock _gate = new();
     private readonly List<(Func<Request, bool> Matches, Func<Task> Meanwhile)> _losses = [];
 
-    /// <summary>Everything that was sent, and whether it asks the storage to fetch something by itself.</summary>
+    /// <summary>Every request, and whether it asks storage to copy from a URL.</summary>
     public List<(RequestMethod Method, string Path, bool Copies)> Sent { get; } = [];
 
     /// <summary>Runs before a request is sent.</summary>
     public Func<HttpMessage, Task>? Before { get; set; }
 
-    /// <summary>Answers in place of the storage; null lets the request through.</summary>
+    /// <summary>Answers in place of storage; null sends the request on.</summary>
     public Func<Request, Response?>? Answer { get; set; }
 
     /// <inheritdoc cref="Answer"/>
     public Func<Request, Task<Response?>>? AnswerLater { get; set; }
 
-    /// <summary>Loses the answer to the next request that matches: the storage has done the work by then.</summary>
-    /// <param name="matches">Which one.</param>
-    /// <param name="meanwhile">What happens between the work and the client's next try.</param>
+    /// <summary>Loses the response to the next matching request, after storage has processed it.</summary>
+    /// <param name="matches">Selects the request.</param>
+    /// <param name="meanwhile">Runs between storage's work and the client's next try.</param>
     public void LoseAnswer(Func<Request, bool> matches, Func<Task>? meanwhile = null)
     {
         lock (_gate) _losses.Add((matches, meanwhile ?? (() => Task.CompletedTask)));

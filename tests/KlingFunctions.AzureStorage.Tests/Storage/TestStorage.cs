@@ -1,6 +1,6 @@
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage.Tests.Storage;
-using KlingFunctions.Contracts.Azurite;
+using KlingFunctions.ComplianceTests.Azurite;
 
 [assembly: AssemblyFixture(typeof(TestStorage))]
 
@@ -9,7 +9,7 @@ namespace KlingFunctions.AzureStorage.Tests.Storage;
 /// <summary>The Azurite of this test run.</summary>
 public sealed class TestStorage : AzuriteFixture
 {
-    /// <summary>An empty account of its own, with all containers.</summary>
+    /// <summary>An empty account for one test, with all containers.</summary>
     internal TestAccount NewAccount()
     {
         var account = new TestAccount(Azurite.NextAccount());
@@ -18,14 +18,14 @@ public sealed class TestStorage : AzuriteFixture
     }
 }
 
-/// <summary>An account in Azurite, and clients of it whose network the test can disturb.</summary>
+/// <summary>An account in Azurite, with clients whose network the test can disturb.</summary>
 internal sealed class TestAccount(string connectionString)
 {
     public string ConnectionString => connectionString;
 
     public BlobServiceClient Client { get; } = new(connectionString, BlobAccount.ClientOptions());
 
-    /// <summary>Another host's client, over this network.</summary>
+    /// <summary>A client of another host, over this network.</summary>
     public BlobServiceClient Over(Network network) => new(connectionString, network.Options());
 
     public BlobContainerClient this[string container] => Client.GetBlobContainerClient(container);

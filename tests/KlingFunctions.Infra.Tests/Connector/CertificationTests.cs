@@ -135,7 +135,7 @@ public sealed class CertificationTests
         });
 
     [Fact]
-    public void Title_and_description_name_the_product_alone()
+    public void Title_and_description_name_only_the_product()
     {
         Assert.InRange(Info.GetProperty("title").GetString()!.Length, 1, 30);
         Assert.DoesNotMatch("(?i)\\bAPI\\b|connector", Info.GetProperty("title").GetString());
@@ -185,13 +185,13 @@ public sealed class CertificationTests
         var png = File.ReadAllBytes(Repository.Path("infra/connector/icon.png"));
 
         Assert.Equal((230, 230), (BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(20))));
-        // Eight bits a channel, three channels: nothing is transparent.
+        // Eight bits per channel and three channels: no transparency.
         Assert.Equal((8, 2), (png[24], png[25]));
         Assert.Equal(BrandColor(), $"#{Convert.ToHexString(FirstPixel(png))}");
     }
 
     [Fact]
-    public void Folder_has_the_files_of_a_pull_request_and_no_other() =>
+    public void Folder_has_exactly_the_files_of_a_pull_request() =>
         Assert.Equal(
             ["apiDefinition.swagger.json", "apiProperties.json", "icon.png", "readme.md"],
             Directory.GetFileSystemEntries(Repository.Path("infra/connector")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
@@ -217,7 +217,7 @@ public sealed class CertificationTests
         return rules.Validate(json).Select(fault => fault.ToString());
     }
 
-    /// <summary>Every text that a person reads, with the name of its property.</summary>
+    /// <summary>Every text for people, with the name of its property.</summary>
     private static IEnumerable<(string Name, string Text)> Texts(JsonElement element) => element.ValueKind switch
     {
         JsonValueKind.Object => element.EnumerateObject().SelectMany(p =>
@@ -227,7 +227,7 @@ public sealed class CertificationTests
         _ => [],
     };
 
-    /// <summary>Whatever filter its row has, the first pixel of a PNG stands as it is.</summary>
+    /// <summary>The first pixel of a PNG, which any filter of its row leaves unchanged.</summary>
     private static byte[] FirstPixel(byte[] png)
     {
         var data = png.AsSpan().IndexOf("IDAT"u8) + 4;

@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace KlingFunctions.Infra.Connector;
 
 /// <summary>
-/// Writes the connector's Swagger 2.0 document from the API's OpenAPI document, so that one document is kept. What only the connector needs is in
-/// <c>infra/connector.merge-patch.json</c>, a JSON Merge Patch (RFC 7396) on the OpenAPI document.
+/// Generates the connector's Swagger 2.0 document from the API's OpenAPI document, so that only one is maintained. Additions for the
+/// connector are in <c>infra/connector.merge-patch.json</c>, a JSON Merge Patch (RFC 7396) on the OpenAPI document.
 /// </summary>
 internal static class ConnectorDefinition
 {
@@ -17,7 +17,7 @@ internal static class ConnectorDefinition
     private static readonly string[] Methods = ["get", "post", "put", "delete", "patch"];
     private static readonly string[] HeadersThatThePlatformReads = ["Location", "Retry-After"];
 
-    /// <summary>What the platform's designer and swagger 2.0 know of a schema.</summary>
+    /// <summary>The schema keywords that the platform's designer and Swagger 2.0 support.</summary>
     private static readonly string[] Keywords =
         ["type", "format", "enum", "default", "minimum", "maximum", "minLength", "maxLength", "pattern", "minItems", "maxItems", "required"];
 
@@ -32,7 +32,7 @@ internal static class ConnectorDefinition
         {
             if (PathItem(api, item!.AsObject(), definitions) is { } converted) paths[path] = converted;
         }
-        // Definitions name others: convert until there is nothing new.
+        // A definition may refer to others: convert until none is missing.
         for (var missing = Missing(); missing.Count > 0; missing = Missing())
         {
             foreach (var name in missing) definitions[name] = Schema(api, Component(api, "schemas", name), definitions);
@@ -96,7 +96,7 @@ internal static class ConnectorDefinition
         return operations.Count > 0 ? converted : null;
     }
 
-    /// <summary>Routes that need no key (health, signed links) are for others than the users of a connection.</summary>
+    /// <summary>Whether the route needs no key (health, signed links), and so is not for users of a connection.</summary>
     private static bool IsOpen(JsonNode operation) => operation["security"] is JsonArray { Count: 0 };
 
     private static JsonObject Operation(JsonObject api, JsonObject operation, IDictionary<string, JsonNode> definitions)
@@ -113,6 +113,7 @@ internal static class ConnectorDefinition
         var responses = operation["responses"]!.AsObject().Select(r => (Status: r.Key, Response: Resolve(api, r.Value!.AsObject()))).OrderBy(r => r.Status, StringComparer.Ordinal).ToList();
         if (responses.Any(r => FileOf(r.Response) is not null)) converted["produces"] = new JsonArray("application/octet-stream");
         var parameters = (operation["parameters"]?.AsArray() ?? []).Select(p => (JsonNode?)Parameter(api, Resolve(api, p!.AsObject()), definitions));
+        if (operation["requestBody"]?["content"] is JsonObject kinds && !kinds.ContainsKey("application/json")) converted["consumes"] = new JsonArray("application/octet-stream");
         if (operation["requestBody"] is JsonObject body) parameters = parameters.Append(Body(api, body, definitions));
         converted["parameters"] = new JsonArray([.. parameters]);
         converted["responses"] = new JsonObject(responses.Select(r => KeyValuePair.Create(r.Status, (JsonNode?)Response(api, r.Response, definitions))));
@@ -142,6 +143,18 @@ internal static class ConnectorDefinition
 
     private static JsonObject Body(JsonObject api, JsonObject body, IDictionary<string, JsonNode> definitions)
     {
+        if (body["content"]!["application/json"] is null)
+        {
+            return new()
+            {
+                ["name"] = "body",
+                ["in"] = "body",
+                ["required"] = body["required"]?.GetValue<bool>() ?? false,
+                ["x-ms-summary"] = "File Content",
+                ["description"] = Text(body["description"]!),
+                ["schema"] = new JsonObject { ["type"] = "string", ["format"] = "binary" },
+            };
+        }
         var schema = SchemaOf(api, body["content"]!["application/json"]!["schema"]!.AsObject(), definitions);
         return new()
         {
@@ -178,14 +191,14 @@ internal static class ConnectorDefinition
     private static JsonNode? FileOf(JsonObject response) =>
         (response["content"] as JsonObject)?.Select(c => c.Value!["schema"]).FirstOrDefault(s => s?["format"]?.GetValue<string>() == "binary");
 
-    /// <summary>A reference to an object stays one, with the words of what it refers to; anything else is written out where it is used.</summary>
+    /// <summary>Keeps a reference to an object, with the description of its target; any other schema is written inline.</summary>
     private static JsonObject SchemaOf(JsonObject api, JsonObject schema, IDictionary<string, JsonNode> definitions)
     {
         if (schema["$ref"] is not { } reference) return Schema(api, schema, definitions);
         var name = reference.GetValue<string>().Split('/')[^1];
         var target = Component(api, "schemas", name);
         if (target["type"]?.GetValue<string>() != "object") return SchemaOf(api, target, definitions);
-        // Nothing yet: Generate converts what is named and not there.
+        // A placeholder: Generate converts definitions that are referred to and missing.
         if (!definitions.ContainsKey(name)) definitions[name] = JsonValue.Create(name);
         return new() { ["$ref"] = $"#/definitions/{name}", ["description"] = Text(target["description"]!) };
     }
@@ -195,7 +208,7 @@ internal static class ConnectorDefinition
         var converted = new JsonObject();
         foreach (var keyword in Keywords)
         {
-            // A default of a list or an object shows up in the designer as a text.
+            // The designer shows the default of a list or an object as text.
             if (schema[keyword] is { } value && !(keyword == "default" && value is JsonArray or JsonObject)) converted[keyword] = value.DeepClone();
         }
         if (schema["description"] is { } description) converted["description"] = Text(description);
@@ -226,7 +239,7 @@ internal static class ConnectorDefinition
         foreach (var (name, value) in from.Where(p => p.Key.StartsWith("x-ms-", StringComparison.Ordinal))) to[name] = value!.DeepClone();
     }
 
-    /// <summary>Without Markdown, which the designer shows as it is, and in ASCII.</summary>
+    /// <summary>The text in ASCII and without Markdown, which the designer would show literally.</summary>
     private static string Text(JsonNode text)
     {
         var plain = new StringBuilder(text.GetValue<string>()).Replace("`", "").Replace("…", "...").Replace("×", "x").Replace("\n\n", " ").ToString();

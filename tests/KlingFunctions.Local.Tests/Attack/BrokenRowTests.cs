@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Simulator;
@@ -9,7 +9,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests.Attack;
 
-/// <summary>A row of the journal that no longer parses, by the hand of a person or of another version: it hides no other, and stops none.</summary>
+/// <summary>
+/// A row of the journal that can't be parsed, after an edit or from another version: it does not hide or stop the others.
+/// </summary>
 public sealed class BrokenRowTests
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
@@ -22,7 +24,7 @@ public sealed class BrokenRowTests
     [InlineData("input", "null")]
     [InlineData("status", "nonsense")]
     [InlineData("status", "[]")]
-    public async Task A_job_that_does_not_parse_hides_no_other_from_the_list_nor_from_what_forgets(string column, string value)
+    public async Task Unreadable_job_hides_no_other_from_lists_and_deletion(string column, string value)
     {
         await using var scene = await StartAsync(("Pipeline:KeepFor", "1.00:00:00"));
         var ids = new List<string>();
@@ -40,7 +42,7 @@ public sealed class BrokenRowTests
             Assert.Equal("internal_error", (await Scene.JsonOf(broken)).GetProperty("code").GetString());
         }
         _time.Advance(TimeSpan.FromDays(2));
-        // By hand too: what the timer does when that time is over may be under way still.
+        // Called directly too: the timer's own run may still be in progress.
         await host.Services.GetRequiredService<OldJobs>().ForgetAsync(Cancel);
         Assert.Empty(await ListAsync(scene, ""));
         Assert.NotNull(host.Services.GetRequiredService<InstanceStore>().Find(ids[1]));
@@ -51,7 +53,7 @@ public sealed class BrokenRowTests
     [InlineData("UPDATE history SET value = 'nonsense' WHERE instance = $1")]
     [InlineData("UPDATE history SET kind = 77 WHERE instance = $1")]
     [InlineData("UPDATE history SET name = 'nonsense' WHERE instance = $1")]
-    public async Task A_running_job_that_does_not_parse_ends_and_the_others_go_on(string breaks)
+    public async Task Running_job_that_can_not_be_parsed_fails_and_the_others_continue(string breaks)
     {
         await using var scene = await StartAsync();
         var (broken, other) = (await scene.SubmitAsync(), await scene.SubmitAsync());
@@ -67,7 +69,7 @@ public sealed class BrokenRowTests
     }
 
     [Fact]
-    public async Task A_subscription_that_does_not_parse_keeps_no_other_from_being_told()
+    public async Task Unreadable_subscription_blocks_no_other()
     {
         await using var scene = await StartAsync();
         using (var made = await scene.PostAsync("/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url })) Assert.Equal(HttpStatusCode.Created, made.StatusCode);
@@ -86,7 +88,7 @@ public sealed class BrokenRowTests
 
     private async Task<Scene> StartAsync(params (string Key, string Value)[] changes)
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMinutes(1) }, _time, ct: Cancel);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMinutes(1) }, _time, cancellationToken: Cancel);
         var settings = Scene.SettingsFor(runComfy);
         foreach (var (key, value) in changes) settings[key] = value;
         return new(await LocalHostUnderTest.StartAsync(settings, _time), runComfy, await WebhookReceiver.StartAsync());

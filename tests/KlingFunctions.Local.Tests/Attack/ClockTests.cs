@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Tests.Journal;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.Simulator;
@@ -9,8 +9,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace KlingFunctions.Local.Tests.Attack;
 
 /// <summary>
-/// A clock that jumps: set back or forward, while the host runs or while it is off. Nothing is lost, nothing is paid twice, nobody waits for
-/// as long as the clock was wrong, and nothing spins.
+/// A clock that is set back or forward, while the host runs or is stopped. Nothing is lost or paid twice, no job waits for as long as the
+/// clock was wrong, and nothing spins.
 /// </summary>
 public sealed class ClockTests
 {
@@ -18,7 +18,7 @@ public sealed class ClockTests
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>An hour, a day, ten years, and to before there were any computers to tell the time.</summary>
+    /// <summary>An hour, a day, ten years, and a time before computers existed.</summary>
     public static TheoryData<int, bool> Jumps
     {
         get
@@ -34,7 +34,7 @@ public sealed class ClockTests
 
     [Theory]
     [MemberData(nameof(Jumps))]
-    public async Task Set_back_a_job_goes_on_within_minutes_and_is_paid_once(int hours, bool isOff)
+    public async Task Job_continues_within_minutes_of_a_clock_set_back_and_is_paid_once(int hours, bool isOff)
     {
         await using var scene = await StartAsync();
         var id = await scene.SubmitAsync();
@@ -42,7 +42,7 @@ public sealed class ClockTests
         await SetAsync(scene, TimeSpan.FromHours(-hours), isOff);
         var before = scene.RunComfy.Account.Calls(ApiCall.Status);
         await PassAsync(scene, TimeSpan.FromMinutes(5));
-        // It is polled as it was: at most five times a second, and at least every other.
+        // The rate of polls is as before: at most five per second, and at least one in two seconds.
         Assert.InRange(scene.RunComfy.Account.Calls(ApiCall.Status) - before, 100, 1500);
 
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { NeverFinishes = false };
@@ -53,7 +53,7 @@ public sealed class ClockTests
 
     [Theory]
     [MemberData(nameof(Jumps))]
-    public async Task Set_back_a_webhook_is_tried_again_when_its_schedule_says_and_no_more_often(int hours, bool isOff)
+    public async Task Clock_set_back_does_not_change_the_webhook_schedule(int hours, bool isOff)
     {
         await using var scene = await StartAsync(finishes: true);
         scene.Receiver.Status = 503;
@@ -71,12 +71,12 @@ public sealed class ClockTests
 
     [Theory]
     [MemberData(nameof(Jumps))]
-    public async Task Set_forward_past_its_deadline_a_job_fails_and_resume_goes_on_with_what_is_paid_for(int hours, bool isOff)
+    public async Task Clock_set_past_a_deadline_fails_the_job_and_resume_continues_it(int hours, bool isOff)
     {
         await using var scene = await StartAsync();
         var id = await scene.SubmitAsync();
         await scene.UntilAsync(id, "in_progress");
-        // With the deadline a job has by default, an hour is within it.
+        // The default deadline is longer than an hour.
         await SetAsync(scene, TimeSpan.FromHours(hours), isOff);
         await PassAsync(scene, TimeSpan.FromMinutes(2));
         var job = await scene.GetAsync(id);
@@ -97,7 +97,7 @@ public sealed class ClockTests
     }
 
     [Fact]
-    public async Task Set_forward_by_ten_years_and_put_right_within_the_hour_no_job_is_forgotten()
+    public async Task Clock_ten_years_ahead_for_an_hour_deletes_no_job()
     {
         await using var scene = await StartAsync(finishes: true);
         using var first = await scene.PostAsync("/api/videos", scene.Request(), "order-7");
@@ -114,7 +114,7 @@ public sealed class ClockTests
     }
 
     [Fact]
-    public async Task What_waits_for_a_time_waits_no_longer_and_no_shorter_for_a_clock_that_is_set_back_over_and_over()
+    public async Task Clock_set_back_changes_no_wait()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web).Add<int, int>("W", async (context, n) =>
         {
@@ -141,14 +141,14 @@ public sealed class ClockTests
     {
         var host = (LocalHostUnderTest)scene.Host;
         await host.RunToRestAsync();
-        // A journal that is closed and opened sees nothing of how the clock came to be what it is.
+        // A reopened journal does not see how the clock was changed.
         if (isOff) await host.KillAsync(() => Adjust());
         else Adjust();
 
         void Adjust() => ((FakeTimeProvider)host.Time).AdjustTime(host.Time.GetUtcNow() + by);
     }
 
-    /// <summary>Lets time pass as it does: little by little, and for every timer there is.</summary>
+    /// <summary>Advances time in small steps, so that every timer fires.</summary>
     private async Task PassAsync(Scene scene, TimeSpan time)
     {
         var step = time > TimeSpan.FromMinutes(10) ? TimeSpan.FromMinutes(1) : TimeSpan.FromSeconds(1);
@@ -161,8 +161,8 @@ public sealed class ClockTests
 
     private async Task<Scene> StartAsync(bool finishes = false)
     {
-        // The provider has a clock of its own, and so has RunComfy.
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, NeverFinishes = !finishes }, ct: Cancel);
+        // The simulator has its own clock, as RunComfy has.
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero, NeverFinishes = !finishes }, cancellationToken: Cancel);
         return new(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
     }
 }

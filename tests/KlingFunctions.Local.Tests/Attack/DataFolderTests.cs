@@ -7,8 +7,8 @@ using Microsoft.Data.Sqlite;
 namespace KlingFunctions.Local.Tests.Attack;
 
 /// <summary>
-/// A host that is started on a folder with something wrong with it: it refuses in one sentence, and changes nothing, so that all is there
-/// once it is put right.
+/// A host that is started on a faulty folder: it refuses in one sentence and changes nothing, so that all data is there once the fault is
+/// fixed.
 /// </summary>
 public sealed class DataFolderTests : IDisposable
 {
@@ -23,7 +23,7 @@ public sealed class DataFolderTests : IDisposable
     public void Dispose() => _root.Delete(recursive: true);
 
     [Fact]
-    public async Task A_file_in_the_place_of_the_folder_is_named()
+    public async Task File_in_the_place_of_the_folder_is_named()
     {
         await File.WriteAllTextAsync(Data, "precious", Cancel);
         await RefusedAsync(Data, "is a file");
@@ -32,10 +32,10 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_folder_that_may_not_be_written_is_refused_and_its_journal_goes_on_when_it_may()
+    public async Task Read_only_folder_is_refused_until_it_is_writable()
     {
         if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess) Assert.Skip("Rights do not bind this user.");
-        await KeepAsync("precious");
+        await StoreAsync("precious");
         SetRights(UnixFileMode.UserRead | UnixFileMode.UserExecute, UnixFileMode.UserRead);
         try
         {
@@ -57,24 +57,24 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(SqliteError.Full, "room")]
+    [InlineData(SqliteError.Full, "free some space")]
     [InlineData(SqliteError.ReadOnly, "right to write")]
     [InlineData(SqliteError.CantOpen, "right to write")]
     [InlineData(SqliteError.Busy, "another program")]
     [InlineData(SqliteError.IO, "disk")]
     [InlineData(SqliteError.Corrupt, "backup")]
-    [InlineData(SqliteError.NotADatabase, "no journal")]
-    public void Whatever_SQLite_says_of_the_file_has_its_own_sentence(SqliteError error, string remedy)
+    [InlineData(SqliteError.NotADatabase, "not a journal")]
+    public void Each_SQLite_error_has_its_own_sentence(SqliteError error, string remedy)
     {
-        Assert.True(JournalFaults.TryTell(new SqliteException("said", (int)error), Journal, out var told));
-        Assert.Contains(remedy, told.Message, StringComparison.Ordinal);
-        Assert.Contains(Journal, told.Message, StringComparison.Ordinal);
+        Assert.True(JournalFaults.TryExplain(new SqliteException("said", (int)error), Journal, out var fault));
+        Assert.Contains(remedy, fault.Message, StringComparison.Ordinal);
+        Assert.Contains(Journal, fault.Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("text")]
     [InlineData("an SQLite header and nothing else")]
-    public async Task A_file_that_is_no_journal_is_left_as_it_is(string kind)
+    public async Task File_that_is_not_a_journal_is_left_unchanged(string kind)
     {
         Directory.CreateDirectory(Data);
         var content = kind is "text" ? new string('x', 5000) : "SQLite format 3\0" + new string('x', 5000);
@@ -84,7 +84,7 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_of_another_program_is_left_as_it_is()
+    public async Task Database_of_another_program_is_left_unchanged()
     {
         Directory.CreateDirectory(Data);
         Run("CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('precious')");
@@ -94,9 +94,9 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_journal_of_a_newer_version_is_refused()
+    public async Task Journal_of_a_newer_version_is_refused()
     {
-        await KeepAsync("precious");
+        await StoreAsync("precious");
         Run("PRAGMA user_version = 999");
         await RefusedAsync(Data, "newer version");
         Run($"PRAGMA user_version = {JournalSchema.Version}");
@@ -107,11 +107,11 @@ public sealed class DataFolderTests : IDisposable
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task A_journal_with_random_bytes_in_its_middle_is_refused_before_anything_is_paid_from_it(int seed)
+    public async Task Damaged_journal_is_refused_before_anything_is_paid(int seed)
     {
         var whole = await ManyAsync();
         var damaged = whole.ToArray();
-        // Pages of the tables, not of free space: bytes that nobody reads harm nobody.
+        // Pages of tables: damage in free space is harmless.
         new Random(seed).NextBytes(damaged.AsSpan(damaged.Length / 4, damaged.Length / 2));
         await File.WriteAllBytesAsync(Journal, damaged, Cancel);
         await RefusedAsync(Data, "damaged");
@@ -125,7 +125,7 @@ public sealed class DataFolderTests : IDisposable
     [InlineData(0.9)]
     [InlineData(0.5)]
     [InlineData(0.01)]
-    public async Task A_journal_that_was_cut_short_is_refused(double left)
+    public async Task Truncated_journal_is_refused(double left)
     {
         var whole = await ManyAsync();
         await File.WriteAllBytesAsync(Journal, whole[..(int)(whole.Length * left)], Cancel);
@@ -137,7 +137,7 @@ public sealed class DataFolderTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_journal_that_is_gone_or_empty_beside_its_wal_is_refused_so_that_the_wal_is_not_thrown_away(bool isThere)
+    public async Task Missing_or_empty_journal_beside_its_WAL_is_refused(bool isThere)
     {
         var (file, wal) = await KilledAsync();
         if (isThere) await File.WriteAllBytesAsync(Journal, [], Cancel);
@@ -150,7 +150,7 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task An_empty_journal_is_what_a_first_start_that_was_killed_leaves_and_is_begun_anew()
+    public async Task Empty_journal_of_a_killed_first_start_is_created_again()
     {
         Directory.CreateDirectory(Data);
         await File.WriteAllBytesAsync(Journal, [], Cancel);
@@ -161,15 +161,15 @@ public sealed class DataFolderTests : IDisposable
     [InlineData(0.999)]
     [InlineData(0.5)]
     [InlineData(0.1)]
-    public async Task Of_a_wal_that_is_torn_all_commits_before_the_tear_are_there(double left)
+    public async Task Torn_WAL_keeps_all_commits_before_the_tear(double left)
     {
         var (file, wal) = await KilledAsync();
         await File.WriteAllBytesAsync(Journal, file, Cancel);
         await File.WriteAllBytesAsync(Journal + "-wal", wal[..(int)(wal.Length * left)], Cancel);
         var kept = await KeptAsync();
         Assert.Equal(Enumerable.Range(0, kept.Count).Select(Name), kept);
-        // And it is a journal that can be gone on with.
-        await KeepAsync("after");
+        // The journal is also writable.
+        await StoreAsync("after");
         Assert.Equal(kept.Count + 1, (await KeptAsync()).Count);
     }
 
@@ -179,7 +179,7 @@ public sealed class DataFolderTests : IDisposable
     [InlineData("a detour")]
     [InlineData("relative")]
     [InlineData("a link")]
-    public async Task A_second_host_on_the_folder_is_refused_however_it_is_spelt(string spelling)
+    public async Task Second_host_on_the_folder_is_refused_however_its_path_is_written(string spelling)
     {
         if (spelling is "a link" && OperatingSystem.IsWindows()) Assert.Skip("Links need a right there.");
         await using var first = new JournalDatabase(Data);
@@ -209,13 +209,13 @@ public sealed class DataFolderTests : IDisposable
         Assert.Empty(called.Out);
     }
 
-    private async Task KeepAsync(string id)
+    private async Task StoreAsync(string id)
     {
         await using var database = new JournalDatabase(Data);
-        await KeepAsync(database, id);
+        await StoreAsync(database, id);
     }
 
-    private static Task<int> KeepAsync(JournalDatabase database, string id) =>
+    private static Task<int> StoreAsync(JournalDatabase database, string id) =>
         database.WriteAsync(db => db.Execute("INSERT INTO documents (name, version, text) VALUES ($1, '1', $2)", id, new string('v', 500)));
 
     private async Task<List<string>> KeptAsync()
@@ -224,29 +224,29 @@ public sealed class DataFolderTests : IDisposable
         return database.Read(db => db.Query("SELECT name FROM documents ORDER BY name", r => r.GetString(0)));
     }
 
-    /// <summary>A journal with so much in it that its middle is tables; its bytes.</summary>
+    /// <summary>A journal with enough rows that its middle is tables; returns its bytes.</summary>
     private async Task<byte[]> ManyAsync()
     {
         await using (var database = new JournalDatabase(Data))
         {
-            for (var i = 0; i < Many; i++) await KeepAsync(database, Name(i));
+            for (var i = 0; i < Many; i++) await StoreAsync(database, Name(i));
         }
         return await File.ReadAllBytesAsync(Journal, Cancel);
     }
 
-    /// <summary>What a host leaves that was killed with all its commits in the -wal; the folder is empty afterwards.</summary>
+    /// <summary>The files of a killed host, with all its commits in the -wal file; the folder is empty afterwards.</summary>
     private async Task<(byte[] File, byte[] Wal)> KilledAsync()
     {
         byte[] file, wal;
         await using (var database = new JournalDatabase(Data))
         {
             await database.WriteAsync(db => db.Query("PRAGMA wal_autocheckpoint = 0", r => r.GetInt32(0)));
-            for (var i = 0; i < Many; i++) await KeepAsync(database, Name(i));
+            for (var i = 0; i < Many; i++) await StoreAsync(database, Name(i));
             (file, wal) = (await SharedAsync(Journal), await SharedAsync(Journal + "-wal"));
         }
         Directory.Delete(Data, recursive: true);
         Directory.CreateDirectory(Data);
-        // The first write of a journal's life goes to the file itself, and makes it one that has a -wal.
+        // The first write of a new journal goes to the file itself, and switches it to WAL mode.
         Assert.Equal(2, BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(18, 2)) >> 8);
         return (file, wal);
     }

@@ -2,7 +2,7 @@ using KlingFunctions.Local.Journal;
 
 namespace KlingFunctions.Local.Tests.Attack;
 
-/// <summary>A disk with no room for one more page of the journal, until there is.</summary>
+/// <summary>A disk without room for another page of the journal, until it is freed.</summary>
 internal static class FullDisk
 {
     private const int Plenty = 1_000_000;
@@ -19,7 +19,7 @@ internal static class FullDisk
             }
             catch (JournalException)
             {
-                // A write may still fit where others have left gaps. What is too large for any of them does not.
+                // Small writes may still fit into free pages; this one is too large for them.
                 return;
             }
         }

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Tests.Journal;
 using KlingFunctions.Pipeline;
@@ -12,7 +12,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests.Attack;
 
-/// <summary>A disk that fills up under a host that runs: nothing is lost, nothing is paid twice, and all goes on when there is room.</summary>
+/// <summary>
+/// A disk that becomes full under a running host: nothing is lost or paid twice, and all jobs continue when there is room.
+/// </summary>
 public sealed class FullDiskTests
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
@@ -20,7 +22,7 @@ public sealed class FullDiskTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_is_not_on_the_disk_is_not_accepted_and_what_runs_goes_on_when_there_is_room()
+    public async Task Full_disk_refuses_new_jobs_and_running_ones_continue_with_room()
     {
         await using var scene = await StartAsync();
         var host = (LocalHostUnderTest)scene.Host;
@@ -54,7 +56,7 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public async Task What_a_step_has_brought_while_the_disk_was_full_is_kept_in_mind_until_it_can_be_written()
+    public async Task Outcome_on_a_full_disk_is_kept_in_memory_until_it_can_be_written()
     {
         var runs = 0;
         var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -62,7 +64,7 @@ public sealed class FullDiskTests
         host = await JournalHost.StartAsync(new WorkflowCatalog(JsonSerializerOptions.Web)
             .Add(Pay, async (_, _) =>
             {
-                // Between the call that is paid for and its being written down.
+                // Between the paid call and the record of its outcome.
                 await FullDisk.FillAsync(host.Database);
                 full.TrySetResult();
                 return $"{Interlocked.Increment(ref runs)}{new string('x', 5000)}";
@@ -73,13 +75,13 @@ public sealed class FullDiskTests
         await full.Task.WaitAsync(Cancel);
         for (var i = 0; i < 50; i++)
         {
-            host.Time.Advance(WorkflowEngine.AfterABrokenRun);
+            host.Time.Advance(WorkflowEngine.RetryDelay);
             await Task.Delay(1, Cancel);
         }
         await FullDisk.MakeRoomAsync(host.Database);
         for (var i = 0; (await host.FindAsync("a")) is not { HasEnded: true } && i < 5000; i++)
         {
-            host.Time.Advance(WorkflowEngine.AfterABrokenRun);
+            host.Time.Advance(WorkflowEngine.RetryDelay);
             await Task.Delay(1, Cancel);
         }
         Assert.Equal("\"1\"", (await host.FindAsync("a"))!.Output);
@@ -89,10 +91,10 @@ public sealed class FullDiskTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_video_that_can_not_be_stored_is_stored_when_it_can_at_the_latest_by_a_resume(bool tooLate)
+    public async Task Video_that_can_not_be_stored_is_stored_later_or_by_a_resume(bool tooLate)
     {
         await using var scene = await StartAsync();
-        // Nothing can be made where a file is in the way: on every system, and for every user.
+        // A file where the folder should be: no user of any system can create the folder then.
         var videos = Path.Combine(((LocalHostUnderTest)scene.Host).Data, "videos");
         await File.WriteAllTextAsync(videos, "in the way", Cancel);
         var id = await scene.SubmitAsync();
@@ -116,7 +118,7 @@ public sealed class FullDiskTests
         Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
     }
 
-    private static readonly Step<string, string> Pay = new("Pay", Steps.Patient);
+    private static readonly Step<string, string> Pay = new("Pay", Steps.InfrastructureRetry);
 
     private async Task PassAsync(TimeSpan time)
     {
@@ -129,7 +131,7 @@ public sealed class FullDiskTests
 
     private async Task<Scene> StartAsync()
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMinutes(1) }, _time, ct: Cancel);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMinutes(1) }, _time, cancellationToken: Cancel);
         return new(await LocalHostUnderTest.StartAsync(Scene.SettingsFor(runComfy), _time), runComfy, await WebhookReceiver.StartAsync());
     }
 }

@@ -6,7 +6,7 @@ using KlingFunctions.Local.Cli;
 
 namespace KlingFunctions.Local.Tests.Attack;
 
-/// <summary>Without a key no address is listened on that other machines can reach, by whatever way it is named.</summary>
+/// <summary>Without a key the host listens on no address that other machines can reach, wherever it is configured.</summary>
 public sealed class OpenAddressTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-open-");
@@ -27,14 +27,14 @@ public sealed class OpenAddressTests : IDisposable
     [InlineData("Kestrel:Endpoints:Open:Url", "http://0.0.0.0:0")]
     [InlineData("Kestrel:Endpoints:Open:Url", "http://*:0")]
     [InlineData("Kestrel:Endpoints:Open:Url", "http://[::]:0")]
-    public async Task However_it_is_spelt_it_is_refused(string key, string value)
+    public async Task Any_spelling_of_an_open_address_is_refused(string key, string value)
     {
         var refusal = await Assert.ThrowsAsync<SettingException>(() => StartAsync((key, value)));
         Assert.Contains("Local:ApiKey", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task The_address_of_this_very_machine_is_refused_too()
+    public async Task Address_of_this_machines_network_card_is_refused_too()
     {
         foreach (var address in (await Dns.GetHostAddressesAsync(Dns.GetHostName(), AddressFamily.InterNetwork, Cancel)).Where(a => !IPAddress.IsLoopback(a)))
         {
@@ -49,7 +49,7 @@ public sealed class OpenAddressTests : IDisposable
     [InlineData("URLS", "http://0.0.0.0:0")]
     [InlineData("Kestrel__Endpoints__Open__Url", "http://0.0.0.0:0")]
     [InlineData("ASPNETCORE_Kestrel__Endpoints__Open__Url", "http://0.0.0.0:0")]
-    public async Task Named_in_the_environment_it_is_refused(string variable, string value)
+    public async Task Open_address_in_the_environment_is_refused(string variable, string value)
     {
         var (exitCode, said) = await ServeAsync((variable, value));
         Assert.Equal(ExitCodes.Configuration, exitCode);
@@ -59,16 +59,17 @@ public sealed class OpenAddressTests : IDisposable
     [Theory]
     [InlineData("HTTP_PORTS")]
     [InlineData("ASPNETCORE_HTTP_PORTS")]
-    public async Task A_port_in_the_environment_as_containers_have_it_opens_nothing(string variable)
+    public async Task Container_port_variables_open_no_address(string variable)
     {
-        // Where no address is named, the default is taken, on loopback. Whether that is free on this machine does not matter: it is named either way.
+        // Without an address the host uses the default on loopback. Whether that port is free here does not matter: it is printed either
+        // way.
         const string theDefault = "http://127.0.0.1:7071";
         var (_, said) = await ServeAsync((variable, "0"), until: theDefault);
         Assert.Contains(theDefault, said, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Settings_that_lie_in_the_working_directory_are_not_read()
+    public async Task Settings_in_the_working_directory_are_not_read()
     {
         await File.WriteAllTextAsync(
             Path.Combine(_folder.FullName, "appsettings.json"), """{"Kestrel": {"Endpoints": {"Open": {"Url": "nonsense"}}}, "urls": "nonsense"}""", Cancel);
@@ -83,7 +84,7 @@ public sealed class OpenAddressTests : IDisposable
     [InlineData("Kestrel:Endpoints:Mine:Url", "http://127.0.0.1:0", "")]
     [InlineData("urls", "http://0.0.0.0:0", "a-key-of-some-length")]
     [InlineData("Kestrel:Endpoints:Open:Url", "http://0.0.0.0:0", "a-key-of-some-length")]
-    public async Task What_only_this_machine_reaches_and_what_has_a_key_is_listened_on(string key, string value, string apiKey)
+    public async Task Host_listens_on_loopback_or_with_a_key(string key, string value, string apiKey)
     {
         if (value.Contains("8.8", StringComparison.Ordinal) && !OperatingSystem.IsLinux()) Assert.Skip("Only Linux has the whole of 127.0.0.0/8.");
         Assert.NotEmpty(await StartAsync((key, value), ("Local:ApiKey", apiKey)));
@@ -110,7 +111,9 @@ public sealed class OpenAddressTests : IDisposable
         }
     }
 
-    /// <summary>Runs the host as a process, which has an environment and a working directory of its own, to its end or until it has printed a text.</summary>
+    /// <summary>
+    /// Runs the host as a process, with its own environment and working directory, to its end or until it has printed a text.
+    /// </summary>
     private async Task<(int ExitCode, string Said)> ServeAsync((string Name, string Value) variable, string? until = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.FullName };

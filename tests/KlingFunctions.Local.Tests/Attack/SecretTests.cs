@@ -6,7 +6,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,8 +16,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace KlingFunctions.Local.Tests.Attack;
 
 /// <summary>
-/// Jobs that succeed, fail, are in doubt, are cancelled, resumed and redelivered, and come by upload, with a mark on every secret: where a
-/// secret has no business its mark is looked for.
+/// Jobs that succeed, fail, are in doubt, cancelled, resumed, redelivered or uploaded, with a marker in every secret. The markers are then
+/// searched for where no secret belongs.
 /// </summary>
 public sealed class SecretTests
 {
@@ -30,7 +30,7 @@ public sealed class SecretTests
     private const string ImageQuery = "marked-image-Tb63";
     private const string UserInfo = "marked-user-Rf95";
 
-    // Where RunComfy keeps results. Links to them run out, and whoever has one can fetch the file.
+    // RunComfy's path for results. Links to them expire, and anyone with a link can fetch the file.
     private const string ResultLink = "/files/";
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 8, 0, 0, TimeSpan.Zero));
@@ -42,7 +42,7 @@ public sealed class SecretTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task No_secret_is_in_logs_traces_metrics_resources_webhooks_reports_or_the_journal_beyond_the_inputs_that_hold_it()
+    public async Task Secrets_appear_only_in_the_inputs_of_their_jobs()
     {
         using var listener = Listen();
         using var meters = Measure();
@@ -58,7 +58,7 @@ public sealed class SecretTests
         string[] all = [.. never, WebhookQuery, SubscriptionQuery, ImageQuery, ResultLink];
 
         AssertHasNone(all, "log", _logs);
-        // RunComfy is simulated in this process: what it says of its own routes is no word of ours.
+        // RunComfy is simulated in this process; traces of its routes are not the product's.
         AssertHasNone(all[..^1], "trace", _traces);
         AssertHasNone(all[..^1], "measure", _measures);
         AssertHasNone(all, "answer", _answers);
@@ -67,12 +67,12 @@ public sealed class SecretTests
         var journal = host.Services.GetRequiredService<JournalDatabase>();
         var rows = journal.Read(RowsOf);
         AssertHasNone([.. never, ResultLink], "row", rows.Select(r => r.Text));
-        // A subscription is its address; the input of a job holds its webhook, and that of a notification the job's images, too.
+        // A subscription consists of its URL. The input of a job contains its webhook, and that of a notification the job's images too.
         AssertHasNone([SubscriptionQuery], "row", rows.Where(r => !IsSubscription(r)).Select(r => $"{r.Place}: {r.Text}"));
         AssertHasNone([ImageQuery], "row", rows.Where(r => r.Place is not "instances.input").Select(r => $"{r.Place}: {r.Text}"));
         AssertHasNone([WebhookQuery], "row", rows.Where(r => r.Place is not "instances.input" || !IsOfAJob(r.Row)).Select(r => $"{r.Place}: {r.Text}"));
 
-        // The journal's bytes hold what was deleted too, and no other place on the disk holds anything.
+        // The journal's bytes contain deleted data too. No other file on the disk may contain a marker.
         foreach (var file in Directory.EnumerateFiles(host.Data, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) is not "journal.lock"))
         {
             var isOwners = Path.GetFileName(file) is "walk.json" or "bad.json";
@@ -80,7 +80,7 @@ public sealed class SecretTests
             if (!isOwners) AssertHasNone(isJournal ? [.. never, ResultLink] : all, Path.GetFileName(file), [await BytesOfAsync(file)]);
         }
 
-        // That nothing was found means something only if all this was there to be looked through.
+        // The search is only meaningful if it covered all these places.
         Assert.Contains(rows, r => r.Place is "instances.input" && r.Text.Contains(WebhookQuery, StringComparison.Ordinal));
         Assert.Contains(rows, r => IsSubscription(r) && r.Text.Contains(SubscriptionQuery, StringComparison.Ordinal));
         Assert.Contains(rows, r => r.Place is "documents.text" && r.Row.StartsWith("dead-letters/", StringComparison.Ordinal));
@@ -131,10 +131,10 @@ public sealed class SecretTests
 
     private async Task<Scene> StartAsync()
     {
-        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(1) }, _time, ct: Cancel);
+        var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(1) }, _time, cancellationToken: Cancel);
         var settings = new Dictionary<string, string?>(Scene.SettingsFor(runComfy))
         {
-            // However much is logged.
+            // The most detailed logging.
             ["Logging:LogLevel:Default"] = "Trace",
             ["Logging:LogLevel:Microsoft"] = "Trace",
             ["Logging:LogLevel:System"] = "Trace",
@@ -162,19 +162,19 @@ public sealed class SecretTests
             ["header"] = new JsonObject { ["name"] = "Authorization", ["value"] = $"Bearer {SubscriptionQuery}" },
         });
 
-        // Succeeds; nobody takes the news; told anew.
-        var told = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
-        await host.RunUntilAsync(told, j => States(j).Count(s => s is "dead_letter") == 2);
-        await AskAsync(scene, $"/api/videos/{told}/redeliver", []);
-        await host.RunUntilAsync(told, j => States(j).All(s => s is "dead_letter"));
+        // Succeeds, can't be delivered, and is redelivered.
+        var undelivered = await SubmitAsync(scene, scene.Image("valley.webp"), $"{hook}?key={WebhookQuery}");
+        await host.RunUntilAsync(undelivered, j => States(j).Count(s => s is "dead_letter") == 2);
+        await AskAsync(scene, $"/api/videos/{undelivered}/redeliver", []);
+        await host.RunUntilAsync(undelivered, j => States(j).All(s => s is "dead_letter"));
 
-        // Fails before it is paid, and is resumed to fail again.
+        // Fails before it is paid, and fails again after a resume.
         var broken = await SubmitAsync(scene, scene.Image("nowhere.png"), $"{hook}?key={WebhookQuery}");
         Assert.Equal("image_unreachable", await scene.FailureAsync(broken));
         await AskAsync(scene, $"/api/videos/{broken}/resume", []);
         await scene.FailureAsync(broken);
 
-        // Fails at the provider, which quotes what it was given.
+        // Fails at the provider, which quotes its input.
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with
         {
             FailsWith = $"{scene.Image("valley.webp")}?key={ImageQuery}&sig=abc was refused to {Token} by https://{UserInfo}:secret@example.com/x?sig=def",
@@ -183,14 +183,14 @@ public sealed class SecretTests
         Assert.Equal("provider_failed", await scene.FailureAsync(quoted));
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { FailsWith = null };
 
-        // Is in doubt, and resubmitted on purpose.
+        // Is in doubt, and resubmitted on request.
         scene.RunComfy.Inject(new(ApiCall.Submit, FaultKind.Dropped));
         var doubted = await SubmitAsync(scene, scene.Image("valley.webp"), null);
         Assert.Equal("submission_in_doubt", await scene.FailureAsync(doubted));
         await AskAsync(scene, $"/api/videos/{doubted}/resume", new JsonObject { ["resubmit"] = true });
         await scene.EndAsync(doubted);
 
-        // A token that lapses, and one that was never valid.
+        // A token that expires, and one that was never valid.
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { Tokens = ["another"] };
         var refused = await SubmitAsync(scene, scene.Image("valley.webp"), null);
         Assert.Equal("provider_auth", await scene.FailureAsync(refused));
@@ -204,7 +204,7 @@ public sealed class SecretTests
         await scene.EndAsync(cancelled);
         scene.RunComfy.Behaviour = scene.RunComfy.Behaviour with { QueueTime = TimeSpan.Zero };
 
-        // Come by upload: one whose image is linked to, one that is bad.
+        // Uploads: one with a linked image, and a bad one.
         Directory.CreateDirectory(host.Inbox);
         using (var http = new HttpClient())
         {
@@ -225,18 +225,18 @@ public sealed class SecretTests
             _time.Advance(TimeSpan.FromSeconds(1));
             await Task.Delay(20, Cancel);
             var page = await AskAsync(scene, "/api/videos?limit=100");
-            string[] known = [told, broken, quoted, doubted, refused, cancelled];
+            string[] known = [undelivered, broken, quoted, doubted, refused, cancelled];
             uploaded = page.GetProperty("videos").EnumerateArray().Select(v => v.GetProperty("id").GetString()!).FirstOrDefault(id => !known.Contains(id)) ?? "";
         }
         while (uploaded.Length == 0 || !File.Exists(Path.Combine(host.Inbox, "bad.error.json")));
         Assert.Equal("succeeded", Scene.StatusOf(await scene.EndAsync(uploaded)));
 
-        // What is refused at the door is not quoted either.
+        // Refused values are not quoted either.
         await AskAsync(scene, "/api/videos", Body($"https://{UserInfo}:x@example.com/a.png", $"https://{UserInfo}@example.com/?{WebhookQuery}"));
         await AskAsync(scene, "/api/videos/validate", Body($"ftp://example.com/a.png?{ImageQuery}", $"nonsense {WebhookQuery}"));
         await AskAsync(scene, "/api/videos/validate", Body($"{scene.Image("nowhere.png")}?{ImageQuery}", null));
         await AskAsync(scene, "/api/subscriptions", new JsonObject { ["url"] = $"https://{UserInfo}@example.com/?{SubscriptionQuery}" });
-        foreach (var id in new[] { told, broken, quoted, doubted, refused, cancelled, uploaded })
+        foreach (var id in new[] { undelivered, broken, quoted, doubted, refused, cancelled, uploaded })
         {
             foreach (var path in new[] { "", "/operation", "/content" }) await AskAsync(scene, $"/api/videos/{id}{path}");
             foreach (var deed in new[] { "cancel", "resume", "redeliver" })
@@ -268,7 +268,7 @@ public sealed class SecretTests
     private async Task<string> SubmitAsync(Scene scene, string image, string? webhook) =>
         (await AskAsync(scene, "/api/videos", Body($"{image}?key={ImageQuery}", webhook))).GetProperty("id").GetString()!;
 
-    /// <summary>Calls the host, and keeps its answer with all headers but the signed link, which is looked at too.</summary>
+    /// <summary>Calls the host, and keeps its answer with all headers except the signed link, which is checked too.</summary>
     private async Task<JsonElement> AskAsync(Scene scene, string path, JsonObject? body = null)
     {
         using var answer = body is null ? await scene.Http.GetAsync(new Uri(path, UriKind.Relative), Cancel) : await scene.PostAsync(path, body.Count > 0 ? body : null);
@@ -291,7 +291,7 @@ public sealed class SecretTests
         {
             ShouldListenTo = _ => true,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = activity => _traces.Enqueue(Told(activity)),
+            ActivityStopped = activity => _traces.Enqueue(TextOf(activity)),
         };
         ActivitySource.AddActivityListener(listener);
         return listener;
@@ -310,14 +310,14 @@ public sealed class SecretTests
             _measures.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{instrument.Name} {value} {string.Join(' ', tags.ToArray())}"));
     }
 
-    private static string Told(Activity activity)
+    private static string TextOf(Activity activity)
     {
         var tags = activity.TagObjects.Concat(activity.Events.SelectMany(e => e.Tags)).Select(t => $"{t.Key}={t.Value}");
         var names = activity.Events.Select(e => e.Name).Concat(activity.Baggage.Select(b => $"{b.Key}={b.Value}"));
         return $"{activity.Source.Name} {activity.DisplayName} {activity.StatusDescription} {string.Join(' ', tags.Concat(names))}";
     }
 
-    /// <summary>Keeps every line with its scopes and what was thrown.</summary>
+    /// <summary>Keeps every log line with its scopes and its exception.</summary>
     private sealed class Log(ConcurrentQueue<string> lines) : ILoggerProvider, ISupportExternalScope
     {
         private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using KlingFunctions.Local.Cli;
 
 namespace KlingFunctions.Local.Tests.Cli;
@@ -15,7 +16,7 @@ public sealed class ArgumentTests
     [InlineData("serve", "--dta", "elsewhere")]
     [InlineData("serve", "Pipeline:PollMin", "00:00:01")]
     [InlineData("serve", "--Pipeline:PollMin")]
-    public async Task Wrong_arguments_are_wrong_usage(params string[] args)
+    public async Task Wrong_arguments_exit_with_usage(params string[] args)
     {
         var called = await Called.WithAsync(args);
         Assert.Equal(ExitCodes.Usage, called.ExitCode);
@@ -26,6 +27,8 @@ public sealed class ArgumentTests
     [InlineData("'submit'", "submitt", "--prompt", "rain")]
     [InlineData("'--prompt'", "submit", "--promt", "rain")]
     [InlineData("'--json'", "cancel", "vid_1", "--jsno")]
+    [InlineData("'subscriptions'", "subscription")]
+    [InlineData("'--delete'", "subscriptions", "--delte", "sub_1")]
     public async Task Misspelt_word_is_answered_with_the_nearest_one(string meant, params string[] args)
     {
         var called = await Called.WithAsync(args);
@@ -34,7 +37,25 @@ public sealed class ArgumentTests
     }
 
     [Fact]
-    public async Task Option_that_there_is_not_is_never_taken_for_a_job()
+    public async Task Misspelt_option_of_serve_is_answered_with_the_nearest_one()
+    {
+        var called = await Called.WithAsync("serve", "--simulat");
+        Assert.Equal(ExitCodes.Usage, called.ExitCode);
+        Assert.Contains("did you mean --simulate?", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_verb_that_calls_a_host_has_JSON_output()
+    {
+        string[] own = ["demo", "serve", "mcp", "completion"];
+        var help = (await Called.WithAsync("--help")).Out;
+        var verbs = Regex.Matches(help[help.IndexOf("Commands:", StringComparison.Ordinal)..], @"(?m)^  (\w+)\b").Select(verb => verb.Groups[1].Value).Except(own).ToList();
+        Assert.Contains("download", verbs);
+        foreach (var verb in verbs) Assert.Contains("--json", (await Called.WithAsync(verb, "--help")).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Unknown_option_is_never_read_as_a_job_id()
     {
         var called = await Called.WithAsync("cancel", "--all");
         Assert.Equal(ExitCodes.Usage, called.ExitCode);
@@ -55,7 +76,7 @@ public sealed class ArgumentTests
     [InlineData("--help")]
     [InlineData("submit", "--help")]
     [InlineData("serve", "--help")]
-    public async Task Help_is_no_failure(params string[] args)
+    public async Task Help_exits_with_success(params string[] args)
     {
         var called = await Called.WithAsync(args);
         Assert.Equal(ExitCodes.Success, called.ExitCode);
@@ -63,18 +84,18 @@ public sealed class ArgumentTests
     }
 
     [Fact]
-    public async Task A_request_that_is_not_there_is_missing_input() =>
+    public async Task Missing_request_file_is_missing_input() =>
         Assert.Equal(ExitCodes.NoInput, (await Called.WithAsync("submit", "--input", "/there/is/no/such/file.json")).ExitCode);
 
     [Fact]
-    public async Task A_prompt_that_begins_with_an_at_sign_is_a_prompt()
+    public async Task Prompt_that_begins_with_an_at_sign_is_a_prompt()
     {
         await using var stub = await StubHost.StartAsync(StubHost.Job(), 202);
         Assert.Equal(ExitCodes.Success, (await stub.CallAsync("submit", "--prompt", "@Element1")).ExitCode);
     }
 
     [Fact]
-    public void Settings_come_with_a_space_or_an_equals_sign()
+    public void Settings_are_separated_by_a_space_or_an_equals_sign()
     {
         var settings = ServeCommand.Settings(["--Pipeline:PollMin", "00:00:01", "--RunComfy:ApiToken=a=b", "--Webhooks:Schedule:0", "--"]);
         Assert.Equal("00:00:01", settings["pipeline:pollmin"]);

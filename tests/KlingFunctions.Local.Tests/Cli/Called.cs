@@ -4,16 +4,16 @@ using KlingFunctions.Local.Cli;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
-/// <summary>What came of calling the command line.</summary>
+/// <summary>The result of a command.</summary>
 internal sealed record Called(int ExitCode, string Out, string Error)
 {
-    /// <summary>Standard output, which has to be JSON and nothing else.</summary>
+    /// <summary>Standard output, which must be JSON only.</summary>
     public JsonElement Json => JsonDocument.Parse(Out).RootElement;
 
     /// <summary>Standard output, line by line.</summary>
     public string[] Lines => Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>Calls it as a shell would, on a clock that does not wait.</summary>
+    /// <summary>Runs a command as a shell would, with a clock that does not wait.</summary>
     public static Task<Called> WithAsync(params string[] args) => WithAsync(args, stdin: "");
 
     public static async Task<Called> WithAsync(string[] args, string stdin, TimeProvider? time = null)
@@ -27,7 +27,7 @@ internal sealed record Called(int ExitCode, string Out, string Error)
         () => new MemoryStream(Encoding.UTF8.GetBytes(stdin)), Terminal.Create(output), Terminal.Create(error), time ?? new ImpatientTime());
 }
 
-/// <summary>What was written, readable while more is being written.</summary>
+/// <summary>Output that can be read while more is written.</summary>
 internal sealed class Transcript : StringWriter
 {
     private readonly Lock _lock = new();
@@ -59,7 +59,7 @@ internal sealed class Transcript : StringWriter
     }
 }
 
-/// <summary>A clock on which every wait is over at once, and has lasted as long as was wanted.</summary>
+/// <summary>A clock on which every wait ends at once, and has its full length.</summary>
 internal sealed class ImpatientTime : TimeProvider
 {
     private long _ahead;

@@ -1,13 +1,12 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Cli;
 using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
-/// <summary>How the client verbs speak to hosts that fail, and to what is no host of ours.</summary>
+/// <summary>Client verbs with failing hosts, and with servers that are not KlingFunctions.</summary>
 public sealed class DeploymentTests
 {
     [Theory]
@@ -21,7 +20,7 @@ public sealed class DeploymentTests
     [InlineData(429, ExitCodes.TryLater)]
     [InlineData(500, ExitCodes.Unavailable)]
     [InlineData(503, ExitCodes.Unavailable)]
-    public async Task What_the_host_answers_decides_the_exit_code(int status, int exitCode)
+    public async Task Answer_of_the_host_decides_the_exit_code(int status, int exitCode)
     {
         var problem = new JsonObject { ["type"] = "urn:x", ["title"] = "No", ["status"] = status, ["detail"] = "It is raining.", ["code"] = "rain" };
         await using var stub = await StubHost.StartAsync(problem, status);
@@ -32,7 +31,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_host_that_is_full_for_today_says_when_to_ask_again()
+    public async Task Host_past_its_daily_cap_says_when_to_ask_again()
     {
         await using var stub = await StubHost.StartAsync((http, _) =>
         {
@@ -48,7 +47,7 @@ public sealed class DeploymentTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_submission_whose_answer_is_lost_is_sent_again_under_the_same_key(bool isDropped)
+    public async Task Submission_with_a_lost_answer_is_sent_again_under_the_same_key(bool isDropped)
     {
         await using var stub = await StubHost.StartAsync((http, number) =>
         {
@@ -64,7 +63,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_submission_that_is_lost_for_good_leaves_its_key_with_the_caller()
+    public async Task Submission_without_any_answer_shows_its_key_to_the_caller()
     {
         await using var stub = await StubHost.StartAsync((http, _) =>
         {
@@ -77,7 +76,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_wish_without_a_key_is_sent_once()
+    public async Task Call_without_a_key_is_sent_once()
     {
         await using var stub = await StubHost.StartAsync((http, _) =>
         {
@@ -89,7 +88,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task Watching_outlives_a_host_that_falters()
+    public async Task Watching_survives_temporary_errors_of_the_host()
     {
         await using var stub = await StubHost.StartAsync((http, number) =>
         {
@@ -104,7 +103,23 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task Interrupted_watching_says_that_the_job_goes_on()
+    public async Task Host_that_is_away_during_a_watch_is_reported_once_and_waited_for()
+    {
+        const int AwayFor = 30;
+        await using var stub = await StubHost.StartAsync((http, number) =>
+        {
+            if (number is > 1 and <= AwayFor) http.Abort();
+            return http.RequestAborted.IsCancellationRequested
+                ? Task.CompletedTask
+                : StubHost.AnswerAsync(http, StubHost.Job(number == 1 ? "in_queue" : "succeeded"));
+        });
+        var called = await stub.CallAsync("watch", "vid_1");
+        Assert.Equal(ExitCodes.Success, called.ExitCode);
+        Assert.Single(called.Error.Split('\n'), line => line == $"{stub.Url} does not answer as it should: trying again.");
+    }
+
+    [Fact]
+    public async Task Interrupted_watch_says_that_the_job_continues()
     {
         await using var stub = await StubHost.StartAsync(StubHost.Job("in_progress"));
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -117,12 +132,9 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_host_that_is_not_there_is_told_of_at_once()
+    public async Task Missing_host_is_reported_at_once()
     {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        var url = $"http://{free.LocalEndpoint}";
-        free.Stop();
+        var url = LoopbackPort.NextAddress().AbsoluteUri.TrimEnd('/');
         var called = await Called.WithAsync("list", "--url", url);
         Assert.Equal(ExitCodes.Unavailable, called.ExitCode);
         Assert.Contains(url, called.Error, StringComparison.Ordinal);
@@ -132,7 +144,7 @@ public sealed class DeploymentTests
     [InlineData("{}")]
     [InlineData("[]")]
     [InlineData("\"hello\"")]
-    public async Task What_answers_like_nothing_of_ours_is_not_taken_for_a_host(string body)
+    public async Task Foreign_server_is_not_mistaken_for_a_host(string body)
     {
         await using var stub = await StubHost.StartAsync(JsonNode.Parse(body)!);
         var called = await stub.CallAsync("status", "vid_1");
@@ -143,11 +155,11 @@ public sealed class DeploymentTests
     [Theory]
     [InlineData("nonsense")]
     [InlineData("ftp://127.0.0.1")]
-    public async Task What_is_no_address_is_wrong_usage(string url) =>
+    public async Task Invalid_address_is_wrong_usage(string url) =>
         Assert.Equal(ExitCodes.Usage, (await Called.WithAsync("list", "--url", url)).ExitCode);
 
     [Fact]
-    public async Task What_a_provider_said_does_not_steer_the_terminal()
+    public async Task Provider_text_does_not_control_the_terminal()
     {
         var job = StubHost.Job("failed");
         job["error"] = new JsonObject { ["code"] = "provider_failed", ["message"] = "bad \u001b[2J luck" };
@@ -161,7 +173,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task The_key_goes_to_the_host_and_not_to_where_the_host_sends_us()
+    public async Task Key_is_sent_to_the_host_and_not_to_a_redirects_target()
     {
         var video = RandomNumberGenerator.GetBytes(10_000);
         await using var store = await StubHost.StartAsync((http, _) => http.Response.Body.WriteAsync(video).AsTask());
@@ -179,7 +191,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_host_that_has_moved_is_not_followed_with_the_key()
+    public async Task Redirect_of_a_moved_host_is_not_followed_with_the_key()
     {
         await using var elsewhere = await StubHost.StartAsync(StubHost.Job());
         await using var stub = await StubHost.StartAsync((http, _) =>
@@ -194,7 +206,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_page_to_sign_in_at_is_not_taken_for_a_host()
+    public async Task Sign_in_page_is_not_mistaken_for_a_host()
     {
         await using var stub = await StubHost.StartAsync((http, _) =>
         {
@@ -207,7 +219,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_download_that_breaks_off_goes_on_where_it_broke()
+    public async Task Interrupted_download_continues_where_it_stopped()
     {
         var video = RandomNumberGenerator.GetBytes(100_000);
         await using var stub = await StartVideoHostAsync(video, breaks: 1);
@@ -218,7 +230,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task A_download_given_up_goes_on_at_the_next_call()
+    public async Task Abandoned_download_continues_at_the_next_call()
     {
         var video = RandomNumberGenerator.GetBytes(100_000);
         using var file = new TemporaryFile();
@@ -231,7 +243,7 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task The_part_of_another_video_is_thrown_away()
+    public async Task Part_of_another_video_is_deleted()
     {
         var video = RandomNumberGenerator.GetBytes(10_000);
         await using var stub = await StartVideoHostAsync(video, breaks: 0);
@@ -241,7 +253,7 @@ public sealed class DeploymentTests
         Assert.Equal(video, file.Content);
     }
 
-    /// <summary>A host with a finished job, whose video breaks off in its middle so many times.</summary>
+    /// <summary>A host with a finished job, whose video download is interrupted a number of times.</summary>
     private static Task<StubHost> StartVideoHostAsync(byte[] video, int breaks) => StubHost.StartAsync(async (http, number) =>
     {
         if (!http.Request.Path.Value!.EndsWith("/content", StringComparison.Ordinal))
@@ -255,8 +267,8 @@ public sealed class DeploymentTests
         http.Response.StatusCode = from > 0 ? 206 : 200;
         http.Response.ContentLength = rest.Length;
         await http.Response.Body.WriteAsync(isBroken ? rest[..(rest.Length / 2)] : rest);
-        // The server sends what was written, and then closes the connection.
-        if (isBroken) throw new IOException("The download breaks off, as it was told to.");
+        // The server sends the written bytes, and then closes the connection.
+        if (isBroken) throw new IOException("The test interrupts the download.");
     });
 
     private static JsonObject Done(byte[] video)

@@ -8,7 +8,7 @@ namespace KlingFunctions.Local.Tests.Cli;
 public sealed class JobProgressTests
 {
     [Fact]
-    public async Task Interrupt_while_a_terminal_shows_a_job_ends_the_reading_in_order()
+    public async Task Interrupt_during_a_display_ends_reading_before_disposal()
     {
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, Out = new Terminal() });
@@ -23,7 +23,7 @@ public sealed class JobProgressTests
             try
             {
                 await interrupt.CancelAsync();
-                // A source that notices the interrupt late, as a call that is under way does.
+                // The source notices the interrupt late, as a running call does.
                 await Task.Delay(TimeSpan.FromMilliseconds(300), CancellationToken.None);
                 cancellationToken.ThrowIfCancellationRequested();
             }
@@ -34,9 +34,29 @@ public sealed class JobProgressTests
         }
     }
 
+    [Fact]
+    public async Task Terminal_shows_the_expected_end_and_that_the_host_is_away()
+    {
+        var screen = new Terminal();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, Out = screen });
+        var progress = new JobProgress(console, TimeProvider.System, DateTimeOffset.UtcNow);
+        await progress.ShowAsync(MomentsAsync(), TestContext.Current.CancellationToken);
+
+        async IAsyncEnumerable<JobMoment> MomentsAsync()
+        {
+            yield return new(JobStatus.InProgress, DateTimeOffset.UtcNow, ExpectedAt: DateTimeOffset.UtcNow.AddHours(2));
+            await screen.Written.HasAsync(", about 1:5");
+            progress.Remark("The host is away.");
+            await screen.Written.HasAsync("The host is away.");
+            progress.Remark(null);
+        }
+    }
+
     private sealed class Terminal : IAnsiConsoleOutput
     {
-        public TextWriter Writer { get; } = new StringWriter();
+        public Transcript Written { get; } = new();
+
+        public TextWriter Writer => Written;
 
         public bool IsTerminal => true;
 

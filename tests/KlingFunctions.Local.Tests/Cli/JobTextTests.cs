@@ -3,7 +3,7 @@ using KlingFunctions.Local.Cli;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
-/// <summary>What people read of a job, whatever host it is on.</summary>
+/// <summary>The text about a job, from any host.</summary>
 public sealed class JobTextTests
 {
     [Fact]
@@ -25,7 +25,7 @@ public sealed class JobTextTests
     }
 
     [Fact]
-    public async Task Job_in_doubt_tells_the_commands_that_settle_it()
+    public async Task Job_in_doubt_shows_the_commands_that_resolve_it()
     {
         var job = StubHost.Job("failed");
         job["error"] = new JsonObject
@@ -34,8 +34,8 @@ public sealed class JobTextTests
             ["message"] = "If it is there, resume the job with {\"request_id\": \"…\"}; if it is not, resume it with {\"resubmit\": true}.",
         };
         var said = await StatusAsync(job);
-        Assert.Contains("'resume vid_1 --request-id ID'", said, StringComparison.Ordinal);
-        Assert.Contains("'resume vid_1 --resubmit'", said, StringComparison.Ordinal);
+        Assert.Matches("'kling resume vid_1 --request-id ID --url http://[^ ]+'", said);
+        Assert.Matches("'kling resume vid_1 --resubmit --url http://[^ ]+'", said);
         Assert.DoesNotContain("{", said, StringComparison.Ordinal);
     }
 
@@ -50,7 +50,7 @@ public sealed class JobTextTests
     }
 
     [Fact]
-    public async Task Job_that_ended_before_it_was_watched_is_shown_with_its_own_times()
+    public async Task Job_that_ended_before_the_watch_is_shown_with_its_own_times()
     {
         var job = StubHost.Job("succeeded");
         job["updated_at"] = "2026-01-01T08:00:11Z";
@@ -58,10 +58,38 @@ public sealed class JobTextTests
         Assert.Contains("11.0 s", (await stub.CallAsync("watch", "vid_1")).Out, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task List_for_other_programs_has_a_line_per_job_with_tabs_between_fields()
+    {
+        var job = StubHost.Job("succeeded");
+        job["request"]!["prompt"] = "rain\tand\nmore rain, " + new string('x', 200);
+        await using var stub = await StubHost.StartAsync(new JsonObject { ["videos"] = new JsonArray(job) });
+        var line = Assert.Single((await stub.CallAsync("list")).Lines);
+        Assert.Equal(["vid_1", "succeeded", "2026-01-01 08:00:00Z", "rain and more rain, " + new string('x', 200)], line.Split('\t'));
+    }
+
+    [Fact]
+    public async Task Empty_list_writes_nothing_to_stdout()
+    {
+        await using var stub = await StubHost.StartAsync(new JsonObject { ["videos"] = new JsonArray() });
+        Assert.Equal(("", "No jobs.\n"), await stub.CallAsync("list") is var called ? (called.Out, called.Error) : default);
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("watch")]
+    public async Task Expected_end_is_shown(string verb)
+    {
+        var job = StubHost.Job("in_progress");
+        job["expected_at"] = "2026-01-01T08:03:00Z";
+        await using var stub = await StubHost.StartAsync((http, number) => StubHost.AnswerAsync(http, verb is "watch" && number > 2 ? StubHost.Job("succeeded") : job.DeepClone()));
+        Assert.Matches("(?i)expected.* 2026-01-01 08:03:00Z", (await stub.CallAsync(verb, "vid_1")).Out);
+    }
+
     [Theory]
     [InlineData(null, "KLING_KEY")]
     [InlineData("wrong", "refuses this key")]
-    public async Task Missing_key_and_wrong_key_are_told_apart(string? key, string says)
+    public async Task Missing_key_and_wrong_key_have_different_messages(string? key, string says)
     {
         await using var stub = await StubHost.StartAsync((http, _) =>
         {

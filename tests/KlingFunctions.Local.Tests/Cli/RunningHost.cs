@@ -1,11 +1,11 @@
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Simulator;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
-/// <summary>A host as <c>serve</c> runs it, with a provider that is quick, and a receiver of webhooks.</summary>
+/// <summary>A host as <c>serve</c> runs it, with a fast provider, and a receiver of webhooks.</summary>
 public sealed class RunningHost : IAsyncLifetime
 {
     public const string Key = "a-key-of-the-tests";
@@ -19,7 +19,7 @@ public sealed class RunningHost : IAsyncLifetime
 
     public string Url => _app.Urls.First();
 
-    /// <summary>A place for files.</summary>
+    /// <summary>A folder for the test's files.</summary>
     public string Folder => _folder.FullName;
 
     public async ValueTask InitializeAsync()
@@ -48,7 +48,7 @@ public sealed class RunningHost : IAsyncLifetime
 
     public string Image(string name) => new Uri(RunComfy.BaseUrl, $"/simulator/images/{name}").AbsoluteUri;
 
-    /// <summary>A prompt and images that nothing is wrong with, as arguments.</summary>
+    /// <summary>Arguments for a valid request, with prompt and images.</summary>
     internal string[] GoodRequest =>
     [
         "--prompt", "@Element1 walks through @Image1",
@@ -56,12 +56,12 @@ public sealed class RunningHost : IAsyncLifetime
         "--image", Image("valley.webp"),
     ];
 
-    /// <summary>Calls the command line on this host.</summary>
+    /// <summary>Runs a command on this host.</summary>
     internal Task<Called> CallAsync(params string[] args) => Called.WithAsync([.. args, "--url", Url, "--key", Key]);
 
-    /// <summary>Calls the command line on this host, with something on stdin.</summary>
+    /// <summary>Runs a command on this host, with input on stdin.</summary>
     internal Task<Called> CallAsync(string[] args, string stdin) => Called.WithAsync([.. args, "--url", Url, "--key", Key], stdin);
 
-    /// <summary>Hands a request in; the job's id.</summary>
+    /// <summary>Submits a request; returns the job's id.</summary>
     internal async Task<string> SubmitAsync(params string[] more) => (await CallAsync(["submit", .. GoodRequest, .. more])).Out.Trim();
 }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using KlingFunctions.Local.Cli;
 
 namespace KlingFunctions.Local.Tests.Cli;
@@ -11,7 +12,7 @@ public sealed class ServeTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task A_host_says_what_it_is_and_serves_until_it_is_ended()
+    public async Task Host_prints_its_facts_and_serves_until_it_is_stopped()
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var (output, error) = (new Transcript(), new Transcript());
@@ -33,25 +34,51 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
-    public async Task Simulated_host_needs_no_token_and_takes_the_call_that_it_prints()
+    public async Task Simulated_host_needs_no_token_and_accepts_the_call_that_it_prints()
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var (output, error) = (new Transcript(), new Transcript());
         var serving = CommandLine.RunAsync(
-            ["serve", "--simulate", "--urls", "http://127.0.0.1:0", "--data", _folder.FullName], Called.On(output, error), end.Token);
+            ["serve", "--simulate", "--urls", "http://127.0.0.1:0", "--data", _folder.FullName, "--Simulator:QueueTime", "00:00:00", "--Simulator:RunTime", "00:00:00"],
+            Called.On(output, error), end.Token);
         await output.HasAsync("Ctrl-C");
         var said = output.ToString();
         Assert.Contains("a simulator, nothing is paid", said, StringComparison.Ordinal);
         Assert.DoesNotContain("costs money", said, StringComparison.Ordinal);
-        var printed = System.Text.RegularExpressions.Regex.Match(said, "--json '(?<body>.+)' (?<url>http://[^/]+)/api/videos/validate");
+        var printed = Regex.Match(said, "--json '(?<body>.+)' (?<url>http://[^/]+)/api/videos\n");
         var checkedFree = await Called.WithAsync(["validate", "--input", "-", "--url", printed.Groups["url"].Value], printed.Groups["body"].Value);
         Assert.Equal((ExitCodes.Success, ""), (checkedFree.ExitCode, error.ToString()));
+        var command = Regex.Match(said, "kling submit --prompt '(?<prompt>[^']+)' --image (?<image>[^ ]+) --watch --url (?<url>[^ \n]+)\n");
+        var pasted = await Called.WithAsync(
+            ["submit", "--prompt", command.Groups["prompt"].Value, "--image", command.Groups["image"].Value, "--watch", "--url", command.Groups["url"].Value],
+            "", TimeProvider.System);
+        Assert.Equal(ExitCodes.Success, pasted.ExitCode);
+        Assert.Contains("Price: simulated, nothing is paid.", pasted.Error, StringComparison.Ordinal);
         await end.CancelAsync();
         Assert.Equal(ExitCodes.Success, await serving);
     }
 
+    [Theory]
+    [InlineData("--Simulator:RunTim", "00:00:01", "did you mean 'Simulator:RunTime'?", ExitCodes.Configuration)]
+    [InlineData("--Simulatr:RunTime", "00:00:01", "did you mean Simulator:RunTime?", ExitCodes.Configuration)]
+    [InlineData("--Simulator:ErrorShape", "Htlm", "did you mean 'Html'?", ExitCodes.Configuration)]
+    public async Task Wrong_knob_is_answered_with_the_nearest_one(string key, string value, string meant, int exitCode)
+    {
+        var called = await Called.WithAsync("serve", "--simulate", "--urls", "http://127.0.0.1:0", "--data", _folder.FullName, key, value);
+        Assert.Equal(exitCode, called.ExitCode);
+        Assert.Contains(meant, Assert.Single(called.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
     [Fact]
-    public async Task The_real_RunComfy_is_named_with_its_price()
+    public async Task Knob_without_the_simulator_is_refused()
+    {
+        var called = await Called.WithAsync([.. Serve, "--Simulator:RunTime", "00:00:01"]);
+        Assert.Equal(ExitCodes.Usage, called.ExitCode);
+        Assert.Contains("--simulate", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Real_RunComfy_is_named_with_its_price()
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var output = new Transcript();
@@ -75,7 +102,7 @@ public sealed class ServeTests : IDisposable
     [InlineData("Storage:MaxVideoBytes", "2GB")]
     [InlineData("Webhooks:Secret", "short")]
     [InlineData("Local:ApiKey", "short")]
-    public async Task A_wrong_setting_is_named_in_one_sentence(string key, string value)
+    public async Task Wrong_setting_is_named_in_one_sentence(string key, string value)
     {
         var called = await Called.WithAsync([.. Serve, $"--{key}", value]);
         Assert.Equal(ExitCodes.Configuration, called.ExitCode);
@@ -109,7 +136,7 @@ public sealed class ServeTests : IDisposable
     [InlineData("nonsense", ExitCodes.Configuration)]
     [InlineData("http://127.0.0.1:99999", ExitCodes.Configuration)]
     [InlineData("http://0.0.0.0:0", ExitCodes.Configuration)]
-    public async Task An_address_that_can_not_be_listened_on_is_told_of(string url, int exitCode)
+    public async Task Address_that_can_not_be_bound_is_reported(string url, int exitCode)
     {
         var called = await Called.WithAsync("serve", "--urls", url, "--data", _folder.FullName, "--RunComfy:ApiToken", "t0ken");
         Assert.Equal(exitCode, called.ExitCode);
@@ -117,7 +144,7 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
-    public async Task An_address_that_is_taken_is_told_of()
+    public async Task Address_in_use_is_reported()
     {
         await using var stub = await StubHost.StartAsync(StubHost.Job());
         var called = await Called.WithAsync("serve", "--urls", stub.Url, "--data", _folder.FullName, "--RunComfy:ApiToken", "t0ken");

@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
-/// <summary>A call as it came in.</summary>
+/// <summary>A received call.</summary>
 internal sealed record Call(string Method, string Path, string? IdempotencyKey, string? Key, string? Range);
 
-/// <summary>Something on loopback that answers as the test wants, where a real host can't be brought to.</summary>
+/// <summary>A server on loopback with answers that a real host can't be made to give.</summary>
 internal sealed class StubHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -21,7 +21,7 @@ internal sealed class StubHost : IAsyncDisposable
 
     public IReadOnlyList<Call> Calls => [.. _calls];
 
-    /// <summary>A job as a host tells of it.</summary>
+    /// <summary>A job resource as a host returns it.</summary>
     public static JsonObject Job(string status = "accepted") => new()
     {
         ["id"] = "vid_1",
@@ -35,7 +35,7 @@ internal sealed class StubHost : IAsyncDisposable
         ["links"] = new JsonObject(),
     };
 
-    /// <summary>Starts one; the handler gets the call and its number, from 1.</summary>
+    /// <summary>Starts a server; the handler gets the call and its number, from 1.</summary>
     public static async Task<StubHost> StartAsync(Func<HttpContext, int, Task> answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -53,7 +53,7 @@ internal sealed class StubHost : IAsyncDisposable
         return stub;
     }
 
-    /// <summary>Starts one that always answers with this.</summary>
+    /// <summary>Starts a server that always gives this answer.</summary>
     public static Task<StubHost> StartAsync(JsonNode body, int status = 200) => StartAsync((http, _) => AnswerAsync(http, body, status));
 
     public static Task AnswerAsync(HttpContext http, JsonNode body, int status = 200)

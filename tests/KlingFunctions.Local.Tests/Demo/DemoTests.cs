@@ -8,7 +8,7 @@ namespace KlingFunctions.Local.Tests.Demo;
 public sealed partial class DemoTests
 {
     [Fact]
-    public async Task The_demo_shows_every_state_and_proves_what_it_claims()
+    public async Task Demo_shows_every_state_and_proves_its_claims()
     {
         var folder = Directory.CreateTempSubdirectory("kling-demo-");
         try

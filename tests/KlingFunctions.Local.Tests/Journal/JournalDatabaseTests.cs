@@ -23,9 +23,9 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Writes_that_wait_share_one_commit_and_keep_their_order()
+    public async Task Waiting_writes_share_one_commit_and_keep_their_order()
     {
-        // What each write finds committed by others tells which ones went together.
+        // The rows that each write finds committed show which writes shared a commit.
         var seen = await TogetherAsync(200, (db, i) =>
         {
             db.Execute("INSERT INTO notes (text) VALUES ($1)", $"{i}");
@@ -36,7 +36,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_write_is_committed_when_it_completes()
+    public async Task Write_is_committed_when_it_completes()
     {
         for (var i = 1; i <= 20; i++)
         {
@@ -46,7 +46,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_write_that_fails_fails_alone_and_whole()
+    public async Task Failed_write_is_rolled_back_alone()
     {
         var writes = await TogetherAsync(5, (db, i) =>
         {
@@ -59,14 +59,14 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_commit_that_fails_fails_every_write_in_it_and_the_next_one_works()
+    public async Task Failed_commit_fails_all_its_writes_and_the_next_one_works()
     {
         await _database.WriteAsync(db => db.Execute(
             "CREATE TABLE replies (note INTEGER NOT NULL REFERENCES notes (place) DEFERRABLE INITIALLY DEFERRED)"));
         var writes = await TogetherAsync(5, (db, i) =>
         {
             db.Execute("INSERT INTO notes (text) VALUES ($1)", $"{i}");
-            // A deferred constraint is looked at by COMMIT only.
+            // SQLite checks a deferred constraint at COMMIT only.
             if (i is 2) db.Execute("INSERT INTO replies (note) VALUES (-1)");
             return i;
         });
@@ -77,11 +77,11 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_full_disk_is_told_to_every_write_and_the_journal_works_again_when_there_is_room()
+    public async Task Full_disk_fails_every_write_until_there_is_room()
     {
         await _database.WriteAsync(db => db.Execute("PRAGMA max_page_count = 60"));
         var writes = await TogetherAsync(3, (db, i) => db.Execute("INSERT INTO notes (text) VALUES ($1)", new string('x', i is 1 ? 1_000_000 : 1)));
-        foreach (var write in writes) Assert.Contains("make room", (await Assert.ThrowsAsync<JournalException>(() => write)).Message, StringComparison.Ordinal);
+        foreach (var write in writes) Assert.Contains("free some space", (await Assert.ThrowsAsync<JournalException>(() => write)).Message, StringComparison.Ordinal);
         Assert.Empty(Notes());
         await NoteAsync("small");
         await _database.WriteAsync(db => db.Execute("PRAGMA max_page_count = 1000000"));
@@ -90,9 +90,9 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whatever_breaks_the_writer_everyone_who_waits_is_told()
+    public async Task Failure_of_the_writer_reaches_all_waiting_callers()
     {
-        // Nothing that SQLite says, but a defect: the connection is gone.
+        // Not an error of SQLite but a defect: the connection is closed.
         var breaking = _database.WriteAsync(db =>
         {
             db.Dispose();
@@ -104,7 +104,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_read_that_fails_leaves_no_old_snapshot_behind()
+    public async Task Failed_read_leaves_no_old_snapshot_behind()
     {
         await NoteAsync("first");
         Assert.Throws<InvalidOperationException>(() => _database.Read<int>(db =>
@@ -118,7 +118,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Closing_waits_for_the_writes_that_were_accepted_and_refuses_any_after_that()
+    public async Task Closing_waits_for_accepted_writes_and_refuses_later_ones()
     {
         var writes = await TogetherAsync(50, (db, i) => db.Execute("INSERT INTO notes (text) VALUES ($1)", $"{i}"));
         await _database.DisposeAsync();
@@ -132,7 +132,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_read_under_way_outlives_the_closing()
+    public async Task Running_read_survives_the_closing()
     {
         using var entered = new ManualResetEventSlim();
         using var closed = new ManualResetEventSlim();
@@ -150,7 +150,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_journal_of_a_newer_version_is_refused_and_left_as_it_is()
+    public async Task Journal_of_a_newer_version_is_refused_and_left_unchanged()
     {
         await NoteAsync("precious");
         await _database.WriteAsync(db => db.Execute("PRAGMA user_version = 999"));
@@ -158,7 +158,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
         var refusal = Assert.Throws<JournalException>(() => new JournalDatabase(_folder.FullName));
         Assert.Contains("newer version", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("999", refusal.Message, StringComparison.Ordinal);
-        // Not even the lock is kept: the newer host can go on at once.
+        // The lock is released too, so that the newer host can start at once.
         using var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.FullName, "journal.db")};Pooling=false");
         connection.Open();
         using var command = connection.CreateCommand();
@@ -173,7 +173,7 @@ public sealed class JournalDatabaseTests : IAsyncLifetime
 
     private List<string> Notes() => _database.Read(db => db.Query("SELECT text FROM notes ORDER BY place", r => r.GetString(0)));
 
-    /// <summary>Hands in writes while the writer is busy with another, so that they all wait together.</summary>
+    /// <summary>Submits writes while the writer is busy with another one, so that they all wait together.</summary>
     private async Task<List<Task<T>>> TogetherAsync<T>(int count, Func<Statements, int, T> write)
     {
         using var entered = new SemaphoreSlim(0);

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts;
+using KlingFunctions.ComplianceTests;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Pipeline.Workflow;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests.Journal;
 
-/// <summary>Local's engine over a journal in a folder of its own, with a clock that moves only when all rests.</summary>
+/// <summary>Local's engine over a journal in its own folder, with a clock that only advances when all is idle.</summary>
 internal sealed class JournalHost : IWorkflowHost
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-journal-");
@@ -68,7 +68,9 @@ internal sealed class JournalHost : IWorkflowHost
         await RunToRestAsync("");
     }
 
-    /// <summary>Stops the engine as a host does, with patience for steps under way until the token says otherwise; the journal stays open.</summary>
+    /// <summary>
+    /// Stops the engine as a host does, and waits for running steps until the token is cancelled; the journal stays open.
+    /// </summary>
     public Task StopAsync(CancellationToken patience) => _engine.StopAsync(patience);
 
     public async Task KillAsync()
@@ -76,7 +78,7 @@ internal sealed class JournalHost : IWorkflowHost
         var (dead, next) = (_life, NextLife());
         try
         {
-            // What is on the disk now is all that outlives this moment: whatever waits to be written, or is begun later, is lost.
+            // Only data that is on the disk now survives: waiting and later writes are lost.
             await _database.WriteAsync(db =>
             {
                 foreach (var file in dead.EnumerateFiles("journal.db*")) Copy(file, next);
@@ -86,7 +88,7 @@ internal sealed class JournalHost : IWorkflowHost
         }
         catch (InvalidOperationException)
         {
-            // The writer is dead, as it should be.
+            // The writer is dead, as intended.
         }
         await CloseAsync();
         await OpenAsync(next);
@@ -118,7 +120,7 @@ internal sealed class JournalHost : IWorkflowHost
 
     private async Task CloseAsync()
     {
-        // A token that is cancelled already: no patience with what is under way.
+        // Cancelled already: running steps are interrupted at once.
         await _engine.StopAsync(new CancellationToken(canceled: true));
         _engine.Dispose();
         await _database.DisposeAsync();

@@ -9,7 +9,7 @@ namespace KlingFunctions.Local.Tests.Journal;
 
 public sealed class JournalMigrationTests : IDisposable
 {
-    // The tables as version 2 made them, with what it wrote.
+    // The tables of version 2, with data.
     private const string Version2 = """
         CREATE TABLE instances (id TEXT PRIMARY KEY, workflow TEXT NOT NULL, input TEXT NOT NULL, trace TEXT, created_at INTEGER NOT NULL,
             started_at INTEGER NOT NULL, due_at INTEGER, status TEXT, outcome TEXT, output TEXT) WITHOUT ROWID;
@@ -66,7 +66,7 @@ public sealed class JournalMigrationTests : IDisposable
     {
         await using var database = new JournalDatabase(_folder.FullName);
         Assert.Equal(
-            ["documents", "history", "inbox", "instances", "submissions"],
+            ["clock", "documents", "history", "inbox", "instances", "submissions"],
             database.Read(db => db.Query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name", r => r.GetString(0))));
     }
 

@@ -6,13 +6,13 @@ using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Tests.Journal;
 
-/// <summary>What a random workflow does, one after the other.</summary>
-public enum Deed
+/// <summary>The actions of a random workflow, in sequence.</summary>
+public enum RecordedCall
 {
     /// <summary>Runs a step.</summary>
     Work,
 
-    /// <summary>Runs a step that fails, and catches that.</summary>
+    /// <summary>Runs a step that fails, and catches the failure.</summary>
     Fail,
 
     /// <summary>Runs a step that fails the first time, with a retry policy.</summary>
@@ -24,57 +24,57 @@ public enum Deed
     /// <summary>Waits for an event.</summary>
     Hear,
 
-    /// <summary>Begins to wait for an event, and goes on.</summary>
+    /// <summary>Starts to wait for an event, and continues.</summary>
     Listen,
 
-    /// <summary>Lets a step race a far timer.</summary>
+    /// <summary>Runs a race of a step and a distant timer.</summary>
     StepRace,
 
-    /// <summary>Lets an event race a near timer.</summary>
+    /// <summary>Runs a race of an event and a near timer.</summary>
     EventRace,
 
     /// <summary>Starts a child.</summary>
     Child,
 
-    /// <summary>Does the next three deeds side by side.</summary>
+    /// <summary>Runs the next three actions in parallel.</summary>
     Fork,
 
     /// <summary>Continues as new.</summary>
     Anew,
 }
 
-/// <summary>What happens to it meanwhile.</summary>
+/// <summary>The disturbances from outside.</summary>
 public enum Blow
 {
-    /// <summary>The process dies, in the middle of whatever it does.</summary>
+    /// <summary>Kills the process at any moment.</summary>
     Kill,
 
-    /// <summary>An event that it will want is raised.</summary>
+    /// <summary>Raises an event that the workflow will wait for.</summary>
     Raise,
 
-    /// <summary>Several are raised at once.</summary>
+    /// <summary>Raises several events at once.</summary>
     Burst,
 
-    /// <summary>All comes to rest, and time passes.</summary>
+    /// <summary>Waits until all is idle, and advances time.</summary>
     Jump,
 }
 
-/// <summary>Random workflows under random blows end as if nothing had happened.</summary>
+/// <summary>Random workflows end with the same result with and without disturbances.</summary>
 public sealed class RandomWorkflowTests
 {
     [Fact]
-    public void Whatever_happens_meanwhile_a_workflow_ends_as_if_it_had_run_undisturbed() => Prop
-        .ForAll(ArbMap.Default.ArbFor<Deed[]>(), ArbMap.Default.ArbFor<Blow[]>(), (deeds, blows) => Ends(deeds, blows))
+    public void Disturbed_workflow_ends_as_an_undisturbed_one() => Prop
+        .ForAll(ArbMap.Default.ArbFor<RecordedCall[]>(), ArbMap.Default.ArbFor<Blow[]>(), (deeds, blows) => Ends(deeds, blows))
         .Check(Config.QuickThrowOnFailure.WithMaxTest(40).WithEndSize(20));
 
-    private static bool Ends(Deed[] deeds, Blow[] blows)
+    private static bool Ends(RecordedCall[] deeds, Blow[] blows)
     {
         new Trial(deeds).RunAsync(blows).GetAwaiter().GetResult();
         return true;
     }
 
-    /// <summary>One workflow, and what it saw in all its replays.</summary>
-    private sealed class Trial(Deed[] deeds)
+    /// <summary>One workflow, and everything it saw in all its replays.</summary>
+    private sealed class Trial(RecordedCall[] deeds)
     {
         private const string Id = "w";
         private static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
@@ -86,20 +86,20 @@ public sealed class RandomWorkflowTests
         private readonly ConcurrentDictionary<int, int> _tries = [];
         private int _tickets;
 
-        /// <summary>What a step gives: a value that is always the same, and a number that never is.</summary>
+        /// <summary>A step's output: a value that is always the same, and a number that never is.</summary>
         private sealed record Ticket(int Value, int Number);
 
-        /// <summary>Where a run begins, and how many events of each kind those before it have heard.</summary>
+        /// <summary>The start of a run, and the number of events of each kind that earlier runs received.</summary>
         private sealed record Begin(int At, int Value, int Heard, int Raced);
 
-        private int ToHear => deeds.Count(d => d is Deed.Hear or Deed.Listen);
+        private int ToHear => deeds.Count(d => d is RecordedCall.Hear or RecordedCall.Listen);
 
-        private int ToRace => deeds.Count(d => d is Deed.EventRace);
+        private int ToRace => deeds.Count(d => d is RecordedCall.EventRace);
 
         public async Task RunAsync(Blow[] blows)
         {
             await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-                .Add(Work, async (at, cancel) =>
+                .Add(Work, async (at, cancellationToken) =>
                 {
                     await Task.Yield();
                     return Punch(at);
@@ -135,7 +135,7 @@ public sealed class RandomWorkflowTests
             Assert.Equal($"\"{Expected()}, 0 too many\"", (await host.RunToEndAsync(Id)).Output);
             for (var at = 0; at < deeds.Length; at++)
             {
-                if (deeds[at] is Deed.Child) Assert.Equal($"{at}", (await host.RunToEndAsync($"{Id}.{at}")).Output);
+                if (deeds[at] is RecordedCall.Child) Assert.Equal($"{at}", (await host.RunToEndAsync($"{Id}.{at}")).Output);
             }
             foreach (var (what, seen) in _seen) Assert.True(seen.Distinct().Count() == 1, $"{what} was not the same in every replay: {string.Join(", ", seen)}");
 
@@ -147,7 +147,7 @@ public sealed class RandomWorkflowTests
             }
         }
 
-        /// <summary>What comes of it if nothing disturbs: read off, not run.</summary>
+        /// <summary>The result without disturbances, computed without running.</summary>
         private int Expected()
         {
             var value = 0;
@@ -155,7 +155,7 @@ public sealed class RandomWorkflowTests
             return value;
         }
 
-        private int Worth(int at) => deeds[at] is Deed.Work or Deed.Retry or Deed.StepRace ? at + 1 : 0;
+        private int Worth(int at) => deeds[at] is RecordedCall.Work or RecordedCall.Retry or RecordedCall.StepRace ? at + 1 : 0;
 
         private Ticket Punch(int at) => new(at + 1, Interlocked.Increment(ref _tickets));
 
@@ -173,8 +173,8 @@ public sealed class RandomWorkflowTests
         private sealed class Life(Trial trial, IWorkflowContext context, Begin begin)
         {
             private readonly List<Task> _heard = [];
-            private readonly Deed[] _deeds = trial.Deeds;
-            // A wait can't be taken back: one that lost a race runs in the next.
+            private readonly RecordedCall[] _deeds = trial.Deeds;
+            // A wait can't be withdrawn: one that lost a race is part of the next race.
             private readonly Queue<Task> _lost = [];
             private int _raced = begin.Raced;
 
@@ -183,16 +183,16 @@ public sealed class RandomWorkflowTests
                 var value = begin.Value;
                 for (var at = begin.At; at < _deeds.Length; at++)
                 {
-                    if (_deeds[at] is Deed.Anew)
+                    if (_deeds[at] is RecordedCall.Anew)
                     {
                         context.ContinueAsNew(new Begin(
                             at + 1, unchecked(value * 31), begin.Heard + _heard.Count(h => h.IsCompleted), _raced + _lost.Count(l => l.IsCompleted)));
                         return "";
                     }
                     var end = at + 1;
-                    if (_deeds[at] is Deed.Fork)
+                    if (_deeds[at] is RecordedCall.Fork)
                     {
-                        while (end < _deeds.Length && end < at + 4 && _deeds[end] is not (Deed.Fork or Deed.Anew)) end++;
+                        while (end < _deeds.Length && end < at + 4 && _deeds[end] is not (RecordedCall.Fork or RecordedCall.Anew)) end++;
                         value = unchecked(value * 31);
                         at++;
                     }
@@ -200,7 +200,7 @@ public sealed class RandomWorkflowTests
                     foreach (var worth in worths) value = unchecked((value * 31) + worth);
                     at = end - 1;
                 }
-                // What was not heard yet comes, and nothing more.
+                // Wait for the events that were not received yet, and for no others.
                 for (var i = begin.Heard + _heard.Count(h => h.IsCompleted); i < trial.ToHear; i++)
                     await (_heard.Find(h => !h.IsCompleted) ?? context.WaitForEventAsync("hear"));
                 for (var i = _raced; i < trial.ToRace; i++) await Racer("race");
@@ -218,27 +218,27 @@ public sealed class RandomWorkflowTests
                 trial.See($"{what}: clock before", context.Now);
                 switch (_deeds[at])
                 {
-                    case Deed.Work:
+                    case RecordedCall.Work:
                         return Show(what, await context.CallAsync(Work, at));
-                    case Deed.Fail:
+                    case RecordedCall.Fail:
                         var failure = await Assert.ThrowsAsync<StepFailedException>(() => context.CallAsync(Fail, at));
                         trial.See($"{what}: ticket", failure.Reason);
                         return 0;
-                    case Deed.Retry:
+                    case RecordedCall.Retry:
                         return Show(what, await context.CallAsync(Flaky, at));
-                    case Deed.Sleep:
+                    case RecordedCall.Sleep:
                         var due = context.Now.AddMinutes(at);
                         await context.WaitUntilAsync(due, CancellationToken.None);
                         Assert.True(context.Now >= due);
                         return 0;
-                    case Deed.Hear:
+                    case RecordedCall.Hear:
                         _heard.Add(context.WaitForEventAsync("hear"));
                         await _heard[^1];
                         return 0;
-                    case Deed.Listen:
+                    case RecordedCall.Listen:
                         _heard.Add(context.WaitForEventAsync("hear"));
                         return 0;
-                    case Deed.StepRace:
+                    case RecordedCall.StepRace:
                         using (var stop = new CancellationTokenSource())
                         {
                             var timer = context.WaitUntilAsync(context.Now.AddYears(10), stop.Token);
@@ -248,12 +248,12 @@ public sealed class RandomWorkflowTests
                             Assert.True(timer.IsCanceled);
                             return Show(what, await step);
                         }
-                    case Deed.EventRace:
+                    case RecordedCall.EventRace:
                         var won = await RaceAsync("race");
                         trial.See($"{what}: event won", won);
                         if (won) _raced++;
                         return 0;
-                    case Deed.Child:
+                    case RecordedCall.Child:
                         await context.StartChildAsync("Child", $"{context.Id}.{at}", at);
                         return 0;
                     default:
@@ -261,7 +261,7 @@ public sealed class RandomWorkflowTests
                 }
             }
 
-            /// <summary>Lets an event race a timer; whether the event won.</summary>
+            /// <summary>Runs a race of an event and a timer; returns whether the event won.</summary>
             private async Task<bool> RaceAsync(string name)
             {
                 using var stop = new CancellationTokenSource();
@@ -282,6 +282,6 @@ public sealed class RandomWorkflowTests
             }
         }
 
-        private Deed[] Deeds => deeds;
+        private RecordedCall[] Deeds => deeds;
     }
 }

@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Local.Tests.Journal;
 
-/// <summary>What the journal's engine promises beyond the contract: how it stops, how it bears a journal that fails, whom it lets run.</summary>
+/// <summary>
+/// Behaviour of the journal's engine beyond the contract: stopping, a failing journal, and the number of running instances.
+/// </summary>
 public sealed class WorkflowEngineTests
 {
     private static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
@@ -14,13 +17,13 @@ public sealed class WorkflowEngineTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_child_runs_while_its_parent_still_works()
+    public async Task Child_runs_while_its_parent_is_still_running()
     {
         var childRan = new TaskCompletionSource();
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-            .Add(Work, async (text, cancel) =>
+            .Add(Work, async (text, cancellationToken) =>
             {
-                await childRan.Task.WaitAsync(cancel);
+                await childRan.Task.WaitAsync(cancellationToken);
                 return text;
             })
             .Add(Other, (text, _) =>
@@ -40,7 +43,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task An_event_that_comes_as_a_run_ends_is_kept_for_the_next_though_somebody_waited_in_the_old_one()
+    public async Task Event_at_the_end_of_a_run_is_kept_for_the_next()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, string>("W", async (context, run) =>
         {
@@ -56,7 +59,7 @@ public sealed class WorkflowEngineTests
         }));
         await host.StartAsync("W", "a", "0");
         await host.RunToRestAsync("a");
-        // Both are in the inbox when the engine looks: they are taken at once, in this order.
+        // Both are in the inbox when the engine reads it: they are received together, in this order.
         await host.Store.RaiseAsync("a", "on");
         await host.Store.RaiseAsync("a", "e");
         await host.RaiseAsync("a", "wake up");
@@ -65,7 +68,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_status_stands_until_the_next_one_even_over_runs()
+    public async Task Status_stays_until_the_next_one_even_across_runs()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, int>("W", async (context, run) =>
         {
@@ -86,7 +89,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task The_workflows_clock_never_goes_back_though_the_machines_does()
+    public async Task Workflows_clock_never_goes_back_when_the_machines_does()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<DateTimeOffset?, DateTimeOffset[]>("W", async (context, first) =>
         {
@@ -110,14 +113,14 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_step_may_race_a_timer_that_is_years_away()
+    public async Task Step_can_race_a_timer_that_is_years_away()
     {
         var (gate, runs) = (new TaskCompletionSource(), 0);
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-            .Add(Work, async (text, cancel) =>
+            .Add(Work, async (text, cancellationToken) =>
             {
                 Interlocked.Increment(ref runs);
-                await gate.Task.WaitAsync(cancel);
+                await gate.Task.WaitAsync(cancellationToken);
                 return text;
             })
             .Add<string, string>("W", async (context, text) =>
@@ -138,7 +141,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task An_instance_whose_workflow_is_not_known_fails_and_says_so()
+    public async Task Instance_of_an_unknown_workflow_fails_and_says_so()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json));
         await host.StartAsync("Gone", "a", "0");
@@ -147,7 +150,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_history_that_other_code_wrote_fails_the_instance_and_says_where_they_part()
+    public async Task History_of_other_code_fails_the_instance_at_the_first_difference()
     {
         var step = Work;
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
@@ -169,7 +172,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_child_whose_input_can_not_be_written_down_fails_its_parent()
+    public async Task Child_with_an_input_that_can_not_be_serialized_fails_its_parent()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, int>("W", async (context, n) =>
         {
@@ -183,16 +186,16 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_journal_that_fails_breaks_no_step_off_and_no_step_runs_twice_at_a_time()
+    public async Task Failing_journal_interrupts_no_step_and_runs_none_twice_at_a_time()
     {
         var gate = new TaskCompletionSource();
         var (running, runs, brokenOff, together) = (0, 0, 0, 0);
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-            .Add(Work, async (text, cancel) =>
+            .Add(Work, async (text, cancellationToken) =>
             {
                 Interlocked.Increment(ref runs);
                 if (Interlocked.Increment(ref running) > 1) Interlocked.Increment(ref together);
-                using var told = cancel.Register(() => Interlocked.Increment(ref brokenOff));
+                using var registration = cancellationToken.Register(() => Interlocked.Increment(ref brokenOff));
                 await gate.Task;
                 Interlocked.Decrement(ref running);
                 return text;
@@ -208,7 +211,7 @@ public sealed class WorkflowEngineTests
         await host.Database.WriteAsync(db => db.Execute(
             "CREATE TRIGGER broken BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'the journal is broken'); END"));
         await host.RaiseAsync("a", "e");
-        // The run meets the broken journal, gives up, and would begin anew.
+        // The run fails at the broken journal, and would start again.
         for (var i = 0; i < 20; i++)
         {
             host.Time.Advance(TimeSpan.FromSeconds(5));
@@ -227,14 +230,14 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task What_a_step_throws_because_it_is_broken_off_is_not_its_outcome()
+    public async Task Exception_of_an_interrupted_step_is_not_its_outcome()
     {
         var (first, broken, runs) = (new TaskCompletionSource(), new TaskCompletionSource(), 0);
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-            .Add(Work, async (text, cancel) =>
+            .Add(Work, async (text, cancellationToken) =>
             {
                 if (Interlocked.Increment(ref runs) > 1) return text;
-                using var told = cancel.Register(broken.SetResult);
+                using var registration = cancellationToken.Register(broken.SetResult);
                 await broken.Task;
                 throw new IOException("The connection was closed.");
             })
@@ -250,11 +253,11 @@ public sealed class WorkflowEngineTests
             }));
         await host.StartAsync("W", "a", "\"x\"");
         await UntilAsync(() => runs == 1);
-        // While the run waits for the outcome of one step to be written, the host's patience ends and the other step is broken off.
+        // While the run waits for one step's outcome to be written, the grace period ends and the other step is interrupted.
         using var writing = new ManualResetEventSlim();
         var busy = host.Database.WriteAsync(_ => writing.Wait(TimeSpan.FromMinutes(2)));
         first.SetResult();
-        // Too short a wait here would only make the test easier to pass.
+        // Too short a wait here could only hide a fault, never cause a failure.
         await Task.Delay(50, Cancel);
         var stop = host.StopAsync(new CancellationToken(canceled: true));
         await broken.Task;
@@ -266,14 +269,14 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_graceful_stop_lets_steps_under_way_finish_and_begins_no_more()
+    public async Task Graceful_stop_lets_running_steps_finish_and_starts_no_more()
     {
         var (gate, ran) = (new TaskCompletionSource(), new ConcurrentQueue<string>());
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
-            .Add(Work, async (text, cancel) =>
+            .Add(Work, async (text, cancellationToken) =>
             {
                 ran.Enqueue(text);
-                await gate.Task.WaitAsync(cancel);
+                await gate.Task.WaitAsync(cancellationToken);
                 return text;
             })
             .Add<string, string>("W", async (context, _) => await context.CallAsync(Work, "one") + await context.CallAsync(Work, "two")));
@@ -289,7 +292,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_step_that_never_returns_holds_no_stop_up_once_patience_is_over()
+    public async Task Step_that_never_returns_is_abandoned_after_the_grace_period()
     {
         var (never, runs) = (new TaskCompletionSource(), 0);
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json)
@@ -306,7 +309,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task What_is_started_or_raised_after_the_stop_is_there_after_the_next_start()
+    public async Task Starts_and_events_after_the_stop_survive_to_the_next_start()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json).Add<int, int>("W", async (context, n) =>
         {
@@ -341,7 +344,7 @@ public sealed class WorkflowEngineTests
     }
 
     [Fact]
-    public async Task A_workflow_that_broke_is_listed_as_failed_and_one_that_goes_on_from_a_state_as_what_that_says()
+    public async Task Broken_workflow_is_listed_as_failed_and_a_resumed_one_by_its_state()
     {
         await using var host = await JournalHost.StartAsync(new WorkflowCatalog(Json));
         await host.StopAsync(CancellationToken.None);
@@ -349,11 +352,11 @@ public sealed class WorkflowEngineTests
         await host.Store.EndAsync("broke", "failed", "why", """{"status": "in_queue"}""");
         await host.Store.StartAsync("W", "goes on", """{"state": {"status": "in_queue"}}""", null, host.Now, replaceEnded: false);
         await host.Store.StartAsync("W", "new", "{}", null, host.Now, replaceEnded: false);
-        Assert.Equal(["broke"], Listed("failed"));
-        Assert.Equal(["goes on"], Listed("in_queue"));
-        Assert.Equal(["new"], Listed("accepted"));
+        Assert.Equal(["broke"], Listed(JobStatus.Failed));
+        Assert.Equal(["goes on"], Listed(JobStatus.InQueue));
+        Assert.Equal(["new"], Listed(JobStatus.Accepted));
 
-        IEnumerable<string> Listed(string status) => host.Store.List("W", status, null, 10).Select(i => i.Id);
+        IEnumerable<string> Listed(JobStatus status) => host.Store.List("W", new() { Status = status }, null, 10).Select(i => i.Id);
     }
 
     private static async Task UntilAsync(Func<bool> so)

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Pipeline.Storing;
 using Microsoft.Extensions.Time.Testing;
@@ -19,35 +19,35 @@ public sealed class FolderVideoStoreTests : VideoStoreContract, IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_video_lies_beside_the_record_that_vouches_for_it_and_nothing_else_does()
+    public async Task Folder_has_only_the_video_and_its_record()
     {
-        var committed = await KeepAsync("video", [1, 2, 3]);
+        var committed = await StoreAsync("video", [1, 2, 3]);
         Assert.Equal(new VideoLocation(committed, null, Path.Combine(_folder, "job_1", "video.mp4"), Now), await Store.LocateAsync("job_1", "video", Ct));
         Assert.Equal(["video.json", "video.mp4"], FilesOf("job_1"));
     }
 
     [Fact]
-    public async Task Who_gives_up_or_comes_second_leaves_nothing()
+    public async Task Abandoned_or_second_writer_leaves_nothing()
     {
         await using (var given = await _store.CreateAsync("job_1", "video", Ct)) await given.Stream.WriteAsync(new byte[] { 1 }, Ct);
         Assert.Empty(FilesOf("job_1"));
 
-        await KeepAsync("video", [1]);
-        await KeepAsync("video", [2, 2]);
+        await StoreAsync("video", [1]);
+        await StoreAsync("video", [2, 2]);
         Assert.Equal(["video.json", "video.mp4"], FilesOf("job_1"));
     }
 
     [Theory]
     [InlineData("video.mp4")] // died before the record was there
     [InlineData("video.json")] // someone deleted the video
-    public async Task Half_of_a_pair_is_not_found_and_is_made_whole_by_the_next_commit(string survivor)
+    public async Task Video_or_record_alone_is_not_found_and_replaced_by_the_next_commit(string survivor)
     {
-        await KeepAsync("video", [1, 2, 3]);
+        await StoreAsync("video", [1, 2, 3]);
         foreach (var file in FilesOf("job_1").Where(f => f != survivor))
             File.Delete(Path.Combine(_folder, "job_1", file));
         Assert.Null(await _store.FindAsync("job_1", "video", Ct));
 
-        var again = await KeepAsync("video", [4, 5]);
+        var again = await StoreAsync("video", [4, 5]);
         Assert.Equal(again, await _store.FindAsync("job_1", "video", Ct));
         Assert.Equal([4, 5], await File.ReadAllBytesAsync(Path.Combine(_folder, "job_1", "video.mp4"), Ct));
     }
@@ -57,23 +57,23 @@ public sealed class FolderVideoStoreTests : VideoStoreContract, IDisposable
     [InlineData("{\"file\":")]
     [InlineData("null")]
     [InlineData("{}")]
-    public async Task A_record_that_cannot_be_read_is_no_record(string json)
+    public async Task Unreadable_record_counts_as_missing(string json)
     {
-        await KeepAsync("video", [1]);
+        await StoreAsync("video", [1]);
         await File.WriteAllTextAsync(Path.Combine(_folder, "job_1", "video.json"), json, Ct);
         Assert.Null(await _store.FindAsync("job_1", "video", Ct));
     }
 
     [Fact]
-    public async Task A_video_of_another_length_than_its_record_says_is_not_found()
+    public async Task Video_with_another_length_than_its_record_says_is_not_found()
     {
-        await KeepAsync("video", [1, 2, 3]);
+        await StoreAsync("video", [1, 2, 3]);
         await File.WriteAllBytesAsync(Path.Combine(_folder, "job_1", "video.mp4"), [1, 2], Ct);
         Assert.Null(await _store.FindAsync("job_1", "video", Ct));
     }
 
     [Fact]
-    public async Task Parts_of_a_process_that_died_are_removed_and_those_being_written_are_not()
+    public async Task Parts_of_a_dead_process_are_deleted_and_open_ones_are_kept()
     {
         var job = Directory.CreateDirectory(Path.Combine(_folder, "job_1")).FullName;
         await File.WriteAllBytesAsync(Path.Combine(job, "video.dead.part"), [1], Ct);
@@ -88,7 +88,7 @@ public sealed class FolderVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task Names_of_a_stored_video_are_on_the_disk_before_the_commit_answers()
+    public async Task Names_of_a_stored_video_are_on_the_disk_before_the_commit_returns()
     {
         var flushed = new List<(string Folder, string[] Files)>();
         var store = new FolderVideoStore(_folder, TimeProvider.System, folder => flushed.Add((folder, [.. Directory.GetFiles(folder).Select(Path.GetFileName).Order().Cast<string>()])));
@@ -101,14 +101,14 @@ public sealed class FolderVideoStoreTests : VideoStoreContract, IDisposable
     }
 
     [Fact]
-    public void Folder_that_is_not_there_can_not_be_flushed()
+    public void Missing_folder_can_not_be_flushed()
     {
         FolderFlush.ToDisk(_folder);
         if (!OperatingSystem.IsWindows()) Assert.Throws<IOException>(() => FolderFlush.ToDisk(Path.Combine(_folder, "none")));
     }
 
     [Fact]
-    public async Task What_a_process_wrote_behind_its_last_checkpoint_before_it_died_is_written_again()
+    public async Task Bytes_after_the_last_checkpoint_are_written_again()
     {
         await using (var begun = await _store.CreateAsync("job_1", "video", Ct))
         {

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Local.Journal;
 using KlingFunctions.Local.Stores;
 using KlingFunctions.Pipeline.Documents;
@@ -22,7 +22,7 @@ public sealed class SqliteLedgerTests : LedgerContract, IAsyncDisposable
     }
 
     [Fact]
-    public async Task An_intent_without_an_id_was_left_by_a_process_that_died()
+    public async Task Intent_without_an_id_is_from_a_process_that_died()
     {
         await Ledger.TryIntendAsync("key", Now, Cancel);
         Assert.False((await Ledger.FindAsync("key", Cancel))!.MayBeUnderWay);
@@ -71,7 +71,7 @@ public sealed class SqliteDeadLettersTests : DeadLettersContract, IAsyncDisposab
     public ValueTask DisposeAsync() => _journal.DisposeAsync();
 }
 
-/// <summary>A journal in a folder of its own.</summary>
+/// <summary>A journal in its own folder.</summary>
 internal sealed class TemporaryJournal : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kling-stores-");

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Options;
@@ -36,10 +36,10 @@ public sealed class InboxFolderTests : UploadsContract, IDisposable
     [Fact]
     public async Task Nothing_is_recorded_in_an_empty_mount_point()
     {
-        var taken = new TakenUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
-        Assert.False(await _inbox.TryRecordAsync(taken, Cancel));
+        var upload = new AcceptedUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
+        Assert.False(await _inbox.TryRecordAsync(upload, Cancel));
         Directory.Delete(_inbox.Root);
-        Assert.False(await _inbox.TryRecordAsync(taken, Cancel));
+        Assert.False(await _inbox.TryRecordAsync(upload, Cancel));
         Assert.False(Directory.Exists(_inbox.Root));
     }
 
@@ -50,8 +50,8 @@ public sealed class InboxFolderTests : UploadsContract, IDisposable
         var outside = Path.Combine(_folder.FullName, "outside");
         Directory.CreateDirectory(outside);
         Directory.CreateSymbolicLink(Path.Combine(_inbox.Root, ".kling"), outside);
-        var taken = new TakenUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
-        await Assert.ThrowsAsync<IOException>(() => _inbox.TryRecordAsync(taken, Cancel));
+        var upload = new AcceptedUpload(Upload.JobId("one.png", "v1"), "one.png", "v1", DateTimeOffset.UnixEpoch);
+        await Assert.ThrowsAsync<IOException>(() => _inbox.TryRecordAsync(upload, Cancel));
         Assert.Empty(Directory.EnumerateFileSystemEntries(outside));
     }
 }

@@ -2,14 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Hosts;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Pipeline;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
-using KlingFunctions.Pipeline.Requests;
-using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -18,7 +16,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Local.Tests.Uploads;
 
-/// <summary>Whatever happens to the inbox and to the journal, in any order: each content under each path is paid for at most once.</summary>
+/// <summary>Each content under each path is paid at most once, in any order of changes to inbox, journal and host.</summary>
 public sealed class InboxProperties
 {
     private static readonly string[] Paths = ["a.json", "b.json", "spin/one.png", "spin/two.png"];
@@ -44,11 +42,11 @@ public sealed class InboxProperties
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Events.ListOf().Resize(25).ToArbitrary(), async events =>
         {
             using var run = new Run();
-            foreach (var happening in events) await run.HappensAsync(happening);
+            foreach (var change in events) await run.ApplyAsync(change);
             await run.SettleAsync();
             var started = run.Started;
             Assert.Equal(started.Distinct(), started);
-            // Only whole files, and each that lies there.
+            // Only complete files start jobs, and each existing one does.
             Assert.Subset(run.EverWhole, started.ToHashSet());
             Assert.Superset(run.Present(), started.ToHashSet());
         }));
@@ -57,7 +55,7 @@ public sealed class InboxProperties
         ? Encoding.UTF8.GetBytes($$"""{"prompt": "A tree, and {{number}} more of them"}""")
         : Png(number);
 
-    // One pixel; a comment behind it makes the difference.
+    // One pixel, followed by a different comment for each number.
     private static byte[] Png(int number)
     {
         var png = Convert.FromBase64String(
@@ -67,10 +65,10 @@ public sealed class InboxProperties
 
     private static string IdOf(string path, byte[] content) => Upload.JobId(path, Convert.ToHexStringLower(SHA256.HashData(content)));
 
-    /// <summary>Something that happens to the inbox, the journal or the host.</summary>
+    /// <summary>A change to the inbox, the journal or the host.</summary>
     private abstract record Event
     {
-        /// <summary>A file comes in two parts, with a rest between them.</summary>
+        /// <summary>A file arrives in two parts, with a pause between them.</summary>
         internal sealed record Arrives(string Path, int Content, int CutAt) : Event;
 
         internal sealed record IsTouched(string Path) : Event;
@@ -118,21 +116,21 @@ public sealed class InboxProperties
 
         public async Task SettleAsync()
         {
-            await LookAsync(3);
+            await ScanAsync(3);
             _time.Advance(TimeSpan.FromMinutes(10));
-            await LookAsync(3);
+            await ScanAsync(3);
         }
 
-        public async Task HappensAsync(Event happening)
+        public async Task ApplyAsync(Event change)
         {
-            switch (happening)
+            switch (change)
             {
                 case Event.Arrives(var path, var number, var cut):
                     var content = Content(path, number);
                     Write(path, content[..^cut]);
-                    await LookAsync(3);
+                    await ScanAsync(3);
                     if (cut % 3 == 0) _time.Advance(TimeSpan.FromHours(1));
-                    await LookAsync(1);
+                    await ScanAsync(1);
                     Write(path, content);
                     EverWhole.Add(IdOf(path, content));
                     break;
@@ -167,18 +165,18 @@ public sealed class InboxProperties
                     break;
                 case Event.InboxIsAway:
                     Directory.Move(_inbox.Root, _inbox.Root + "-away");
-                    await LookAsync(2);
+                    await ScanAsync(2);
                     Directory.CreateDirectory(_inbox.Root);
                     _time.Advance(_options.Value.KeepFor + TimeSpan.FromDays(1));
                     await ForgetAsync();
-                    await LookAsync(2);
+                    await ScanAsync(2);
                     Directory.Delete(_inbox.Root);
                     Directory.Move(_inbox.Root + "-away", _inbox.Root);
                     break;
                 default:
                     break;
             }
-            await LookAsync(2);
+            await ScanAsync(2);
         }
 
         public void Dispose()
@@ -191,29 +189,27 @@ public sealed class InboxProperties
         {
             _watcher?.Dispose();
             _inbox = new InboxFolder(Options.Create(new LocalOptions { DataDirectory = _folder.FullName }));
-            var intake = new UploadIntake(
-                _inbox, new UploadReader(KlingO1.Contract, new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions()))),
-                new JobIntake(_jobs, null!, _options, _time), _jobs, _options, _time, NullLogger<UploadIntake>.Instance);
+            var intake = UploadIntakes.Over(_inbox, _jobs, _options, _time, NullLogger<UploadIntake>.Instance);
             _watcher = new(
-                _inbox, intake, new HostAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, NullLogger<InboxWatcher>.Instance);
+                _inbox, intake, new ListenAddress(new OneAddress(), null!, Options.Create(new PublicOptions())), _time, NullLogger<InboxWatcher>.Instance);
         }
 
         private async Task ForgetAsync()
         {
             var (ledger, documents, retention) = (new NoLedger(), new InMemoryDocuments(), new Retention(_options, _time));
             using var quota = new Quota(documents, _time);
-            var places = new StalePlaces(quota, _jobs, ledger, retention, _options, _time);
+            var places = new StalePlaces(quota, new(quota, _jobs, _options, NullLogger<HandOver>.Instance), _jobs, ledger, retention, _options, _time);
             var letters = new DeadLetters(documents, NullLogger<DeadLetters>.Instance);
-            await new OldJobs(_jobs, ledger, places, letters, _inbox, retention, _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+            await new OldJobs(_jobs, ledger, places, letters, _inbox, new InMemoryAssets(_time), new(documents, _jobs, _time), retention, _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
         }
 
         private void Moved(string from, string to) => EverWhole.Add(IdOf(to, File.ReadAllBytes(Full(from))));
 
         private bool CanMove(string from, string to) => File.Exists(Full(from)) && from != to && Path.GetExtension(from) == Path.GetExtension(to);
 
-        private async Task LookAsync(int times)
+        private async Task ScanAsync(int times)
         {
-            for (var i = 0; i < times; i++) await _watcher.LookAsync(Cancel);
+            for (var i = 0; i < times; i++) await _watcher.ScanAsync(Cancel);
         }
 
         private string Full(string path) => Path.Combine(_inbox.Root, path);
@@ -225,17 +221,17 @@ public sealed class InboxProperties
         }
     }
 
-    /// <summary>Submissions are another property.</summary>
+    /// <summary>Submissions are not part of this property.</summary>
     private sealed class NoLedger : ISubmissionLedger
     {
-        public Task<Submission?> FindAsync(string key, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => throw new NotSupportedException();
+        public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => throw new NotSupportedException();
+        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task ForgetAsync(string jobId, CancellationToken cancel) => Task.CompletedTask;
+        public Task ForgetAsync(string jobId, CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Local.Uploads;
 using KlingFunctions.Simulator;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,7 +27,7 @@ public sealed class InboxTests : IAsyncLifetime
     public ValueTask DisposeAsync() => Scene.DisposeAsync();
 
     [Fact]
-    public async Task A_request_with_images_beside_it_becomes_a_video()
+    public async Task Request_with_images_beside_it_becomes_a_video()
     {
         await PutAsync("walk/robot.png", await ImageAsync("robot-front.png"));
         await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""");
@@ -35,51 +35,76 @@ public sealed class InboxTests : IAsyncLifetime
         Assert.Equal("succeeded", Scene.StatusOf(job));
         Assert.Equal("walk/walk.json", job.GetProperty("upload").GetString());
         Assert.Equal("asset:walk/robot.png", job.GetProperty("request").GetProperty("image_urls")[0].GetString());
-        // RunComfy got a link that it can fetch, and the link is nowhere in the job.
+        // RunComfy got a working link, and the link is nowhere in the job.
         var link = Assert.Single(_runComfy.Account.Accepted).Input.GetProperty("image_urls")[0].GetString()!;
         Assert.Equal(await ImageAsync("robot-front.png"), await _host.Http.GetByteArrayAsync(new Uri(link), TestContext.Current.CancellationToken));
         Assert.DoesNotContain("sig=", job.GetRawText(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_image_beside_a_recipe_becomes_a_video_each_and_an_image_alone_does_not()
+    public async Task Images_beside_a_recipe_become_a_video_each_and_a_lone_image_does_not()
     {
         await PutAsync("spin/_recipe.json", """{"prompt": "@Image1 turns slowly", "image_urls": ["$asset"]}""");
         await PutAsync("spin/one.png", await ImageAsync("robot-front.png"));
         await PutAsync("spin/two.jpg", await ImageAsync("robot-side.jpg"));
         await PutAsync("elsewhere/three.png", await ImageAsync("robot-front.png"));
-        await LookAsync();
+        await ScanAsync();
         foreach (var id in await JobsAsync()) Assert.Equal("succeeded", Scene.StatusOf(await EndAsync(id)));
         Assert.Equal(2, _runComfy.Account.AcceptedCount);
     }
 
     [Fact]
-    public async Task The_same_upload_seen_again_even_after_a_restart_starts_nothing_and_a_new_version_does()
+    public async Task Upload_seen_again_after_a_restart_starts_nothing()
     {
         await PutAsync("a.json", """{"prompt": "A tree"}""");
         var first = await OnlyJobAsync();
         await EndAsync(first);
         await _host.KillAsync();
-        await LookAsync();
+        await ScanAsync();
         Assert.Equal([first], await JobsAsync());
 
         await PutAsync("a.json", """{"prompt": "A taller tree"}""");
-        await LookAsync();
+        await ScanAsync();
         Assert.Equal(2, (await JobsAsync()).Count);
     }
 
     [Fact]
-    public async Task A_bad_upload_leaves_a_readable_report_and_starts_nothing()
+    public async Task Upload_of_lines_is_a_batch_of_jobs_each_with_its_own_report()
+    {
+        const string good = """{"prompt": "A tree"}""", late = """{"prompt": "@Image1", "image_urls": ["missing.png"]}""";
+        await PutAsync("orders/today.jsonl", $"{good}\n{late}\n");
+        await ScanAsync();
+        var jobs = new List<JsonElement>();
+        foreach (var id in await JobsAsync()) jobs.Add(await EndAsync(id));
+        Assert.Equal(["failed", "succeeded"], jobs.Select(Scene.StatusOf).Order());
+        Assert.Single(jobs.Select(job => job.GetProperty("batch").GetString()).Distinct());
+        var report = Path.Combine(_host.Inbox, "orders", "today.jsonl.2.error.json");
+        Assert.Contains("missing.png", await File.ReadAllTextAsync(report, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        await _host.KillAsync();
+        await PutAsync("orders/today.jsonl", $"{good}\n{late}\n{good}\n");
+        await ScanAsync();
+        await ScanAsync();
+        Assert.Equal(3, (await JobsAsync()).Count);
+        Assert.True(File.Exists(report));
+        File.Delete(Path.Combine(_host.Inbox, "orders", "today.jsonl"));
+        await ScanAsync();
+        await ScanAsync();
+        Assert.False(File.Exists(report));
+    }
+
+    [Fact]
+    public async Task Bad_upload_leaves_a_readable_report_and_starts_nothing()
     {
         await PutAsync("bad/one.json", """{"prompt": "", "colour": "red"}""");
-        await LookAsync();
+        await ScanAsync();
         Assert.Empty(await JobsAsync());
         var report = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(_host.Inbox, "bad", "one.error.json"), TestContext.Current.CancellationToken));
         Assert.Contains("colour", report.RootElement.GetRawText(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_upload_whose_job_fails_leaves_a_report_too()
+    public async Task Failed_job_of_an_upload_leaves_a_report_too()
     {
         await PutAsync("late/one.json", """{"prompt": "@Image1", "image_urls": ["missing.png"]}""");
         var job = await EndAsync(await OnlyJobAsync());
@@ -89,7 +114,7 @@ public sealed class InboxTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_report_on_a_job_that_failed_after_it_was_paid_does_not_say_that_nothing_was()
+    public async Task Report_on_a_paid_job_does_not_say_that_nothing_was_paid()
     {
         _runComfy.Behaviour = _runComfy.Behaviour with { FailsWith = "no luck" };
         await PutAsync("paid/one.json", """{"prompt": "A tree"}""");
@@ -127,7 +152,7 @@ public sealed class InboxTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Report_on_a_job_goes_when_the_job_is_resumed_and_succeeds()
+    public async Task Report_is_deleted_when_the_job_is_resumed_and_succeeds()
     {
         await PutAsync("walk/walk.json", """{"prompt": "@Image1 walks", "image_urls": ["robot.png"]}""");
         var id = await OnlyJobAsync();
@@ -145,7 +170,7 @@ public sealed class InboxTests : IAsyncLifetime
     [InlineData("/assets/walk/robot.png")]
     [InlineData("/assets/walk/robot.png?expires=99999999999&sig=00")]
     [InlineData("/assets/../journal.db?expires=99999999999&sig=00")]
-    public async Task An_image_is_served_only_by_a_link_that_the_host_made(string path)
+    public async Task Image_is_only_served_by_a_link_that_the_host_made(string path)
     {
         await PutAsync("walk/robot.png", await ImageAsync("robot-front.png"));
         using var answer = await _host.Http.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
@@ -163,17 +188,17 @@ public sealed class InboxTests : IAsyncLifetime
 
     private async Task<byte[]> ImageAsync(string name) => await _host.Http.GetByteArrayAsync(new Uri(Scene.Image(name)));
 
-    /// <summary>Two looks: a file is taken when two in a row see it the same.</summary>
-    private async Task LookAsync()
+    /// <summary>Scans twice: a file is read when two scans in a row see it unchanged.</summary>
+    private async Task ScanAsync()
     {
         var watcher = _host.Services.GetRequiredService<InboxWatcher>();
-        await watcher.LookAsync(TestContext.Current.CancellationToken);
-        await watcher.LookAsync(TestContext.Current.CancellationToken);
+        await watcher.ScanAsync(TestContext.Current.CancellationToken);
+        await watcher.ScanAsync(TestContext.Current.CancellationToken);
     }
 
     private async Task<string> OnlyJobAsync()
     {
-        await LookAsync();
+        await ScanAsync();
         return Assert.Single(await JobsAsync());
     }
 

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace KlingFunctions.Local.Tests.Uploads;
 
-/// <summary>Listens at one address.</summary>
+/// <summary>A server with one listening address.</summary>
 internal sealed class OneAddress : IServer
 {
     public OneAddress() => Features.Set<IServerAddressesFeature>(new Addresses());

@@ -3,7 +3,7 @@ using KlingFunctions.Pipeline.Jobs;
 
 namespace KlingFunctions.Local.Tests.Uploads;
 
-/// <summary>A journal in memory that can be lost and restored, and all that was ever started, which can't. Jobs succeed at once.</summary>
+/// <summary>A journal in memory that can be lost and restored, and a permanent record of all started jobs. Jobs succeed at once.</summary>
 internal sealed class RecordedJobs : IJobs
 {
     private ConcurrentDictionary<string, VideoJob> _jobs = [];
@@ -16,14 +16,14 @@ internal sealed class RecordedJobs : IJobs
 
     public Action? Getting { get; set; }
 
-    /// <summary>The journal is lost.</summary>
+    /// <summary>Loses the journal.</summary>
     public void Lose() => _jobs.Clear();
 
     public IReadOnlyDictionary<string, VideoJob> Backup() => _jobs.ToDictionary();
 
     public void Restore(IReadOnlyDictionary<string, VideoJob> backup) => _jobs = new(backup);
 
-    public Task<bool> StartAsync(VideoJob job, CancellationToken cancel)
+    public Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken)
     {
         Starting?.Invoke(job);
         if (!_jobs.TryAdd(job.Id, job)) return Task.FromResult(false);
@@ -31,28 +31,36 @@ internal sealed class RecordedJobs : IJobs
         return Task.FromResult(true);
     }
 
-    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel)
+    public Task CallAsync(string id, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken)
     {
         Getting?.Invoke();
         return Task.FromResult(_jobs.TryGetValue(id, out var job) ? Ended(job) : null);
     }
 
-    public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) =>
+    public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancellationToken) =>
         _jobs.Values.Where(job => job.CreatedAt < time).Select(Ended).ToList().ToAsyncEnumerable();
 
-    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel)
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken)
     {
         _jobs.TryRemove(job.Job.Id, out _);
         return Task.CompletedTask;
     }
 
-    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<bool> CancelAsync(string id, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<bool> CancelAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task NotifyAsync(Notification notification, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     private static JobSnapshot Ended(VideoJob job) => new(job, JobState.Initial(job) with { Status = JobStatus.Succeeded }, IsRunning: false, []);
 }

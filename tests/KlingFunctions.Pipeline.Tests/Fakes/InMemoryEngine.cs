@@ -1,12 +1,13 @@
 using System.Text.Json;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
 /// <summary>
-/// An engine that keeps nothing but what it needs: many workflows over real steps, on a clock that moves only when all of them wait. Steps
-/// run one at a time and in order, so that the same world tells the same story.
+/// A minimal engine: many workflows over real steps, on a clock that advances only when all of them wait. Steps run one at a time and in
+/// order, so that equal inputs give equal runs.
 /// </summary>
 internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> catalog, Func<bool> hangs) : IJobs
 {
@@ -17,8 +18,8 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
     private readonly Dictionary<string, Instance> _instances = [];
     private int _happenings;
 
-    /// <summary>Runs until all have ended, or until a time.</summary>
-    /// <exception cref="TimeoutException">They go on for ever.</exception>
+    /// <summary>Runs until all workflows have ended, or until a time.</summary>
+    /// <exception cref="TimeoutException">The workflows never end.</exception>
     public async Task RunAsync(DateTimeOffset? until = null)
     {
         while (NextOf(_instances.Values.Where(i => !i.HasEnded)) is var (instance, pending))
@@ -39,16 +40,16 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
         if (until is { } end) PassUntil(end);
     }
 
-    public Task<bool> StartAsync(VideoJob job, CancellationToken cancel) => Task.FromResult(Start(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, Json)));
+    public Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken) => Task.FromResult(Start(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, Json)));
 
-    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancel)
+    public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken)
     {
         if (!_instances[job.Id].HasEnded) return Task.FromResult(false);
         _instances.Remove(job.Id);
-        return StartAsync(job, cancel);
+        return StartAsync(job, cancellationToken);
     }
 
-    public Task<bool> CancelAsync(string id, CancellationToken cancel)
+    public Task<bool> CancelAsync(string id, CancellationToken cancellationToken)
     {
         var instance = _instances[id];
         if (instance.HasEnded) return Task.FromResult(false);
@@ -56,7 +57,13 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
         return Task.FromResult(true);
     }
 
-    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancel) => Task.FromResult<JobSnapshot?>(Get(id));
+    public Task CallAsync(string id, CancellationToken cancellationToken)
+    {
+        if (!_instances[id].HasEnded) Feed(_instances[id], new(clock.GetUtcNow(), -1, Event: GenerateVideo.PlaceEvent));
+        return Task.CompletedTask;
+    }
+
+    public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) => Task.FromResult<JobSnapshot?>(Get(id));
 
     public JobSnapshot Get(string id)
     {
@@ -68,18 +75,25 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
 
     public NotificationState Notification(string id) => JsonSerializer.Deserialize<NotificationState>(_instances[id].Status!, Json)!;
 
-    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancel) => throw new NotSupportedException();
+    public Task<IReadOnlyDictionary<JobStatus, int>> CountAsync(JobFilter filter, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancel) => throw new NotSupportedException();
+    public Task NotifyAsync(Notification notification, CancellationToken cancellationToken) =>
+        Task.FromResult(Start(Notify.Name, notification.Receiver.NotificationId, JsonSerializer.Serialize(notification, Json)));
 
-    public Task ForgetAsync(JobSnapshot job, CancellationToken cancel) => throw new NotSupportedException();
+    public Task ForgetNotificationsAsync(string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<bool> RedeliverAsync(string notificationId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task ForgetAsync(JobSnapshot job, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     private static RunState RunOf(Instance instance) =>
         !instance.HasEnded ? RunState.Running : instance.Run.IsCompletedSuccessfully ? RunState.Completed : RunState.Broken;
 
-    /// <summary>What happens next: the first step that was called, or else the first timer.</summary>
+    /// <summary>The next event: the outcome of the first called step, or else the first timer.</summary>
     private static (Instance Instance, Pending Pending)? NextOf(IEnumerable<Instance> running)
     {
         var all = running.SelectMany(i => i.Context.Pending, (i, p) => ((Instance, Pending)?)(i, p)).ToList();
@@ -102,21 +116,21 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
         TakeIn(instance);
     }
 
-    private void Feed(Instance instance, Happening happening)
+    private void Feed(Instance instance, HistoryEvent historyEvent)
     {
-        instance.Context.Feed(happening);
+        instance.Context.Feed(historyEvent);
         TakeIn(instance);
     }
 
     private void TakeIn(Instance instance)
     {
         var context = instance.Context;
-        foreach (var deed in context.Deeds.Skip(instance.Seen))
+        foreach (var deed in context.Calls.Skip(instance.Seen))
         {
-            if (deed is Deed.Reported reported) instance.Status = reported.Status;
-            else if (deed is Deed.Started child) Start(child.Workflow, child.Id, child.Input);
+            if (deed is RecordedCall.Reported reported) instance.Status = reported.Status;
+            else if (deed is RecordedCall.Started child) Start(child.Workflow, child.Id, child.Input);
         }
-        instance.Seen = context.Deeds.Count;
+        instance.Seen = context.Calls.Count;
         if (instance.Run.IsCompleted && context.NextInput is { } next) Begin(instance, next, context.Unseen);
     }
 
@@ -125,7 +139,7 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
         if (time > clock.GetUtcNow()) clock.SetUtcNow(time);
     }
 
-    private async Task<Happening> OutcomeAsync(Pending step)
+    private async Task<HistoryEvent> OutcomeAsync(Pending step)
     {
         var work = catalog().Step(step.Name).RunAsync(step.Input!, CancellationToken.None);
         try
@@ -153,7 +167,7 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
 
         public string? Status { get; set; }
 
-        /// <summary>How many of the run's deeds have been seen to.</summary>
+        /// <summary>The number of the run's calls that are handled.</summary>
         public int Seen { get; set; }
 
         public bool HasEnded => Run.IsCompleted;

@@ -16,13 +16,13 @@ internal sealed class InMemoryLedger : ISubmissionLedger
 
     public IReadOnlyDictionary<string, Submission> Entries => _entries;
 
-    public Task<Submission?> FindAsync(string key, CancellationToken cancel) => Task.FromResult(
+    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => Task.FromResult(
         _entries.TryGetValue(key, out var entry) ? entry with { MayBeUnderWay = entry.RequestId is null && MayBeUnderWay(key) } : null);
 
-    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) =>
+    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken) =>
         Task.FromResult(_entries.TryAdd(key, new(key, now, null, null, false)));
 
-    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel)
+    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (FailsToRecord) throw new IOException("The ledger could not be written.");
         _entries.AddOrUpdate(
@@ -30,14 +30,14 @@ internal sealed class InMemoryLedger : ISubmissionLedger
         return Task.CompletedTask;
     }
 
-    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel)
+    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken)
     {
         if (FailsToWithdraw) throw new IOException("The ledger could not be written.");
         if (_entries.TryGetValue(key, out var entry) && entry.RequestId is null && entry.IntendedAt == intendedAt) _entries.TryRemove(key, out _);
         return Task.CompletedTask;
     }
 
-    public Task ForgetAsync(string jobId, CancellationToken cancel)
+    public Task ForgetAsync(string jobId, CancellationToken cancellationToken)
     {
         foreach (var key in _entries.Keys.Where(k => k.StartsWith(jobId, StringComparison.Ordinal))) _entries.TryRemove(key, out _);
         return Task.CompletedTask;

@@ -1,32 +1,33 @@
+using System.Collections.Concurrent;
 using System.Text;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
-/// <summary>Uploads in memory: each write is a new version, as it is for a blob.</summary>
+/// <summary>Uploads in memory: each write is a new version, as for a blob.</summary>
 internal sealed class InMemoryUploads : IUploads
 {
-    private readonly Dictionary<string, (byte[] Bytes, DateTimeOffset At, int Version)> _files = [];
-    private readonly Dictionary<string, TakenUpload> _taken = [];
+    private readonly ConcurrentDictionary<string, (byte[] Bytes, DateTimeOffset At, int Version)> _files = [];
+    private readonly ConcurrentDictionary<string, AcceptedUpload> _taken = [];
     private int _versions;
 
     public FakeTimeProvider Time { get; } = new();
 
-    /// <summary>What is on record can be neither read nor written.</summary>
+    /// <summary>Records can be neither read nor written.</summary>
     public bool IsAway { get; set; }
 
-    public IEnumerable<TakenUpload> Taken => _taken.Values;
+    public IEnumerable<AcceptedUpload> Taken => _taken.Values;
 
     public void Put(string path, string text) => Put(path, Encoding.UTF8.GetBytes(text));
 
-    public void Put(string path, byte[] bytes) => _files[path] = (bytes, Time.GetUtcNow(), ++_versions);
+    public void Put(string path, byte[] bytes) => _files[path] = (bytes, Time.GetUtcNow(), Interlocked.Increment(ref _versions));
 
-    public void Delete(string path) => _files.Remove(path);
+    public void Delete(string path) => _files.TryRemove(path, out _);
 
     public string Text(string path) => Encoding.UTF8.GetString(_files[path].Bytes);
 
-    /// <summary>As older versions left it.</summary>
+    /// <summary>Deletes the records, as if an older version had accepted the uploads.</summary>
     public void LoseRecords() => _taken.Clear();
 
     public Task<UploadedFile?> FindAsync(string path, CancellationToken cancellationToken) =>
@@ -54,10 +55,10 @@ internal sealed class InMemoryUploads : IUploads
         return Task.CompletedTask;
     }
 
-    public Task<bool> IsTakenAsync(string id, CancellationToken cancellationToken) =>
+    public Task<bool> IsAcceptedAsync(string id, CancellationToken cancellationToken) =>
         IsAway ? throw new IOException("The uploads are away.") : Task.FromResult(_taken.ContainsKey(id));
 
-    public Task<bool> TryRecordAsync(TakenUpload taken, CancellationToken cancellationToken) => Task.FromResult(!IsAway && (_taken.TryAdd(taken.Id, taken) || true));
+    public Task<bool> TryRecordAsync(AcceptedUpload upload, CancellationToken cancellationToken) => Task.FromResult(!IsAway && (_taken.TryAdd(upload.Id, upload) || true));
 
     private UploadedFile Described(string path) => new(path, $"\"{_files[path].Version}\"", _files[path].At);
 }

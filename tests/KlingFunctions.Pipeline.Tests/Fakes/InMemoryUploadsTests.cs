@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Uploads;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;

@@ -5,7 +5,7 @@ using KlingFunctions.Pipeline.Requests;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
-/// <summary>Jobs for tests to start from.</summary>
+/// <summary>Jobs for tests.</summary>
 internal static class SampleJobs
 {
     public static readonly DateTimeOffset CreatedAt = new(2026, 3, 1, 11, 59, 58, TimeSpan.Zero);

@@ -3,30 +3,30 @@ using KlingFunctions.Pipeline.Workflow;
 
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
-/// <summary>Something that a workflow did.</summary>
-internal abstract record Deed
+/// <summary>An action of a workflow.</summary>
+internal abstract record RecordedCall
 {
-    /// <summary>It called a step.</summary>
-    internal sealed record Called(string Step, string Input) : Deed;
+    /// <summary>The workflow called a step.</summary>
+    internal sealed record Called(string Step, string Input) : RecordedCall;
 
-    /// <summary>It began to sleep.</summary>
-    internal sealed record Slept(DateTimeOffset Due) : Deed;
+    /// <summary>The workflow began to sleep.</summary>
+    internal sealed record Slept(DateTimeOffset Due) : RecordedCall;
 
-    /// <summary>It reported a status.</summary>
-    internal sealed record Reported(string Status) : Deed;
+    /// <summary>The workflow reported a status.</summary>
+    internal sealed record Reported(string Status) : RecordedCall;
 
-    /// <summary>It started a child.</summary>
-    internal sealed record Started(string Workflow, string Id, string Input) : Deed;
+    /// <summary>The workflow started a child.</summary>
+    internal sealed record Started(string Workflow, string Id, string Input) : RecordedCall;
 
-    /// <summary>It asked for a new run.</summary>
-    internal sealed record BeganAnew(string Input) : Deed;
+    /// <summary>The workflow continued as new.</summary>
+    internal sealed record BeganAnew(string Input) : RecordedCall;
 }
 
-/// <summary>Something that happens to a workflow: a step's outcome, a timer, or, with a negative number, an event.</summary>
-internal sealed record Happening(DateTimeOffset At, int Number, string? Outcome = null, StepFailedException? Failure = null, string? Event = null);
+/// <summary>An event of a workflow's history: a step's outcome, a timer, or, with a negative number, a raised event.</summary>
+internal sealed record HistoryEvent(DateTimeOffset At, int Number, string? Outcome = null, StepFailedException? Failure = null, string? Event = null);
 
-/// <summary>What a workflow waits for.</summary>
-/// <param name="Number">Which of its tasks it is.</param>
+/// <summary>A pending task of a workflow.</summary>
+/// <param name="Number">The number of the task.</param>
 /// <param name="Name">The step's name, or <c>timer</c>.</param>
 /// <param name="Input">The step's input as JSON.</param>
 /// <param name="Due">When the timer is due.</param>
@@ -36,7 +36,8 @@ internal sealed record Pending(int Number, string Name, string? Input, DateTimeO
 }
 
 /// <summary>
-/// One run of a workflow without an engine. Whatever crosses its border is JSON, as in a real history; nothing happens unless it is fed.
+/// One run of a workflow without an engine. All inputs and outputs are JSON, as in a real history; nothing happens unless the test feeds
+/// events.
 /// </summary>
 internal sealed class ScriptedContext : IWorkflowContext
 {
@@ -58,7 +59,7 @@ internal sealed class ScriptedContext : IWorkflowContext
 
     public DateTimeOffset Now { get; private set; }
 
-    public List<Deed> Deeds { get; } = [];
+    public List<RecordedCall> Calls { get; } = [];
 
     public Func<string, bool> FailsToStart { get; init; } = _ => false;
 
@@ -66,7 +67,7 @@ internal sealed class ScriptedContext : IWorkflowContext
 
     public IReadOnlyList<string> Unseen => _unseen;
 
-    public string? NextInput => Deeds.OfType<Deed.BeganAnew>().LastOrDefault()?.Input;
+    public string? NextInput => Calls.OfType<RecordedCall.BeganAnew>().LastOrDefault()?.Input;
 
     public Task<TOut> Start<TIn, TOut>(Func<IWorkflowContext, TIn, Task<TOut>> workflow, string input)
     {
@@ -82,36 +83,36 @@ internal sealed class ScriptedContext : IWorkflowContext
         return run!;
     }
 
-    public void Feed(Happening happening) => _thread.Run(() =>
+    public void Feed(HistoryEvent historyEvent) => _thread.Run(() =>
     {
-        Now = happening.At;
-        if (happening.Event is { } name)
+        Now = historyEvent.At;
+        if (historyEvent.Event is { } name)
         {
             if (_waiters.TryGetValue(name, out var waiters) && waiters.TryDequeue(out var waiter)) waiter.SetResult();
             else _unseen.Add(name);
             return;
         }
-        var task = _pending.Single(p => p.Number == happening.Number);
+        var task = _pending.Single(p => p.Number == historyEvent.Number);
         _pending.Remove(task);
-        if (happening.Failure is { } failure) task.Done.SetException(failure);
-        else task.Done.SetResult(happening.Outcome ?? "");
+        if (historyEvent.Failure is { } failure) task.Done.SetException(failure);
+        else task.Done.SetResult(historyEvent.Outcome ?? "");
     });
 
     public async Task<TOut> CallAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
     {
         var json = JsonSerializer.Serialize(input, Json);
-        Deeds.Add(new Deed.Called(step.Name, json));
+        Calls.Add(new RecordedCall.Called(step.Name, json));
         return JsonSerializer.Deserialize<TOut>(await Ask(new(_tasks, step.Name, json, null)), Json)!;
     }
 
-    public async Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancel)
+    public async Task WaitUntilAsync(DateTimeOffset time, CancellationToken cancellationToken)
     {
         if (time <= Now) return;
-        Deeds.Add(new Deed.Slept(time));
+        Calls.Add(new RecordedCall.Slept(time));
         var timer = new Pending(_tasks, "timer", null, time);
-        using var forget = cancel.Register(() =>
+        using var forget = cancellationToken.Register(() =>
         {
-            if (_pending.Remove(timer)) timer.Done.SetCanceled(cancel);
+            if (_pending.Remove(timer)) timer.Done.SetCanceled(cancellationToken);
         });
         await Ask(timer);
     }
@@ -125,16 +126,16 @@ internal sealed class ScriptedContext : IWorkflowContext
         return waiter.Task;
     }
 
-    public void ReportStatus<T>(T status) => Deeds.Add(new Deed.Reported(JsonSerializer.Serialize(status, Json)));
+    public void ReportStatus<T>(T status) => Calls.Add(new RecordedCall.Reported(JsonSerializer.Serialize(status, Json)));
 
     public Task StartChildAsync<TIn>(string workflow, string id, TIn input)
     {
         if (FailsToStart(id)) return Task.FromException(new StepFailedException("StartChild", "no disk"));
-        Deeds.Add(new Deed.Started(workflow, id, JsonSerializer.Serialize(input, Json)));
+        Calls.Add(new RecordedCall.Started(workflow, id, JsonSerializer.Serialize(input, Json)));
         return Task.CompletedTask;
     }
 
-    public void ContinueAsNew<TIn>(TIn input) => Deeds.Add(new Deed.BeganAnew(JsonSerializer.Serialize(input, Json)));
+    public void ContinueAsNew<TIn>(TIn input) => Calls.Add(new RecordedCall.BeganAnew(JsonSerializer.Serialize(input, Json)));
 
     private Task<string> Ask(Pending task)
     {

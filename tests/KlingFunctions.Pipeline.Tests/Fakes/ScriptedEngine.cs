@@ -4,8 +4,8 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
 /// <summary>
-/// Runs a workflow to its end, over all its runs, in no time: steps answer as the test says, and when all that is left is to wait, the
-/// clock jumps to the next timer. Each run is replayed from its history, and must do the same again.
+/// Runs a workflow to its end, over all its runs, in no time. Steps answer as the test says; when only waits are left, the clock jumps to
+/// the next timer. Each run is replayed from its history, and must do the same again.
 /// </summary>
 internal sealed class ScriptedEngine
 {
@@ -17,57 +17,57 @@ internal sealed class ScriptedEngine
     private readonly Dictionary<string, Func<string, string>> _steps = [];
     private int _happenings;
 
-    /// <summary>When the first run starts.</summary>
+    /// <summary>The start of the first run.</summary>
     public static readonly DateTimeOffset Start = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     /// <summary>The clock of the run.</summary>
     public DateTimeOffset Now { get; private set; } = Start;
 
-    /// <summary>What each run did.</summary>
-    public List<IReadOnlyList<Deed>> Runs { get; } = [];
+    /// <summary>The calls of each run.</summary>
+    public List<IReadOnlyList<RecordedCall>> Runs { get; } = [];
 
-    /// <summary>What all runs did.</summary>
-    public IEnumerable<Deed> Deeds => Runs.SelectMany(r => r);
+    /// <summary>The calls of all runs.</summary>
+    public IEnumerable<RecordedCall> Calls => Runs.SelectMany(r => r);
 
-    /// <summary>Whether the owner wishes to cancel just before this happens: its number, counted from 0, and what it is.</summary>
+    /// <summary>Whether the owner cancels just before an event, given its number, from 0, and its name.</summary>
     public Func<int, string, bool> CancelsBefore { get; init; } = (_, _) => false;
 
-    /// <summary>Which children can't be started, by their ids.</summary>
+    /// <summary>Selects, by id, the children that can't be started.</summary>
     public Func<string, bool> FailsToStart { get; set; } = _ => false;
 
-    /// <summary>Before which deed, by its place among all, each wish to cancel came.</summary>
+    /// <summary>The position among all calls at which each cancel came.</summary>
     public List<int> CancelledAt { get; } = [];
 
-    /// <summary>A wish to cancel, once, just before the step of this name answers for the given time.</summary>
+    /// <summary>One cancel, just before the step of this name answers for the given time.</summary>
     public static Func<int, string, bool> JustBefore(string step, int time = 1)
     {
         var left = time;
         return (_, name) => name == step && --left == 0;
     }
 
-    /// <summary>How a step answers; what it throws is its failure after all retries.</summary>
+    /// <summary>Sets the answer of a step; an exception is its failure after all retries.</summary>
     public ScriptedEngine On<TIn, TOut>(Step<TIn, TOut> step, Func<TIn, TOut> answer)
     {
         _steps[step.Name] = input => JsonSerializer.Serialize(answer(JsonSerializer.Deserialize<TIn>(input, Json)!), Json);
         return this;
     }
 
-    /// <summary>Runs it; what it returns, or throws.</summary>
+    /// <summary>Runs the workflow; returns or throws its result.</summary>
     public TOut Run<TIn, TOut>(Func<IWorkflowContext, TIn, Task<TOut>> workflow, string id, TIn input)
     {
         var json = JsonSerializer.Serialize(input, Json);
         IReadOnlyList<string> events = [];
         while (true)
         {
-            var (started, history) = (Now, new List<Happening>());
+            var (started, history) = (Now, new List<HistoryEvent>());
             var context = new ScriptedContext(id, started, events) { FailsToStart = FailsToStart };
-            Runs.Add(context.Deeds);
+            Runs.Add(context.Calls);
             var run = context.Start(workflow, json);
             while (!run.IsCompleted)
             {
-                var happening = Next(context);
-                history.Add(happening);
-                context.Feed(happening);
+                var historyEvent = Next(context);
+                history.Add(historyEvent);
+                context.Feed(historyEvent);
             }
             var output = run.GetAwaiter().GetResult();
             Replay(workflow, new(id, started, events) { FailsToStart = FailsToStart }, json, history, context);
@@ -76,21 +76,21 @@ internal sealed class ScriptedEngine
         }
     }
 
-    private Happening Next(ScriptedContext context)
+    private HistoryEvent Next(ScriptedContext context)
     {
         if (_happenings == MostHappenings) throw new TimeoutException("The workflow does not end.");
         var pending = context.Pending.FirstOrDefault(p => p.Due is null) ?? context.Pending.MinBy(p => p.Due)
             ?? throw new InvalidOperationException("The workflow waits for nothing that could happen.");
         if (CancelsBefore(_happenings++, pending.Name))
         {
-            CancelledAt.Add(Deeds.Count());
+            CancelledAt.Add(Calls.Count());
             return new(Now, -1, Event: GenerateVideo.CancelEvent);
         }
         Now = pending.Due is { } due && due > Now ? due : Now + StepTime;
         return pending.Due is null ? Answer(pending) : new(Now, pending.Number);
     }
 
-    private Happening Answer(Pending step)
+    private HistoryEvent Answer(Pending step)
     {
         try
         {
@@ -103,10 +103,10 @@ internal sealed class ScriptedEngine
     }
 
     private static void Replay<TIn, TOut>(
-        Func<IWorkflowContext, TIn, Task<TOut>> workflow, ScriptedContext again, string input, List<Happening> history, ScriptedContext first)
+        Func<IWorkflowContext, TIn, Task<TOut>> workflow, ScriptedContext again, string input, List<HistoryEvent> history, ScriptedContext first)
     {
         again.Start(workflow, input);
-        foreach (var happening in history) again.Feed(happening);
-        Assert.Equal(first.Deeds, again.Deeds);
+        foreach (var historyEvent in history) again.Feed(historyEvent);
+        Assert.Equal(first.Calls, again.Calls);
     }
 }

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
 /// <summary>
-/// A clock that knows who sleeps on it, so that it can be moved exactly when nothing else is left to happen. A limit, which is the timer of
-/// a <see cref="CancellationTokenSource"/>, lies in wait behind work that may well end before it; every other timer is a sleep.
+/// A clock that knows its sleepers, so that it can be advanced exactly when nothing else is left to run. The timer of a
+/// <see cref="CancellationTokenSource"/> is a time limit of work that may end before it; every other timer is a sleep.
 /// </summary>
 internal sealed class StageClock(DateTimeOffset start) : FakeTimeProvider(start)
 {
@@ -19,9 +19,9 @@ internal sealed class StageClock(DateTimeOffset start) : FakeTimeProvider(start)
         return timer;
     }
 
-    /// <summary>Lets work end, and time pass whenever it only sleeps, or waits for an answer that never comes.</summary>
+    /// <summary>Runs work to its end, and advances time whenever it only sleeps, or waits for an answer that never comes.</summary>
     /// <param name="work">The work.</param>
-    /// <param name="hangs">Whether it is known that an answer never comes.</param>
+    /// <param name="hangs">Whether a known call never gets an answer.</param>
     public async Task LetEndAsync(Task work, Func<bool> hangs)
     {
         while (!work.IsCompleted)
@@ -30,7 +30,7 @@ internal sealed class StageClock(DateTimeOffset start) : FakeTimeProvider(start)
             if ((hung || Next(t => !t.IsLimit) is not null) && Next(_ => true) is { } due)
             {
                 SetUtcNow(due);
-                // Who has just given up is still to be seen to have done so: until then this hang is not another.
+                // A call that has just timed out is only noticed a moment later; until then this must not count as another hang.
                 for (var looks = 0; hung && looks < 200 && hangs(); looks++) await Task.Delay(1);
             }
             else

@@ -1,6 +1,6 @@
 namespace KlingFunctions.Pipeline.Tests.Fakes;
 
-/// <summary>Runs what a workflow's awaits go on with, in order and on the caller's thread, so that it is known when it rests.</summary>
+/// <summary>Runs the continuations of a workflow's awaits in order on the caller's thread, so that the end of its work is known.</summary>
 internal sealed class WorkflowThread : SynchronizationContext
 {
     private readonly Queue<(SendOrPostCallback Run, object? State)> _queue = new();

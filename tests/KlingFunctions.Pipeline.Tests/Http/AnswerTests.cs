@@ -5,17 +5,17 @@ using KlingFunctions.Pipeline.Tests.Fakes;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
-/// <summary>What the routes really answer against what the OpenAPI document says that they do.</summary>
+/// <summary>The answers of the routes, compared with the OpenAPI document.</summary>
 public class AnswerTests
 {
-    // Given by whoever hosts the routes, before or around them.
+    // Answers of the hosts themselves, before the routes.
     private static readonly string[] OfTheHost = ["401", "403", "500"];
 
     public static readonly TheoryData<string> Scenarios = [.. Scenario.All.Select(s => s.Name)];
 
     [Theory]
     [MemberData(nameof(Scenarios))]
-    public async Task An_answer_is_as_the_document_says(string name)
+    public async Task Answer_equals_the_document(string name)
     {
         var scenario = Scenario.All.Single(s => s.Name == name);
         await using var app = await TestApp.StartAsync(scenario.RunComfy, scenario.Settings);
@@ -42,7 +42,7 @@ public class AnswerTests
     }
 
     [Fact]
-    public void Every_answer_that_is_documented_is_given_by_some_call_above()
+    public void Every_documented_answer_is_given_by_some_call()
     {
         var documented = from operation in ApiDocument.Operations
                          from status in operation.Operation["responses"]!.AsObject()
@@ -59,9 +59,9 @@ public class AnswerTests
     [InlineData("succeeded", "notifications/0/state", "\"lost\"")]
     [InlineData("failed", "error/details/0/code", "\"odd\"")]
     [InlineData("failed", "created_at", "\"yesterday\"")]
-    public async Task The_measure_itself_is_one(string example, string place, string value)
+    public async Task Validator_refuses_a_wrong_answer(string example, string place, string value)
     {
-        // Without this, a validator that takes everything would pass everything.
+        // A validator that accepts everything would pass all other tests.
         var resource = ApiDocument.Json["components"]!["examples"]![example]!["value"]!.DeepClone();
         var way = place.Split('/');
         var holder = way.SkipLast(1).Aggregate(resource, (at, step) => int.TryParse(step, out var i) ? at[i]! : at[step]!);
@@ -70,7 +70,7 @@ public class AnswerTests
     }
 
     [Fact]
-    public async Task The_operation_of_a_job_that_failed_without_an_error_says_that_it_failed()
+    public async Task Operation_of_a_job_that_failed_without_an_error_says_that_it_failed()
     {
         await using var app = await TestApp.StartAsync();
         app.Jobs.Put(SampleJobs.Ended(SampleJobs.New(), JobStatus.Failed, error: null));
@@ -80,7 +80,7 @@ public class AnswerTests
     }
 
     [Fact]
-    public async Task Readiness_is_looked_up_at_most_once_in_five_seconds()
+    public async Task Readiness_is_checked_at_most_once_in_five_seconds()
     {
         await using var app = await TestApp.StartAsync();
         async Task<int> AskAsync()

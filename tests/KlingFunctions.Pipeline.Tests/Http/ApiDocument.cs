@@ -22,13 +22,13 @@ internal static class ApiDocument
 
     public static JsonObject Schemas => Json["components"]!["schemas"]!.AsObject();
 
-    /// <summary>All operations: method, path and what is said of them.</summary>
+    /// <summary>All operations: method, path and definition.</summary>
     public static IEnumerable<(string Method, string Path, JsonObject Operation)> Operations =>
         from path in Json["paths"]!.AsObject()
         from operation in path.Value!.AsObject()
         select (operation.Key.ToUpperInvariant(), path.Key, operation.Value!.AsObject());
 
-    /// <summary>What stands at a place, references followed.</summary>
+    /// <summary>The node, or the target of its reference.</summary>
     public static JsonObject Follow(JsonNode node)
     {
         while (node["$ref"] is { } reference)
@@ -36,16 +36,16 @@ internal static class ApiDocument
         return node.AsObject();
     }
 
-    /// <summary>What is wrong with a value by one of the schemas; nothing if it fits.</summary>
+    /// <summary>The faults of a value by one of the schemas; empty if it is valid.</summary>
     public static async Task<IReadOnlyList<string>> FaultsAsync(string schema, string json) =>
         [.. (await Validators.GetOrAdd(schema, ValidatorAsync)).Validate(json).Select(e => e.ToString())];
 
-    /// <summary>The name of the schema that a place refers to.</summary>
+    /// <summary>The name of the schema to which a node refers.</summary>
     public static string SchemaOf(JsonNode media) => media["schema"]!["$ref"]!.GetValue<string>().Split('/')[^1];
 
     private static Task<JsonSchema> ValidatorAsync(string schema)
     {
-        // The validator knows definitions, not components; a schema says the same under either.
+        // The validator knows definitions, not components; a schema means the same under either.
         var root = Schemas[schema]!.DeepClone();
         root["definitions"] = Schemas.DeepClone();
         return JsonSchema.FromJsonAsync(root.ToJsonString().Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal));

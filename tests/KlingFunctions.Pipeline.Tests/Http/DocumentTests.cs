@@ -2,6 +2,8 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using KlingFunctions.Pipeline.Batching;
+using KlingFunctions.Pipeline.Diagnosis;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
@@ -9,6 +11,7 @@ using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
+using KlingFunctions.Pipeline.RunComfy;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Options;
@@ -16,7 +19,7 @@ using Microsoft.OpenApi;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
-/// <summary>The OpenAPI document against the code that it describes.</summary>
+/// <summary>The OpenAPI document, compared with the code that it describes.</summary>
 public class DocumentTests
 {
     private const string Image = "https://images.example.com/a.png";
@@ -31,21 +34,36 @@ public class DocumentTests
         { "Warning", typeof(Fault) },
         { "NotificationView", typeof(NotificationView) },
         { "VideoPage", typeof(VideoPage) },
+        { "VideoCounts", typeof(VideoCounts) },
+        { "Asset", typeof(Asset) },
+        { "Price", typeof(Price) },
+        { "Cost", typeof(Cost) },
         { "ValidationResult", typeof(ValidationResult) },
         { "Problem", typeof(Problem) },
-        { "ResumeRequest", typeof(ResumeWish) },
+        { "ResumeRequest", typeof(ResumeRequest) },
         { "WebhookHeader", typeof(WebhookHeader) },
         { "SubscriptionRequest", typeof(SubscriptionRequest) },
         { "SubscriptionResource", typeof(SubscriptionResource) },
         { "SubscriptionList", typeof(SubscriptionList) },
+        { "BatchAnswer", typeof(BatchAnswer) },
+        { "BatchItemAnswer", typeof(BatchItemAnswer) },
+        { "BatchResource", typeof(BatchResource) },
+        { "BulkRequest", typeof(BulkRequest) },
+        { "BulkAnswer", typeof(BulkAnswer) },
+        { "BulkItemAnswer", typeof(BulkItemAnswer) },
+        { "BatchWebhookBody", typeof(BatchWebhookBody) },
+        { "DeadLetterView", typeof(DeadLetterView) },
+        { "DeadLetterList", typeof(DeadLetterList) },
         { "WebhookBody", typeof(WebhookBody) },
         { "Health", typeof(Health) },
+        { "Checkup", typeof(Checkup) },
+        { "Check", typeof(Check) },
     };
 
     public static readonly TheoryData<string> Examples = [.. ApiDocument.Json["components"]!["examples"]!.AsObject().Select(e => e.Key)];
 
     [Fact]
-    public void It_is_read_as_OpenApi_3_1_without_a_complaint()
+    public void Document_is_valid_OpenApi_3_1()
     {
         var result = OpenApiDocument.Parse(ApiDocument.Text, "json");
         Assert.NotNull(result.Document);
@@ -57,7 +75,7 @@ public class DocumentTests
     }
 
     [Fact]
-    public async Task What_a_host_serves_is_the_same_with_its_own_address_and_version()
+    public async Task Served_document_has_the_hosts_address_and_version()
     {
         await using var app = await TestApp.StartAsync();
         var served = await app.Http.GetStringAsync(new Uri("/api/openapi.json", UriKind.Relative), TestContext.Current.CancellationToken);
@@ -68,10 +86,11 @@ public class DocumentTests
     }
 
     [Fact]
-    public async Task It_has_exactly_the_routes_that_there_are()
+    public async Task Document_has_exactly_the_routes_of_the_host()
     {
         await using var app = await TestApp.StartAsync();
         var real = from route in app.Routes
+                   where route.RoutePattern.RawText!.StartsWith("/api/", StringComparison.Ordinal) // The page is none of the API.
                    from method in route.Metadata.GetRequiredMetadata<HttpMethodMetadata>().HttpMethods
                    where method != HttpMethods.Head // As GET, by RFC 9110, 9.3.2.
                    select $"{method} {route.RoutePattern.RawText}";
@@ -79,7 +98,7 @@ public class DocumentTests
     }
 
     [Fact]
-    public void Every_operation_has_a_name_of_its_own_a_tag_and_words()
+    public void Every_operation_has_an_id_of_its_own_a_tag_and_descriptions()
     {
         var operations = ApiDocument.Operations.Concat(
             ApiDocument.Json["webhooks"]!.AsObject().Select(w => ("POST", w.Key, w.Value!["post"]!.AsObject()))).ToList();
@@ -90,13 +109,16 @@ public class DocumentTests
     }
 
     [Fact]
-    public void All_but_health_and_signed_links_need_a_key()
+    public void Routes_need_a_key_except_health_and_signed_links()
     {
         Assert.Equal("function_key", Assert.Single(ApiDocument.Json["security"]![0]!.AsObject()).Key);
         var open = ApiDocument.Operations.Where(o => o.Operation["security"] is JsonArray { Count: 0 });
         Assert.Equal(
-            [RouteTable.Health, $"{RouteTable.Health}/ready", $"{LinkSigner.Route}/operations/{{id}}", $"{LinkSigner.Route}/subscriptions/{{id}}"],
+            [RouteTable.Health, $"{LinkSigner.Route}/operations/{{id}}", $"{LinkSigner.Route}/subscriptions/{{id}}"],
             open.Select(o => o.Path).Order(StringComparer.Ordinal));
+        // The route that needs a key for some calls.
+        var optional = ApiDocument.Operations.Where(o => o.Operation["security"] is JsonArray { Count: 2 } both && both[0]!.AsObject().Count == 0);
+        Assert.Equal(RouteTable.Ready, Assert.Single(optional).Path);
     }
 
     [Fact]
@@ -108,7 +130,7 @@ public class DocumentTests
 
     [Theory]
     [MemberData(nameof(Records))]
-    public void Every_property_that_is_written_is_in_its_schema_with_its_type_and_nothing_else_is(string name, Type type)
+    public void Written_properties_are_exactly_those_of_the_schema(string name, Type type)
     {
         var schema = ApiDocument.Schemas[name]!.AsObject();
         var written = Info(type).Properties.ToDictionary(p => p.Name);
@@ -124,9 +146,9 @@ public class DocumentTests
 
     [Theory]
     [MemberData(nameof(Records))]
-    public void What_is_always_written_is_required_and_nothing_else_is(string name, Type type)
+    public void Required_properties_are_exactly_those_always_written(string name, Type type)
     {
-        if (type == typeof(ResumeWish)) return; // read only: every property has its default
+        if (type == typeof(ResumeRequest)) return; // Read only: every property has a default.
         var nullability = new NullabilityInfoContext();
         var always = from property in Info(type).Properties
                      let member = type.GetProperties().Single(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name) == property.Name)
@@ -137,7 +159,7 @@ public class DocumentTests
 
     [Theory]
     [MemberData(nameof(Examples))]
-    public async Task Every_example_fits_the_schema_that_it_is_an_example_of(string name)
+    public async Task Every_example_fits_its_schema(string name)
     {
         var value = ApiDocument.Json["components"]!["examples"]![name]!["value"]!.ToJsonString();
         var schemas = MediaWith(ApiDocument.Json, name).Select(ApiDocument.SchemaOf).Distinct().ToList();
@@ -146,9 +168,9 @@ public class DocumentTests
     }
 
     [Fact]
-    public void The_examples_of_problems_have_the_type_and_the_title_that_hosts_give_them()
+    public void Examples_of_problems_have_the_types_and_titles_of_hosts()
     {
-        foreach (var (_, example) in ApiDocument.Json["components"]!["examples"]!.AsObject().Where(e => e.Value!["value"]!["title"] is not null))
+        foreach (var (_, example) in ApiDocument.Json["components"]!["examples"]!.AsObject().Where(e => (e.Value!["value"] as JsonObject)?["title"] is not null))
         {
             var problem = JsonSerializer.Deserialize(example!["value"]!.ToJsonString(), PipelineJson.Default.Problem)!;
             Assert.Equal(($"urn:klingfunctions:problem:{problem.Code}", Problem.TitleOf(problem.Status, problem.Code)), (problem.Type, problem.Title));
@@ -156,7 +178,7 @@ public class DocumentTests
     }
 
     [Fact]
-    public void Every_code_is_in_the_document_where_it_can_occur()
+    public void Every_code_is_documented_where_it_can_occur()
     {
         var (faults, errors) = (Constants(typeof(FaultCode)), Constants(typeof(ErrorCodes)));
         var images = faults.Where(c => c.StartsWith("image_", StringComparison.Ordinal)).ToList();
@@ -167,13 +189,17 @@ public class DocumentTests
         Assert.Contains(FaultCode.OutputsNotListed, Codes("WarningCode"));
         Assert.Equal(Codes("ErrorCode").Concat(Constants(typeof(ProblemCode))).Order(StringComparer.Ordinal), Codes("ProblemCode").Order(StringComparer.Ordinal));
         Assert.Equal(EventTypes.All, Codes("EventType"));
-        // What resuming does after each error is told, too.
-        var told = (string)ApiDocument.Operations.Single(o => o.Path.EndsWith("/resume", StringComparison.Ordinal)).Operation["description"]!;
-        Assert.All(Codes("ErrorCode"), c => Assert.Contains($"`{c}`", told, StringComparison.Ordinal));
+        // The effect of a resume after each error is documented too.
+        var description = (string)ApiDocument.Operations.Single(o => o.Path.EndsWith("/{id}/resume", StringComparison.Ordinal)).Operation["description"]!;
+        Assert.All(Codes("ErrorCode"), c => Assert.Contains($"`{c}`", description, StringComparison.Ordinal));
     }
 
     [Fact]
-    public void The_limits_are_those_of_the_code()
+    public void Names_of_checks_are_those_of_the_code() =>
+        Assert.Equal(CheckNames.All, Strings(ApiDocument.Schemas["Check"]!["properties"]!["name"]!["enum"]));
+
+    [Fact]
+    public void Limits_are_those_of_the_code()
     {
         var request = ApiDocument.Schemas["VideoRequest"]!["properties"]!;
         Assert.Equal(KlingO1.Contract.PropertyNames.Concat(["webhook_url", "webhook_header", "metadata"]), request.AsObject().Select(p => p.Key));
@@ -188,6 +214,9 @@ public class DocumentTests
         Assert.Equal(RequestReader.MaxWebhookLength, (int)request["webhook_url"]!["maxLength"]!);
         Assert.Equal(SubscriptionRoutes.MaxUrl, (int)ApiDocument.Schemas["SubscriptionRequest"]!["properties"]!["url"]!["maxLength"]!);
 
+        Assert.Equal(BatchBody.MaxItems, (int)ApiDocument.Schemas["BatchRequest"]!["maxItems"]!);
+        Assert.Equal(ManyJobs.Most, (int)ApiDocument.Schemas["BulkRequest"]!["properties"]!["ids"]!["maxItems"]!);
+
         var parameters = ApiDocument.Json["components"]!["parameters"]!;
         Assert.Equal(IdempotencyKey.MaxLength, (int)parameters["IdempotencyKey"]!["schema"]!["maxLength"]!);
         Assert.Equal((1, VideoRoutes.MaxPage, VideoRoutes.DefaultPage),
@@ -198,11 +227,11 @@ public class DocumentTests
     [InlineData("metadata", RequestReader.MaxMetadataBytes)]
     [InlineData("metadata", RequestReader.MaxMetadataDepth)]
     [InlineData("image_urls", 50)]
-    public void What_a_schema_can_not_say_is_said_in_words(string property, int limit) =>
+    public void Rules_without_a_schema_are_in_the_descriptions(string property, int limit) =>
         Assert.Contains(limit.ToString("N0", System.Globalization.CultureInfo.InvariantCulture), (string)ApiDocument.Schemas["VideoRequest"]!["properties"]![property]!["description"]!, StringComparison.Ordinal);
 
     [Fact]
-    public void The_limits_of_an_elements_images_are_said_in_words()
+    public void Limits_of_an_elements_images_are_described()
     {
         var (limits, words) = (KlingO1.ElementImages, (string)ApiDocument.Schemas["Element"]!["properties"]!["frontal_image_url"]!["description"]!);
         Assert.Contains($"{limits.MaxBytes / 1_000_000} MB", words, StringComparison.Ordinal);
@@ -218,7 +247,7 @@ public class DocumentTests
     [InlineData($$$"""{"prompt":"@Image1","image_urls":["{{{Image}}}"],"webhook_url":"{{{Image}}}","metadata":{"a":[1]}}""")]
     [InlineData($$$"""{"prompt":"@Element1","elements":[{"reference_image_urls":["{{{Image}}}"]}]}""")]
     [InlineData($$$"""{"prompt":"@Element1","elements":[{"frontal_image_url":"{{{Image}}}","reference_image_urls":["{{{Image}}}","{{{Image}}}","{{{Image}}}","{{{Image}}}"]}]}""")]
-    public async Task What_the_document_allows_the_host_takes(string body)
+    public async Task Body_that_the_document_allows_is_accepted(string body)
     {
         Assert.Empty(await ApiDocument.FaultsAsync("VideoRequest", body));
         Assert.Empty(Read(body).Faults);
@@ -242,7 +271,7 @@ public class DocumentTests
     [InlineData("""{"prompt":"@Element1","elements":[{"reference_image_urls":[]}]}""")]
     [InlineData($$$"""{"prompt":"@Element1","elements":[{"reference_image_urls":["{{{Image}}}"],"images":[]}]}""")]
     [InlineData($$$"""{"prompt":"@Element1","elements":[{"reference_image_urls":["{{{Image}}}","{{{Image}}}","{{{Image}}}","{{{Image}}}","{{{Image}}}"]}]}""")]
-    public async Task What_the_document_forbids_the_host_refuses(string body)
+    public async Task Body_that_the_document_forbids_is_refused(string body)
     {
         Assert.NotEmpty(await ApiDocument.FaultsAsync("VideoRequest", body));
         Assert.NotEmpty(Read(body).Faults);
@@ -251,7 +280,7 @@ public class DocumentTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task At_a_limit_both_take_and_beyond_it_both_refuse(int beyond)
+    public async Task Both_accept_a_value_at_a_limit_and_refuse_one_beyond(int beyond)
     {
         string[] bodies =
         [
@@ -268,7 +297,7 @@ public class DocumentTests
     }
 
     [Fact]
-    public void The_defaults_are_those_that_the_host_fills_in()
+    public void Defaults_are_those_of_the_host()
     {
         var filledIn = JsonNode.Parse(Read("""{"prompt":"a fox"}""").Request!.Input.GetRawText())!;
         foreach (var (name, property) in ApiDocument.Schemas["VideoRequest"]!["properties"]!.AsObject().Where(p => p.Value!["default"] is not null))
@@ -276,7 +305,7 @@ public class DocumentTests
     }
 
     [Fact]
-    public void What_is_shown_of_a_request_is_what_can_be_in_one()
+    public void Shown_request_has_the_properties_of_a_request()
     {
         var shown = ApiDocument.Schemas["ShownRequest"]!.AsObject();
         Assert.Equal(KlingO1.Contract.PropertyNames.Append("webhook_url"), shown["properties"]!.AsObject().Select(p => p.Key));
@@ -298,6 +327,7 @@ public class DocumentTests
     {
         _ when type == typeof(string) || type.IsEnum || type == typeof(DateTimeOffset) => "string",
         _ when type == typeof(int) || type == typeof(long) => "integer",
+        _ when type == typeof(decimal) => "number",
         _ when type == typeof(bool) => "boolean",
         _ when type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) => "array",
         _ => "object",
@@ -312,7 +342,7 @@ public class DocumentTests
     private static IReadOnlyList<string> Constants(Type type) =>
         [.. type.GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (string)f.GetRawConstantValue()!)];
 
-    /// <summary>Every media type, anywhere below, that has this example.</summary>
+    /// <summary>Every media type below this node that has the example.</summary>
     private static IEnumerable<JsonNode> MediaWith(JsonNode? node, string example) => node switch
     {
         JsonObject o when o["examples"] is JsonObject examples && o["schema"] is not null && examples.ContainsKey(example) => [o],

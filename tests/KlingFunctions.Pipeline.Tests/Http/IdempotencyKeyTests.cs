@@ -7,7 +7,7 @@ public class IdempotencyKeyTests
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    /// <summary>Headers of this name are parted by a bar.</summary>
+    /// <summary>A bar separates several headers of this name.</summary>
     [Theory]
     [InlineData(" ")]
     [InlineData("k|k")]
@@ -15,7 +15,7 @@ public class IdempotencyKeyTests
     [InlineData("k, k")]
     [InlineData("k,k")]
     [InlineData("\u00e9")]
-    public async Task Key_that_protects_nothing_is_refused(string values)
+    public async Task Useless_key_is_refused(string values)
     {
         await using var app = await TestApp.StartAsync();
         Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(app, values.Split('|')));

@@ -11,16 +11,16 @@ public class ResumeRouteTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_request_that_was_found_is_watched_and_is_in_the_ledger()
+    public async Task Found_request_is_watched_and_is_in_the_ledger()
     {
         await using var app = await InDoubtAsync();
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
-        Assert.Equal((Station.Watch, "req-9"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+        Assert.Equal((Stage.Watch, "req-9"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
         Assert.Equal("req-9", app.Ledger.Entries["vid_1"].RequestId);
     }
 
     [Fact]
-    public async Task Whoever_comes_second_does_not_change_the_ledger()
+    public async Task Second_resume_does_not_change_the_ledger()
     {
         await using var app = await InDoubtAsync();
         app.Jobs.LosesResumes = true;
@@ -29,7 +29,7 @@ public class ResumeRouteTests
     }
 
     [Fact]
-    public async Task Of_many_at_once_one_goes_on_and_the_ledger_has_what_it_watches()
+    public async Task One_of_many_simultaneous_resumes_wins_and_the_ledger_has_its_request()
     {
         await using var app = await InDoubtAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => ResumeAsync(app, $$"""{"request_id":"req-{{i}}"}""")));
@@ -39,7 +39,7 @@ public class ResumeRouteTests
     }
 
     [Fact]
-    public async Task A_request_that_the_provider_does_not_know_is_refused_and_not_written_down()
+    public async Task Request_id_unknown_to_the_provider_is_refused_and_not_recorded()
     {
         await using var app = await InDoubtAsync(StubHandler.Answering(404, """{"error_code":404001}"""));
         Assert.Equal(HttpStatusCode.BadRequest, await ResumeAsync(app, """{"request_id":"req-9"}"""));
@@ -48,32 +48,32 @@ public class ResumeRouteTests
     }
 
     [Fact]
-    public async Task A_provider_that_can_not_be_asked_keeps_nobody_from_going_on()
+    public async Task Unreachable_provider_prevents_no_resume()
     {
         await using var app = await InDoubtAsync(StubHandler.Answering(502, "<html>"));
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
     }
 
     [Fact]
-    public async Task An_answer_that_came_too_late_for_its_job_takes_the_doubt_away_whatever_the_provider_says_of_it_now()
+    public async Task Late_answer_in_the_ledger_resolves_the_doubt()
     {
         await using var app = await InDoubtAsync(StubHandler.Answering(404, """{"error_code":404001}"""));
         await app.Ledger.RecordAsync("vid_1", "req-late", SampleJobs.CreatedAt, Ct);
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, null));
-        Assert.Equal((Station.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+        Assert.Equal((Stage.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
     }
 
     [Fact]
-    public async Task Resubmission_of_a_job_whose_answer_came_late_watches_what_was_paid()
+    public async Task Resubmission_after_a_late_answer_watches_the_paid_request()
     {
         await using var app = await InDoubtAsync();
         await app.Ledger.RecordAsync("vid_1", "req-late", SampleJobs.CreatedAt, Ct);
         Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"resubmit":true}"""));
-        Assert.Equal((Station.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+        Assert.Equal((Stage.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
     }
 
     [Fact]
-    public async Task What_is_watched_on_has_a_new_deadline()
+    public async Task Resumed_watch_has_a_new_deadline()
     {
         await using var app = await TestApp.StartAsync(settings: ("Pipeline:Deadline", "05:00:00"));
         app.Jobs.Put(SampleJobs.Failed(ErrorCodes.ProviderTimeout, new("req-1")));
@@ -82,7 +82,7 @@ public class ResumeRouteTests
     }
 
     [Fact]
-    public async Task A_job_that_may_be_forgotten_at_any_moment_is_not_started_anew()
+    public async Task Job_about_to_be_deleted_is_not_resumed()
     {
         await using var app = await InDoubtAsync();
         app.Time.Advance(TimeSpan.FromDays(30));
@@ -99,7 +99,7 @@ public class ResumeRouteTests
     [InlineData("""{"request_id":7}""")]
     [InlineData("""{"resubmit":"yes"}""")]
     [InlineData("[]")]
-    public async Task A_body_that_says_nothing_usable_is_refused(string body)
+    public async Task Body_without_a_decision_is_refused(string body)
     {
         await using var app = await InDoubtAsync();
         Assert.Equal(HttpStatusCode.BadRequest, await ResumeAsync(app, body));

@@ -1,15 +1,19 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json.Nodes;
+using KlingFunctions.Pipeline.Batching;
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
-/// <summary>A call, and the status that answers it.</summary>
+/// <summary>A call, and the status of its answer.</summary>
 internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode status, string when, Func<TestApp, Task<HttpResponseMessage>> call)
 {
     private const string Prompt = """{"prompt":"a fox","metadata":{"order":7},"webhook_url":"https://hooks.example.com/kling?token=abc"}""";
@@ -45,10 +49,10 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
 
     public async Task<HttpResponseMessage> RunAsync(TestApp app) => await call(app);
 
-    /// <summary>The settings that the call needs.</summary>
+    /// <summary>The settings for the call.</summary>
     public (string, string?)[] Settings { get; private init; } = [];
 
-    /// <summary>What the provider answers.</summary>
+    /// <summary>The provider's answers.</summary>
     public StubHandler? RunComfy { get; private init; }
 
     private static IEnumerable<Scenario> Create()
@@ -92,6 +96,46 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Post("/api/videos/validate", HttpStatusCode.RequestEntityTooLarge, "for a large body", app => PostAsync(app, "/api/videos/validate", Large()));
         yield return Post("/api/videos/validate", HttpStatusCode.UnsupportedMediaType, "for a text", app => PostAsync(app, "/api/videos/validate", Prompt, type: "text/plain"));
 
+        const string batch = "/api/videos/batch", batches = "/api/batches/{id}", two = "{\"prompt\":\"a fox\"}\n{\"prompt\":\"\"}\n";
+        yield return Post(batch, HttpStatusCode.Accepted, "for lines of which one is bad", app => PostAsync(app, batch, two, type: "application/x-ndjson"));
+        yield return Post(batch, HttpStatusCode.Accepted, "for an array", app => PostAsync(app, batch, $"[{Prompt}]", "k"));
+        yield return new(HttpMethod.Post, batch, HttpStatusCode.Accepted, "when the day has not room for all", app => PostAsync(app, batch, $"[{Prompt},{Prompt}]"))
+        { Settings = [("Pipeline:MaxJobsPerDay", "1")] };
+        yield return Post(batch, HttpStatusCode.BadRequest, "for nothing", app => PostAsync(app, batch, "[]"));
+        yield return Post(batch, HttpStatusCode.BadRequest, "for too long a key", app => PostAsync(app, batch, two, new string('k', 256)));
+        yield return Post(batch, HttpStatusCode.BadRequest, "for too many", app => PostAsync(app, batch, string.Concat(Enumerable.Repeat(two, 501))));
+        yield return Post(batch, HttpStatusCode.RequestEntityTooLarge, "for a large body", app => PostAsync(app, batch, new string(' ', BatchBody.MaxBytes + 1)));
+        yield return Post(batch, HttpStatusCode.UnsupportedMediaType, "for a text", app => PostAsync(app, batch, two, type: "text/plain"));
+        yield return Post(batch, HttpStatusCode.UnprocessableEntity, "for other requests under the same key", async app =>
+        {
+            (await PostAsync(app, batch, two, "k")).Dispose();
+            return await PostAsync(app, batch, $"[{Prompt}]", "k");
+        });
+        yield return Get(batches, HttpStatusCode.OK, "for one that is there", app => BatchAsync(app, GetAsync));
+        yield return Get(batches, HttpStatusCode.NotModified, "for what is known", app => BatchAsync(app, (app, path, _) => AgainAsync(app, path)));
+        yield return Get(batches, HttpStatusCode.NotFound, "for none", app => GetAsync(app, "/api/batches/bat_x"));
+
+        foreach (var action in new[] { "/api/videos/cancel", "/api/videos/resume", "/api/videos/redeliver" })
+        {
+            yield return Post(action, HttpStatusCode.OK, "for jobs of which one is not there", app =>
+            {
+                Running(app, JobStatus.InQueue);
+                app.Jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_2"), JobStatus.Failed, new(ErrorCodes.ProviderTimeout, "No."), Provider));
+                return PostAsync(app, action, """{"ids":["vid_1","vid_2","vid_9"]}""");
+            });
+            yield return Post(action, HttpStatusCode.OK, "for a filter", app =>
+            {
+                app.Jobs.Put(Ended());
+                return PostAsync(app, action, """{"status":"succeeded","created_after":"2026-01-01"}""");
+            });
+            yield return Post(action, HttpStatusCode.BadRequest, "for no filter at all", app => PostAsync(app, action, "{}"));
+            yield return Post(action, HttpStatusCode.BadRequest, "for an unknown filter", app => PostAsync(app, action, """{"state":"failed"}"""));
+            yield return Post(action, HttpStatusCode.BadRequest, "for ids and a filter", app => PostAsync(app, action, """{"ids":["vid_1"],"status":"failed"}"""));
+            yield return Post(action, HttpStatusCode.BadRequest, "for a foreign cursor", app => PostAsync(app, action, """{"status":"failed","cursor":"x"}"""));
+            yield return Post(action, HttpStatusCode.RequestEntityTooLarge, "for a large body", app => PostAsync(app, action, Large()));
+            yield return Post(action, HttpStatusCode.UnsupportedMediaType, "for a text", app => PostAsync(app, action, """{"status":"failed"}""", type: "text/plain"));
+        }
+
         foreach (var running in Enum.GetValues<JobStatus>().TakeWhile(s => s < JobStatus.Succeeded))
             yield return Get(one, HttpStatusCode.OK, $"for a job that is {running}", app => GetAsync(app, Running(app, running)));
         yield return Get(one, HttpStatusCode.OK, "for a job that succeeded", app => GetAsync(app, Put(app, Ended())));
@@ -104,6 +148,23 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Get(one + "/operation", HttpStatusCode.Conflict, "for a job that was cancelled", app => GetAsync(app, Put(app, Cancelled()) + "/operation"));
         yield return Get(one + "/operation", HttpStatusCode.NotFound, "for none", app => GetAsync(app, "/api/videos/x/operation"));
 
+        const string assets = "/api/assets";
+        yield return Post(assets, HttpStatusCode.Created, "for an image", app => ImageAsync(app, Picture.File("picture.png")));
+        yield return Post(assets, HttpStatusCode.OK, "for the same image again", async app =>
+        {
+            (await ImageAsync(app, Picture.File("picture.png"))).Dispose();
+            return await ImageAsync(app, Picture.File("picture.png"), "application/octet-stream");
+        });
+        yield return Post(assets, HttpStatusCode.BadRequest, "for half an image", app => ImageAsync(app, Picture.File("picture.png")[..200]));
+        yield return Post(assets, HttpStatusCode.BadRequest, "for nothing", app => ImageAsync(app, []));
+        yield return Post(assets, HttpStatusCode.UnsupportedMediaType, "for a form", app => ImageAsync(app, Picture.File("picture.png"), "text/plain"));
+        yield return Post(assets, HttpStatusCode.RequestEntityTooLarge, "for a large image", app => ImageAsync(app, new byte[AssetRoutes.MaxBytes + 1]));
+        yield return Get(videos, HttpStatusCode.NotModified, "for what is known", app => AgainAsync(app, videos));
+        yield return Get(one, HttpStatusCode.NotModified, "for what is known", app => AgainAsync(app, Put(app, Ended())));
+        yield return Get(videos + "/counts", HttpStatusCode.OK, "for all", app => GetAsync(app, videos + "/counts"));
+        yield return Get(videos + "/counts", HttpStatusCode.OK, "for some", app => GetAsync(app, videos + "/counts?created_after=2026-03-01&metadata.order=7"));
+        yield return Get(videos + "/counts", HttpStatusCode.NotModified, "for what is known", app => AgainAsync(app, videos + "/counts"));
+        yield return Get(videos + "/counts", HttpStatusCode.BadRequest, "for what is no time", app => GetAsync(app, videos + "/counts?created_before=yesterday"));
         yield return Get(one + "/content", HttpStatusCode.OK, "for a file", app => GetAsync(app, WithFile(app)));
         yield return Get(one + "/content", HttpStatusCode.OK, "for another file", app => GetAsync(app, WithFile(app) + "?output=image"));
         yield return Get(one + "/content", HttpStatusCode.PartialContent, "for a part", app => GetAsync(app, WithFile(app), r => r.Headers.Range = new(4, 7)));
@@ -135,7 +196,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         yield return Post(one + "/resume", HttpStatusCode.RequestEntityTooLarge, "for a large body", app => PostAsync(app, Put(app, InDoubt()) + "/resume", Large()));
         yield return Post(one + "/resume", HttpStatusCode.UnsupportedMediaType, "for a text", app => PostAsync(app, Put(app, InDoubt()) + "/resume", "{}", type: "text/plain"));
 
-        yield return Post(one + "/redeliver", HttpStatusCode.Accepted, "where one was not told", app => PostAsync(app, Put(app, Ended()) + "/redeliver"));
+        yield return Post(one + "/redeliver", HttpStatusCode.Accepted, "where one was not notified", app => PostAsync(app, Put(app, Ended()) + "/redeliver"));
         yield return Post(one + "/redeliver", HttpStatusCode.Conflict, "where there is nobody to tell", app => PostAsync(app, Put(app, Cancelled()) + "/redeliver"));
         yield return Post(one + "/redeliver", HttpStatusCode.NotFound, "for none", app => PostAsync(app, "/api/videos/x/redeliver"));
 
@@ -160,6 +221,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
             (await PostAsync(app, subscriptions, Webhook)).Dispose();
             return await GetAsync(app, subscriptions);
         });
+        yield return Get("/api/dead-letters", HttpStatusCode.OK, "for all of them", app => GetAsync(app, "/api/dead-letters"));
         yield return new(HttpMethod.Delete, subscriptions + "/{id}", HttpStatusCode.NoContent, "for one that is there", async app =>
         {
             using var made = await PostAsync(app, subscriptions, Webhook);
@@ -189,6 +251,8 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
             app.Jobs.AreAway = true;
             return GetAsync(app, "/api/health/ready");
         });
+        yield return Get("/api/health/ready", HttpStatusCode.TemporaryRedirect, "for a checkup", app => GetAsync(app, "/api/health/ready?deep=1"));
+        yield return Get("/api/doctor", HttpStatusCode.OK, "whatever is found", app => GetAsync(app, "/api/doctor"));
         yield return Get("/api/openapi.json", HttpStatusCode.OK, "always", app => GetAsync(app, "/api/openapi.json"));
     }
 
@@ -205,7 +269,27 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
         return await app.Http.SendAsync(request);
     }
 
-    /// <summary>Polls a job at the link that it was answered with while it was running.</summary>
+    private static async Task<HttpResponseMessage> ImageAsync(TestApp app, byte[] image, string type = "image/png")
+    {
+        using var content = new ByteArrayContent(image) { Headers = { ContentType = new(type) } };
+        return await app.Http.PostAsync(new Uri("/api/assets", UriKind.Relative), content);
+    }
+
+    private static async Task<HttpResponseMessage> BatchAsync(TestApp app, Func<TestApp, string, Action<HttpRequestMessage>?, Task<HttpResponseMessage>> call)
+    {
+        using var answer = await PostAsync(app, "/api/videos/batch", $"[{Prompt}]");
+        var id = (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["batch"]!["id"]!;
+        return await call(app, $"/api/batches/{id}", null);
+    }
+
+    /// <summary>Calls a second time, with the ETag of the first answer.</summary>
+    private static async Task<HttpResponseMessage> AgainAsync(TestApp app, string path)
+    {
+        using var first = await GetAsync(app, path);
+        return await GetAsync(app, path, request => request.Headers.IfNoneMatch.Add(first.Headers.ETag!));
+    }
+
+    /// <summary>Polls a job at the signed link that it had while it was running.</summary>
     private static async Task<HttpResponseMessage> SignedAsync(TestApp app, string running, JobSnapshot? now = null)
     {
         using var first = await GetAsync(app, running + "/operation");
@@ -240,7 +324,7 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
             UpdatedAt = SampleJobs.CreatedAt,
             Provider = status < JobStatus.InQueue ? null : Provider,
             Warnings = [new("/elements/0", FaultCode.UnusedReference, "Unused."), new("", FaultCode.CancelRefused, "No.")],
-            Attention = new("", "provider_unavailable", "Away."),
+            PendingIssue = new("", "provider_unavailable", "Away."),
         },
         IsRunning: true, []));
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Tests.Fakes;
@@ -15,7 +15,7 @@ public sealed class SignedLinkTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Link_opens_until_its_time_and_each_answer_brings_a_later_one()
+    public async Task Link_opens_until_its_time_and_each_answer_has_a_later_one()
     {
         await using var app = await StartAsync();
         var first = await LocationAsync(app);
@@ -40,7 +40,7 @@ public sealed class SignedLinkTests
     }
 
     [Fact]
-    public async Task Links_of_the_previous_key_open_and_new_ones_are_signed_with_the_new_key()
+    public async Task Links_of_the_previous_key_open_and_new_ones_have_the_new_key()
     {
         var next = NewKey();
         await using var before = await StartAsync(("Links:SigningKey", Key));
@@ -53,7 +53,7 @@ public sealed class SignedLinkTests
     }
 
     [Fact]
-    public async Task Hosts_that_start_together_without_a_setting_share_one_key()
+    public async Task Hosts_started_together_without_a_setting_share_one_key()
     {
         var documents = new InMemoryDocuments();
         var signers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ => await KeysOver(documents).SignerAsync(Ct)));
@@ -78,7 +78,7 @@ public sealed class SignedLinkTests
     [InlineData("c2hvcnQ=", null, "Links:SigningKey is not")]
     [InlineData(null, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "Links:PreviousSigningKey is set without")]
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "nonsense", "Links:PreviousSigningKey is not")]
-    public void Setting_that_is_no_key_is_named_and_not_shown(string? key, string? previous, string sentence)
+    public void Invalid_key_setting_is_named_and_not_shown(string? key, string? previous, string sentence)
     {
         var result = new LinkOptionsValidator().Validate(null, new() { SigningKey = key, PreviousSigningKey = previous });
         var failure = Assert.Single(result.Failures!);

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Http;
 using KlingFunctions.Pipeline.Jobs;
@@ -18,7 +18,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests.Http;
 
-/// <summary>The routes over ports in memory: no engine, no network, and a provider that answers as the test says.</summary>
+/// <summary>The routes over ports in memory, without an engine or a network, with a provider that answers as the test says.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -36,7 +36,7 @@ internal sealed class TestApp : IAsyncDisposable
 
     public InMemoryVideoStore Videos { get; private init; } = null!;
 
-    /// <summary>Every route there is.</summary>
+    /// <summary>All routes.</summary>
     public IEnumerable<RouteEndpoint> Routes => _app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
 
     public static async Task<TestApp> StartAsync(StubHandler? provider = null, params (string Key, string? Value)[] settings)
@@ -51,14 +51,15 @@ internal sealed class TestApp : IAsyncDisposable
         builder.Services.AddPipeline(builder.Configuration)
             .AddSingleton(Clients.On(provider ?? StubHandler.Answering(200, """{"status":"in_progress"}""")))
             .AddSingleton<IJobs>(jobs).AddSingleton<ISubmissionLedger>(ledger).AddSingleton<IVideoStore>(videos)
-            .AddSingleton<IDocuments, InMemoryDocuments>().AddSingleton<IAssetLinks>(uploads).AddSingleton<IUploads>(uploads);
+            .AddSingleton<IDocuments, InMemoryDocuments>().AddSingleton<IUploads>(uploads)
+            .AddSingleton<InMemoryAssets>().AddSingleton<IAssetStore>(s => s.GetRequiredService<InMemoryAssets>()).AddSingleton<IAssetLinks>(s => s.GetRequiredService<InMemoryAssets>());
         var app = builder.Build();
         app.MapPipeline();
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new(app, app.GetTestClient()) { Jobs = jobs, Ledger = ledger, Videos = videos };
     }
 
-    /// <summary>A file with these bytes, for as long as this is there.</summary>
+    /// <summary>A file with these bytes, which is deleted with this app.</summary>
     public string FileOf(byte[] bytes)
     {
         _file ??= Path.GetTempFileName();

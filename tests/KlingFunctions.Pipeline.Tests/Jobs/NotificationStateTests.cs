@@ -10,11 +10,11 @@ public class NotificationStateTests
     [Theory]
     [InlineData(RunState.Running, DeliveryState.Pending)]
     [InlineData(RunState.Broken, DeliveryState.DeadLetter)]
-    public void One_that_has_reported_nothing_is_pending_unless_its_workflow_broke(RunState run, DeliveryState state) =>
+    public void Notification_without_a_report_is_pending_unless_its_workflow_failed(RunState run, DeliveryState state) =>
         Assert.Equal(("ntf_1", "hooks.example.com", state, 0), NotificationState.Of(Receiver, null, run) is var n ? (n.Id, n.Receiver, n.State, n.Attempts) : default);
 
     [Fact]
-    public void One_whose_workflow_broke_between_two_tries_can_be_redelivered_and_says_why()
+    public void Notification_with_a_failed_workflow_can_be_redelivered_and_says_why()
     {
         var waiting = new NotificationState("ntf_1", "hooks.example.com", DeliveryState.Pending, 3, DateTimeOffset.UnixEpoch, "503");
         Assert.Equal(waiting, NotificationState.Of(Receiver, waiting, RunState.Running));
@@ -27,7 +27,7 @@ public class NotificationStateTests
     [InlineData(DeliveryState.Delivered)]
     [InlineData(DeliveryState.Gone)]
     [InlineData(DeliveryState.DeadLetter)]
-    public void One_that_is_over_stays_as_it_is_whatever_became_of_its_workflow(DeliveryState state)
+    public void Ended_notification_is_unchanged(DeliveryState state)
     {
         var over = new NotificationState("ntf_1", "hooks.example.com", state, 2);
         Assert.Equal(over, NotificationState.Of(Receiver, over, RunState.Broken));

@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using Microsoft.Extensions.Time.Testing;
 
@@ -11,7 +11,7 @@ public sealed class ResumeClaimsTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task One_of_many_callers_gets_the_claim_of_a_run_and_the_next_run_has_its_own()
+    public async Task One_of_many_callers_gets_the_claim_of_each_run()
     {
         var claims = Open();
         var won = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => claims.TryClaimAsync("vid_1", 1, Ct)));
@@ -20,7 +20,7 @@ public sealed class ResumeClaimsTests
     }
 
     [Fact]
-    public async Task Claim_of_a_caller_that_died_is_free_after_half_a_minute()
+    public async Task Claim_of_a_dead_caller_is_free_after_half_a_minute()
     {
         var claims = Open();
         Assert.True(await claims.TryClaimAsync("vid_1", 1, Ct));

@@ -10,36 +10,36 @@ public class ResumptionTests
     private static readonly DateTimeOffset Deadline = SampleJobs.CreatedAt.AddHours(5);
     private static readonly ProviderState Paid = new("req-1", "completed");
 
-    /// <summary>What <c>resume</c> does after each code: the design's table. A job that was submitted goes on with what was paid for.</summary>
-    public static readonly TheoryData<string, bool, Station?> Table = new()
+    /// <summary>The effect of <c>resume</c> for each code: the design's table. A submitted job continues with the paid request.</summary>
+    public static readonly TheoryData<string, bool, Stage?> Table = new()
     {
         { ErrorCodes.InvalidRequest, false, null },
-        { FaultCode.ImageUnreachable, false, Station.Queue },
-        { FaultCode.ImageNotAnImage, false, Station.Queue },
-        { FaultCode.ImageTooLarge, false, Station.Queue },
-        { FaultCode.ImageTooSmall, false, Station.Queue },
-        { FaultCode.ImageBadAspect, false, Station.Queue },
+        { FaultCode.ImageUnreachable, false, Stage.Queue },
+        { FaultCode.ImageNotAnImage, false, Stage.Queue },
+        { FaultCode.ImageTooLarge, false, Stage.Queue },
+        { FaultCode.ImageTooSmall, false, Stage.Queue },
+        { FaultCode.ImageBadAspect, false, Stage.Queue },
         { ErrorCodes.ProviderRejected, false, null },
-        { ErrorCodes.ProviderAuth, false, Station.Queue },
-        { ErrorCodes.ProviderBalance, false, Station.Queue },
+        { ErrorCodes.ProviderAuth, false, Stage.Queue },
+        { ErrorCodes.ProviderBalance, false, Stage.Queue },
         { ErrorCodes.SubmissionInDoubt, false, null },
         { ErrorCodes.ProviderFailed, true, null },
-        { ErrorCodes.ProviderExpired, true, Station.Watch },
-        { ErrorCodes.ProviderTimeout, true, Station.Watch },
-        { ErrorCodes.ProviderTimeout, false, Station.Queue },
-        { ErrorCodes.VideoMissing, true, Station.Store },
-        { ErrorCodes.VideoUnreachable, true, Station.Store },
-        { ErrorCodes.VideoInvalid, true, Station.Store },
-        { ErrorCodes.VideoTooLarge, true, Station.Store },
-        { ErrorCodes.VideoHostRefused, true, Station.Store },
-        { ErrorCodes.StorageFailed, true, Station.Store },
-        { ErrorCodes.InternalError, true, Station.Watch },
-        { ErrorCodes.InternalError, false, Station.Queue },
+        { ErrorCodes.ProviderExpired, true, Stage.Watch },
+        { ErrorCodes.ProviderTimeout, true, Stage.Watch },
+        { ErrorCodes.ProviderTimeout, false, Stage.Queue },
+        { ErrorCodes.VideoMissing, true, Stage.Store },
+        { ErrorCodes.VideoUnreachable, true, Stage.Store },
+        { ErrorCodes.VideoInvalid, true, Stage.Store },
+        { ErrorCodes.VideoTooLarge, true, Stage.Store },
+        { ErrorCodes.VideoHostRefused, true, Stage.Store },
+        { ErrorCodes.StorageFailed, true, Stage.Store },
+        { ErrorCodes.InternalError, true, Stage.Watch },
+        { ErrorCodes.InternalError, false, Stage.Queue },
     };
 
     [Theory]
     [MemberData(nameof(Table))]
-    public void A_failed_job_goes_on_as_its_code_demands(string code, bool paid, Station? from)
+    public void Failed_job_continues_as_its_code_demands(string code, bool paid, Stage? from)
     {
         var failed = SampleJobs.Failed(code, paid ? Paid : null);
         var (job, refusal) = Resumption.Of(failed, new(), Deadline);
@@ -47,9 +47,9 @@ public class ResumptionTests
         Assert.Equal(from is null, refusal is not null);
         if (job is null) return;
         Assert.Equal((failed.Job.Id, failed.Job.SubmissionKey, 1), (job.Id, job.SubmissionKey, job.Run));
-        Assert.Equal((null, null, failed.State.Provider), (job.State!.Error, job.State.Attention, job.State.Provider));
+        Assert.Equal((null, null, failed.State.Provider), (job.State!.Error, job.State.PendingIssue, job.State.Provider));
         Assert.False(job.State.HasEnded());
-        Assert.Equal(from is Station.Watch ? Deadline : null, job.State.Deadline);
+        Assert.Equal(from is Stage.Watch ? Deadline : null, job.State.Deadline);
     }
 
     [Fact]
@@ -62,28 +62,28 @@ public class ResumptionTests
 
     [Theory]
     [MemberData(nameof(Table))]
-    public void Whether_a_code_can_be_resumed_at_all_agrees_with_what_resuming_does(string code, bool paid, Station? from)
+    public void Resumable_codes_are_those_for_which_a_resume_has_an_effect(string code, bool paid, Stage? from)
     {
         _ = paid;
         Assert.Equal(from is not null || code is ErrorCodes.SubmissionInDoubt, Resumption.IsPossible(code));
     }
 
     [Fact]
-    public void A_job_in_doubt_watches_the_request_that_was_found()
+    public void Job_in_doubt_watches_the_found_request()
     {
         var job = Resumption.Of(SampleJobs.Failed(ErrorCodes.SubmissionInDoubt), new("req-9"), Deadline).Job!;
-        Assert.Equal((Station.Watch, new ProviderState("req-9"), Deadline), (job.From, job.State!.Provider, job.State.Deadline));
+        Assert.Equal((Stage.Watch, new ProviderState("req-9"), Deadline), (job.From, job.State!.Provider, job.State.Deadline));
         Assert.Equal("vid_1", job.SubmissionKey);
         Assert.NotNull(job.State.SubmittedAt);
     }
 
     [Fact]
-    public void A_job_in_doubt_is_submitted_anew_under_another_key_each_time()
+    public void Job_in_doubt_is_resubmitted_under_another_key_each_time()
     {
         var failed = SampleJobs.Failed(ErrorCodes.SubmissionInDoubt);
         var first = Resumption.Of(failed, new(Resubmit: true), Deadline).Job!;
         var second = Resumption.Of(failed with { Job = first }, new(Resubmit: true), Deadline).Job!;
-        Assert.Equal(Station.Queue, first.From);
+        Assert.Equal(Stage.Queue, first.From);
         Assert.Equal(3, new[] { failed.Job.SubmissionKey, first.SubmissionKey, second.SubmissionKey }.Distinct().Count());
     }
 
@@ -91,11 +91,11 @@ public class ResumptionTests
     [InlineData(ErrorCodes.SubmissionInDoubt, "req-9", true)]
     [InlineData(ErrorCodes.ProviderTimeout, "req-9", false)]
     [InlineData(ErrorCodes.ProviderAuth, null, true)]
-    public void A_wish_that_does_not_fit_is_refused(string code, string? requestId, bool resubmit) =>
+    public void Unfitting_decision_is_refused(string code, string? requestId, bool resubmit) =>
         Assert.Null(Resumption.Of(SampleJobs.Failed(code), new(requestId, resubmit), Deadline).Job);
 
     [Fact]
-    public void Only_a_failed_job_that_does_not_run_is_resumed()
+    public void Only_a_failed_job_that_is_not_running_is_resumed()
     {
         Assert.Null(Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true }, new(), Deadline).Job);
         Assert.Null(Resumption.Of(SampleJobs.Ended(SampleJobs.New(), JobStatus.Succeeded), new(), Deadline).Job);
@@ -103,17 +103,17 @@ public class ResumptionTests
     }
 
     [Fact]
-    public void What_was_counted_and_warned_of_on_the_way_is_forgotten_and_what_was_warned_of_at_the_start_is_not()
+    public void Resume_clears_counters_and_late_warnings_but_not_the_first_ones()
     {
         Fault unused = new("/elements/0", FaultCode.UnusedReference, "Unused."), refused = new("", FaultCode.CancelRefused, "No.");
         var failed = SampleJobs.Failed(ErrorCodes.ProviderTimeout, Paid);
         failed = failed with
         {
-            Job = failed.Job with { Carried = new(Faults: 7, CancelWished: true) },
+            Job = failed.Job with { RunMemo = new(FailedPolls: 7, CancelRequested: true) },
             State = failed.State with { Warnings = [unused, refused], Receivers = [new("webhook", "example.com", "ntf_1")] },
         };
         var job = Resumption.Of(failed, new(), Deadline).Job!;
-        Assert.Equal(new(), job.Carried);
+        Assert.Equal(new(), job.RunMemo);
         Assert.Equal([unused], job.State!.Warnings);
         Assert.Empty(job.State.Receivers);
     }

@@ -1,9 +1,12 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Hosts;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Requests;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
@@ -21,7 +24,7 @@ public sealed class StalePlacesTests : IDisposable
     private readonly StalePlaces _places;
 
     public StalePlacesTests() =>
-        _places = new(_quota, _jobs, _ledger, new(Options.Create(_options), _time), Options.Create(_options), _time);
+        _places = new(_quota, new(_quota, _jobs, Options.Create(_options), NullLogger<HandOver>.Instance), _jobs, _ledger, new(Options.Create(_options), _time), Options.Create(_options), _time);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -30,7 +33,7 @@ public sealed class StalePlacesTests : IDisposable
     public void Dispose() => _quota.Dispose();
 
     [Fact]
-    public async Task Place_in_flight_is_swept_when_its_job_has_ended_or_is_unknown()
+    public async Task Slot_is_released_when_its_job_has_ended_or_is_unknown()
     {
         foreach (var id in new[] { "vid_running", "vid_ended", "vid_unknown" }) Assert.True(await _quota.TryEnterAsync(id, 3, Cancel));
         await _jobs.StartAsync(SampleJobs.New("vid_running"), Cancel);
@@ -40,6 +43,24 @@ public sealed class StalePlacesTests : IDisposable
         Assert.True(await _quota.TryEnterAsync("vid_a", 3, Cancel));
         Assert.True(await _quota.TryEnterAsync("vid_b", 3, Cancel));
         Assert.False(await _quota.TryEnterAsync("vid_c", 3, Cancel));
+    }
+
+    [Fact]
+    public async Task Sweep_calls_waiting_jobs_with_a_slot_and_gives_free_slots_away()
+    {
+        _options.MaxInFlight = 2;
+        foreach (var id in new[] { "vid_promoted", "vid_ended", "vid_first", "vid_second" }) await _quota.TryEnterAsync(id, 2, Cancel);
+        foreach (var id in new[] { "vid_promoted", "vid_first", "vid_second" }) await _jobs.StartAsync(SampleJobs.New(id), Cancel);
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_ended"), JobStatus.Succeeded));
+
+        await _places.SweepAsync(Cancel);
+        Assert.Equal(["vid_first", "vid_promoted"], _jobs.Called);
+
+        // Without a cap, no job waits.
+        _options.MaxInFlight = 0;
+        _jobs.Called.Clear();
+        await _places.SweepAsync(Cancel);
+        Assert.Contains("vid_second", _jobs.Called);
     }
 
     [Fact]
@@ -57,7 +78,7 @@ public sealed class StalePlacesTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Submission_that_was_or_may_be_paid_keeps_its_place(bool isKnown)
+    public async Task Submission_that_may_be_paid_keeps_its_place(bool isKnown)
     {
         Assert.IsType<Intake.Accepted>(await CallAsync("vid_1"));
         await _ledger.TryIntendAsync("vid_1", _time.GetUtcNow(), Cancel);
@@ -68,11 +89,11 @@ public sealed class StalePlacesTests : IDisposable
     }
 
     [Fact]
-    public async Task Forgotten_job_keeps_its_place_of_the_day()
+    public async Task Deleted_job_keeps_its_place_of_the_day()
     {
         _options.KeepFor = TimeSpan.FromMinutes(1);
         Assert.IsType<Intake.Accepted>(await CallAsync("vid_1"));
-        // Paid and about to be forgotten: its ledger entries went first.
+        // A paid job during its deletion: its ledger entries are deleted first.
         _jobs.Put(SampleJobs.Ended(_jobs["vid_1"].Job, JobStatus.Succeeded));
         _time.Advance(TimeSpan.FromMinutes(10));
         Assert.IsType<Intake.DayIsFull>(await CallAsync("vid_2"));
@@ -82,6 +103,6 @@ public sealed class StalePlacesTests : IDisposable
         Assert.False(await _quota.TryTakeDayAsync("vid_2", Today, 1, Cancel));
     }
 
-    private Task<Intake> CallAsync(string id) => new JobIntake(_jobs, _places, Options.Create(_options), _time)
-        .HandInAsync(id, Reading.Reader.Read("""{"prompt":"a fox"}"""u8.ToArray()), "https://kling.example.com", null, Cancel);
+    private Task<Intake> CallAsync(string id) => new JobIntake(_jobs, _places, NoPrices.List, KlingO1.Contract, Options.Create(_options), _time)
+        .AcceptAsync(id, Reading.Reader.Read("""{"prompt":"a fox"}"""u8.ToArray()), "https://kling.example.com", null, Cancel);
 }

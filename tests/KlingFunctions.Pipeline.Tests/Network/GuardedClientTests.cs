@@ -18,7 +18,7 @@ public class GuardedClientTests
     [InlineData("::ffff:192.168.1.1")]
     [InlineData("8.8.8.8", "10.0.0.1")]
     [InlineData("2606:4700:4700::1111", "::1")]
-    public async Task A_name_is_refused_if_any_of_its_addresses_is_not_public(params string[] addresses)
+    public async Task Name_is_refused_if_any_of_its_addresses_is_not_public(params string[] addresses)
     {
         using var client = Client(allowLoopback: false, Names(("images.example", addresses)));
         var refused = await Assert.ThrowsAsync<UrlRefusedException>(() => Get(client, "https://images.example/a.png?sig=secret"));
@@ -33,21 +33,21 @@ public class GuardedClientTests
     [InlineData("https://0x7f.1/")]
     [InlineData("https://2130706433/")]
     [InlineData("https://[::ffff:7f00:1]/")]
-    public async Task An_address_against_the_rule_is_refused_before_anything_is_resolved(string url)
+    public async Task Address_against_the_rule_is_refused_before_name_resolution(string url)
     {
         using var client = Client(allowLoopback: false, (_, _) => throw new InvalidOperationException("resolved"));
         await Assert.ThrowsAsync<UrlRefusedException>(() => Get(client, url));
     }
 
     [Fact]
-    public async Task Allowing_loopback_does_not_let_a_private_address_through()
+    public async Task Allowing_loopback_does_not_allow_a_private_address()
     {
         using var client = Client(allowLoopback: true, Names(("images.localhost", ["127.0.0.1", "10.0.0.1"])));
         await Assert.ThrowsAsync<UrlRefusedException>(() => Get(client, "http://images.localhost/"));
     }
 
     [Fact]
-    public async Task The_checked_address_is_the_one_dialled()
+    public async Task Checked_address_is_the_one_connected_to()
     {
         await using var server = await LoopbackServer.Start(c => c.Response.WriteAsync("here"));
         var questions = new ConcurrentQueue<string>();
@@ -62,18 +62,18 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task A_name_without_addresses_cannot_be_reached()
+    public async Task Name_without_addresses_cannot_be_reached()
     {
         using var client = Client(allowLoopback: false, Names(("nowhere.example", [])));
         await Assert.ThrowsAsync<HttpRequestException>(() => Get(client, "https://nowhere.example/"));
     }
 
     [Fact]
-    public async Task A_connection_that_takes_too_long_is_a_failure_and_no_cancellation()
+    public async Task Slow_connection_is_a_failure_not_a_cancellation()
     {
-        using var client = new GuardedClient(Options.Create(new NetworkOptions()), async (_, ct) =>
+        using var client = new GuardedClient(Options.Create(new NetworkOptions()), async (_, cancellationToken) =>
         {
-            await Task.Delay(Timeout.Infinite, ct);
+            await Task.Delay(Timeout.Infinite, cancellationToken);
             return [];
         }, connectTimeout: TimeSpan.FromMilliseconds(1));
         var failed = await Assert.ThrowsAsync<HttpRequestException>(() => Get(client, "https://slow.example/"));
@@ -81,7 +81,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task Without_permission_to_follow_a_redirect_is_returned_as_it_is()
+    public async Task Redirect_is_returned_unchanged_if_it_may_not_be_followed()
     {
         await using var server = await LoopbackServer.Start(Redirect("/elsewhere"));
         using var client = Client();
@@ -90,7 +90,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task A_redirected_POST_is_never_sent_again()
+    public async Task Redirected_POST_is_never_sent_again()
     {
         await using var server = await LoopbackServer.Start(Redirect("/elsewhere"));
         using var client = Client();
@@ -100,7 +100,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task Redirects_are_followed_up_to_the_limit_and_no_further()
+    public async Task Redirects_are_followed_up_to_the_limit()
     {
         await using var server = await LoopbackServer.Start(c =>
         {
@@ -120,7 +120,7 @@ public class GuardedClientTests
     [InlineData("https://user:secret@example.com/")]
     [InlineData("file:///etc/passwd")]
     [InlineData("//10.0.0.1/")]
-    public async Task A_redirect_to_a_refused_address_is_refused(string location)
+    public async Task Redirect_to_a_refused_address_is_refused(string location)
     {
         await using var server = await LoopbackServer.Start(Redirect(location));
         using var client = Client(resolve: Names(("intranet.example", ["10.0.0.1"])));
@@ -129,7 +129,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task The_caller_decides_where_a_redirect_may_lead()
+    public async Task Caller_decides_where_a_redirect_may_lead()
     {
         await using var server = await LoopbackServer.Start(c =>
             c.Request.Host.Host == "cdn.localhost" ? c.Response.WriteAsync("cdn") : Redirect($"http://cdn.localhost:{c.Request.Host.Port}/")(c));
@@ -140,7 +140,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task Credentials_stay_with_the_host_they_were_meant_for()
+    public async Task Credentials_are_only_sent_to_their_own_host()
     {
         var seen = new ConcurrentDictionary<string, IHeaderDictionary>();
         await using var server = await LoopbackServer.Start(c =>
@@ -168,7 +168,7 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task Cookies_are_not_kept_and_compressed_bodies_are_not_unpacked()
+    public async Task Cookies_are_not_kept_and_compressed_bodies_not_decompressed()
     {
         await using var server = await LoopbackServer.Start(async c =>
         {
@@ -183,11 +183,11 @@ public class GuardedClientTests
     }
 
     [Fact]
-    public async Task A_host_that_hangs_up_as_soon_as_it_is_dialled_is_one_that_can_not_be_reached()
+    public async Task Host_that_disconnects_at_once_is_unreachable()
     {
         using var host = new TcpListener(IPAddress.Loopback, 0);
         host.Start();
-        // With nothing left to say, closing is a reset. Now and then it comes before the client has looked whom it got.
+        // Closing without an answer is a reset, which sometimes comes before the client has checked the peer's address.
         var hangsUp = new Thread(() =>
         {
             try
@@ -200,7 +200,7 @@ public class GuardedClientTests
             }
             catch (SocketException)
             {
-                // The test is over.
+                // The test has ended.
             }
         })
         { IsBackground = true };

@@ -6,10 +6,12 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Tests.Network;
 
-/// <summary>Addresses that callers have used elsewhere to make a server speak to its own network. None gets a byte out of this one.</summary>
+/// <summary>
+/// Known addresses with which callers made other servers reach their internal network. None of them gets a byte from this server.
+/// </summary>
 public sealed class HostileUrlTests : IDisposable
 {
-    // What is worth reaching from inside: this machine, its neighbours, and the clouds' metadata and wire services.
+    // Internal targets: this machine, its network, and the clouds' metadata and wire services.
     private static readonly string[] Inside = ["127.0.0.1", "10.0.0.5", "172.16.0.1", "192.168.1.1", "100.100.100.200", "169.254.169.254", "168.63.129.16", "0.0.0.0"];
 
     private readonly TcpListener _canary = new(IPAddress.Loopback, 0);
@@ -33,7 +35,7 @@ public sealed class HostileUrlTests : IDisposable
         "https://", "https://.", "https://..", "https://%00/", "https://127.0.0.1:99999/", "https://127.0.0.1:-1/",
     ];
 
-    /// <summary>Names that anyone may point where he likes, whatever they look like.</summary>
+    /// <summary>Names that anyone can point anywhere, whatever they look like.</summary>
     public static TheoryData<string> Names =>
     [
         "https://localtest.me/", "https://127.0.0.1.nip.io/", "https://metadata.google.internal/", "https://kubernetes.default.svc/", "https://example.com./",
@@ -46,9 +48,9 @@ public sealed class HostileUrlTests : IDisposable
     [MemberData(nameof(Spellings))]
     [MemberData(nameof(Tricks))]
     [MemberData(nameof(Names))]
-    public async Task Nothing_leaves_for_a_place_inside(string url)
+    public async Task Nothing_is_sent_to_an_internal_address(string url)
     {
-        // Every name leads to this machine, where somebody listens: on the port that the address has, if it has none of its own.
+        // Every name resolves to this machine, where the test listens on the port of the URL, or on the default port.
         var port = ((IPEndPoint)_canary.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
         foreach (var one in new[] { url, url.Replace("127.0.0.1/", $"127.0.0.1:{port}/", StringComparison.Ordinal) })
             await RefusedAsync(one, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]));
@@ -56,7 +58,7 @@ public sealed class HostileUrlTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task A_name_that_leads_outside_and_inside_is_refused_and_gets_no_second_look(string url)
+    public async Task Name_with_public_and_private_addresses_is_refused_at_once(string url)
     {
         var looks = 0;
         await RefusedAsync(url, (_, _) => Task.FromResult<IPAddress[]>(Interlocked.Increment(ref looks) == 1 ? [IPAddress.Parse("8.8.8.8"), IPAddress.Loopback] : [IPAddress.Loopback]));
@@ -64,7 +66,7 @@ public sealed class HostileUrlTests : IDisposable
     }
 
     [Fact]
-    public void The_corpus_is_not_small() => Assert.InRange(Spellings.Count + Tricks.Count + Names.Count, 100, 1000);
+    public void Corpus_is_not_small() => Assert.InRange(Spellings.Count + Tricks.Count + Names.Count, 100, 1000);
 
     private async Task RefusedAsync(string url, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
     {
@@ -77,7 +79,9 @@ public sealed class HostileUrlTests : IDisposable
         Assert.False(_canary.Pending(), $"{url} reached this machine.");
     }
 
-    /// <summary>An IPv4 address as the parsers of the world read it: decimal, octal, hexadecimal, with parts left out, mapped into IPv6, with a dot behind.</summary>
+    /// <summary>
+    /// An IPv4 address in every spelling that parsers accept: decimal, octal, hexadecimal, shortened, mapped into IPv6, with a final dot.
+    /// </summary>
     private static IEnumerable<string> SpellingsOf(string address)
     {
         var b = IPAddress.Parse(address).GetAddressBytes();

@@ -6,14 +6,14 @@ using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Tests.Network;
 
-/// <summary>A web server on loopback that answers as a test tells it to.</summary>
+/// <summary>A web server on loopback that answers as a test says.</summary>
 internal sealed class LoopbackServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
     private LoopbackServer(WebApplication app) => _app = app;
 
-    /// <summary>The port it listens on.</summary>
+    /// <summary>The listening port.</summary>
     public int Port { get; private set; }
 
     public static async Task<LoopbackServer> Start(RequestDelegate answer)
@@ -28,7 +28,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
         return new LoopbackServer(app) { Port = new Uri(app.Urls.Single()).Port };
     }
 
-    /// <summary>The absolute URL of <paramref name="path"/> on this server under one of the names of loopback.</summary>
+    /// <summary>The absolute URL of <paramref name="path"/> on this server, with one of the names of loopback.</summary>
     public string Url(string path, string host = "127.0.0.1") => $"http://{host}:{Port}{path}";
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();

@@ -18,7 +18,7 @@ public sealed class ProxyTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Every_call_that_leaves_asks_the_proxy_for_the_host_by_its_name()
+    public async Task Every_outgoing_call_uses_the_proxy_with_the_hosts_name()
     {
         await using var proxy = new ConnectProxy();
         var options = Options.Create(new NetworkOptions { Proxy = $"http://own%40er:s3cr3t@127.0.0.1:{proxy.Port}" });
@@ -28,10 +28,10 @@ public sealed class ProxyTests
         Assert.Equal(HttpRequestError.ProxyTunnelError, failure.HttpRequestError);
         Assert.DoesNotContain("s3cr3t", failure.ToString(), StringComparison.Ordinal);
 
-        var keeper = new ResultKeeper(
-            client, new MemoryVideoStore(), Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions()), options, new Impatience(), NullLogger<ResultKeeper>.Instance);
-        var outcome = Assert.IsType<KeepOutcome.NotKept>(
-            await keeper.KeepAsync("job", "req-1", [new("video", OutputKind.Video, "https://files.runcomfy.net/v.mp4")], Ct));
+        var transfer = new ResultTransfer(
+            client, new MemoryVideoStore(), Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions()), options, new Impatience(), NullLogger<ResultTransfer>.Instance);
+        var outcome = Assert.IsType<TransferOutcome.NotStored>(
+            await transfer.StoreAsync("job", "req-1", [new("video", OutputKind.Video, "https://files.runcomfy.net/v.mp4")], Ct));
         Assert.Contains("Network:Proxy", outcome.Message, StringComparison.Ordinal);
 
         var runComfy = Clients.On(RunComfyClient.CreateHandler(OutboundProxy.Of(options.Value)));
@@ -65,7 +65,7 @@ public sealed class ProxyTests
     }
 
     [Fact]
-    public async Task Loopback_is_not_asked_of_the_proxy()
+    public async Task Loopback_does_not_use_the_proxy()
     {
         await using var proxy = new ConnectProxy();
         await using var server = await LoopbackServer.Start(c => c.Response.WriteAsync("here"));
@@ -95,7 +95,7 @@ public sealed class ProxyTests
     }
 
     [Fact]
-    public async Task Invented_address_is_dialled_for_the_owners_hosts_alone()
+    public async Task Fake_addresses_of_a_proxy_are_used_for_the_owners_hosts_only()
     {
         using var client = new GuardedClient(
             Options.Create(new NetworkOptions()), (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("198.18.0.7"), IPAddress.Parse("fc00::7")]), TimeSpan.FromMilliseconds(200));
@@ -103,7 +103,7 @@ public sealed class ProxyTests
         var refused = await Assert.ThrowsAsync<UrlRefusedException>(() => client.SendAsync(request, 0, null, Ct));
         Assert.Contains("Network:Proxy", refused.Message, StringComparison.Ordinal);
 
-        // Nothing is at the address here: that it is dialled shows in another failure.
+        // Nothing listens at the address, so a connection attempt shows as another failure.
         using var owners = new HttpRequestMessage(HttpMethod.Get, "https://files.runcomfy.net/v.mp4");
         owners.Options.Set(GuardedClient.IsOwnersHost, true);
         await Assert.ThrowsAsync<HttpRequestException>(() => client.SendAsync(owners, 0, null, Ct));
@@ -120,7 +120,7 @@ public sealed class ProxyTests
         await Assert.ThrowsAsync<UrlRefusedException>(() => client.SendAsync(request, 0, null, Ct));
     }
 
-    /// <summary>A proxy that wants a name, and then connects to nothing.</summary>
+    /// <summary>A proxy that requires a name, and then connects to nothing.</summary>
     private sealed class ConnectProxy : IAsyncDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -151,7 +151,7 @@ public sealed class ProxyTests
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // The test is over.
+                // The test has ended.
             }
         }
 
@@ -177,7 +177,7 @@ public sealed class ProxyTests
             }
             catch (IOException)
             {
-                // The caller has gone.
+                // The client has disconnected.
             }
         }
     }

@@ -55,7 +55,7 @@ public class PublicAddressTests
     [InlineData("3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff")]
     [InlineData("2606:4700:4700::1111")]
     [InlineData("64:ff9b::808:808")]
-    public void The_neighbours_of_the_special_ranges_are_public(string address) => Assert.True(PublicAddress.IsPublic(IPAddress.Parse(address)));
+    public void Neighbours_of_the_special_ranges_are_public(string address) => Assert.True(PublicAddress.IsPublic(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("::ffff:169.254.169.254")]
@@ -64,10 +64,10 @@ public class PublicAddressTests
     [InlineData("2002:a9fe:a9fe::")]
     [InlineData("2001:0:a9fe:a9fe::")]
     [InlineData("fe80::1%2")]
-    public void The_metadata_service_is_found_in_every_disguise(string address) => Assert.False(PublicAddress.IsPublic(IPAddress.Parse(address)));
+    public void Metadata_service_is_recognized_in_every_spelling(string address) => Assert.False(PublicAddress.IsPublic(IPAddress.Parse(address)));
 
     [Fact]
-    public void An_IPv4_address_inside_of_IPv6_is_judged_as_itself() =>
+    public void IPv4_address_inside_IPv6_is_judged_as_IPv4() =>
         Prop.ForAll(ArbMap.Default.GeneratorFor<byte>().ArrayOf(4).ToArbitrary(), bytes =>
         {
             var inner = new IPAddress(bytes);
@@ -79,7 +79,7 @@ public class PublicAddressTests
     private static IPAddress Last(IPNetwork network) =>
         Within(network, [.. Enumerable.Repeat((byte)255, network.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? 4 : 16)]);
 
-    // The address whose network bits are the range's and whose host bits are those of the given bytes.
+    // The address with the range's network bits and the host bits of the given bytes.
     private static IPAddress Within(IPNetwork network, byte[] host)
     {
         var address = network.BaseAddress.GetAddressBytes();

@@ -14,7 +14,7 @@ public class UrlRuleTests
     [InlineData("https://8.8.8.8/a.png")]
     [InlineData("https://[2606:4700:4700::1111]/a.png")]
     [InlineData("https://example.com/@user/a.png")]
-    public void An_https_URL_to_a_public_host_is_taken(string url) => Assert.Null(UrlRule.Fault(url, allowLoopback: false));
+    public void Https_URL_to_a_public_host_is_accepted(string url) => Assert.Null(UrlRule.Fault(url, allowLoopback: false));
 
     [Theory]
     [InlineData(null, "empty")]
@@ -48,7 +48,7 @@ public class UrlRuleTests
     [InlineData("https://169.254.169.254/metadata", "not public")]
     [InlineData("https://[::1]/a.png", "not public")]
     [InlineData("https://[::ffff:10.0.0.1]/a.png", "not public")]
-    public void Anything_else_is_refused_with_its_reason(string? url, string reason)
+    public void Other_URL_is_refused_with_its_reason(string? url, string reason)
     {
         var fault = UrlRule.Fault(url, allowLoopback: false);
         Assert.Contains(reason, fault, StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public class UrlRuleTests
     }
 
     [Fact]
-    public void A_URL_may_have_4096_characters_and_not_one_more()
+    public void URL_has_at_most_4096_characters()
     {
         var longest = "https://example.com/".PadRight(UrlRule.MaxLength, 'a');
         Assert.Null(UrlRule.Fault(longest, allowLoopback: false));
@@ -68,7 +68,7 @@ public class UrlRuleTests
     [InlineData("http://cdn.localhost:5000/a.png")]
     [InlineData("http://127.0.0.1/a.png")]
     [InlineData("https://[::1]/a.png")]
-    public void Loopback_is_taken_when_the_setting_allows_it(string url) => Assert.Null(UrlRule.Fault(url, allowLoopback: true));
+    public void Loopback_is_accepted_when_the_setting_allows_it(string url) => Assert.Null(UrlRule.Fault(url, allowLoopback: true));
 
     [Theory]
     [InlineData("http://example.com/a.png")]
@@ -83,7 +83,7 @@ public class UrlRuleTests
     [InlineData("https://user:pw@example.com:8443/a.png?sig=secret#frag", "https://example.com:8443/a.png?redacted")]
     [InlineData("asset:shoes/red.png", "(not an https URL)")]
     [InlineData("nonsense?key=secret", "(not an https URL)")]
-    public void Redacting_keeps_host_and_path_and_nothing_secret(string url, string shown) => Assert.Equal(shown, UrlRule.Redact(url));
+    public void Redacted_URL_has_host_and_path_only(string url, string shown) => Assert.Equal(shown, UrlRule.Redact(url));
 
     [Fact]
     public void Any_text_can_be_judged_and_redacted() =>

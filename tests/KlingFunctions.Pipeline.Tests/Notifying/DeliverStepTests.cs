@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Network;
 using KlingFunctions.Pipeline.Notifying;
@@ -28,7 +28,7 @@ public sealed class DeliverStepTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task What_is_not_taken_is_tried_again_on_schedule_and_kept_with_its_body_after_the_last_try()
+    public async Task Undelivered_webhook_is_retried_on_schedule_then_kept_with_its_body()
     {
         await using var host = await ReceiverAsync();
         var notification = Own(host);
@@ -61,7 +61,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_delivered_is_not_sent_again_because_its_dead_letter_could_not_be_removed()
+    public async Task Delivered_webhook_is_not_resent_when_its_dead_letter_stays()
     {
         await using var host = await ReceiverAsync();
         _documents.Before = (call, _) =>
@@ -72,7 +72,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task A_dead_letter_is_removed_when_it_is_delivered_after_all()
+    public async Task Dead_letter_is_removed_when_it_is_delivered_later()
     {
         await using var host = await ReceiverAsync();
         var notification = Own(host);
@@ -84,7 +84,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task A_receiver_that_says_when_to_come_again_is_listened_to()
+    public async Task Retry_After_of_a_receiver_is_obeyed()
     {
         await using var host = await ReceiverAsync();
         (_status, _retryAfter) = (503, "7200");
@@ -92,7 +92,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task A_receiver_that_wants_no_more_is_left_alone()
+    public async Task Receiver_that_answers_410_gets_no_more_tries()
     {
         await using var host = await ReceiverAsync();
         _status = 410;
@@ -112,7 +112,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task Dead_letter_counts_once_for_each_round_though_its_step_runs_twice()
+    public async Task Dead_letter_counts_once_per_round_though_its_step_runs_twice()
     {
         await using var host = await ReceiverAsync();
         var counted = 0;
@@ -130,7 +130,7 @@ public sealed class DeliverStepTests : IDisposable
     }
 
     [Fact]
-    public async Task A_subscription_is_told_where_it_says_until_it_is_deleted()
+    public async Task Subscription_is_notified_at_its_URL_until_it_is_deleted()
     {
         await using var host = await ReceiverAsync();
         await Subscribers.AddAsync(new("sub_1", $"{host.Url}/flow?sig=secret", [], _time.GetUtcNow()), Ct);
@@ -142,12 +142,12 @@ public sealed class DeliverStepTests : IDisposable
         Assert.Single(_bodies);
     }
 
-    /// <summary>A notification of a job whose own webhook is this host; the notification itself does not know the URL's query.</summary>
+    /// <summary>A notification for a job with this host as its webhook. The notification does not contain the URL's query.</summary>
     private Notification Own(LoopbackHost host)
     {
         var notification = Notifications.To(new("webhook", new Uri(host.Url).Authority, "ntf_vid_1_0_webhook"), $"{host.Url}/hook?sig=secret");
-        _jobs.Put(new(notification.Job, notification.State, IsRunning: false, []));
-        return notification with { Job = notification.Job.WithoutSecrets() };
+        _jobs.Put(new(notification.Job!, notification.State!, IsRunning: false, []));
+        return notification with { Job = notification.Job!.WithoutSecrets() };
     }
 
     private DeliverStep Step() => new(

@@ -10,7 +10,7 @@ public class DeliveryScheduleTests
     private static readonly DeliverySchedule Schedule = new([]);
 
     [Fact]
-    public void The_standard_schedule_makes_ten_attempts_over_three_days()
+    public void Standard_schedule_makes_ten_attempts_over_three_days()
     {
         var delays = Enumerable.Range(0, 11).Select(made => Schedule.DelayAfter(made)?.ToString("c")).ToList();
         Assert.Equal(
@@ -19,7 +19,7 @@ public class DeliveryScheduleTests
     }
 
     [Fact]
-    public void A_receiver_can_put_an_attempt_off_by_up_to_a_day_but_never_bring_it_forward_or_add_one() =>
+    public void Receiver_can_delay_a_try_up_to_a_day_and_never_hasten_or_add_one() =>
         Prop.ForAll(Gen.Choose(0, 14).Zip(Gen.Choose(0, 400_000)).ToArbitrary(), given =>
         {
             var (made, asked) = (given.Item1, TimeSpan.FromSeconds(given.Item2));
@@ -31,7 +31,7 @@ public class DeliveryScheduleTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_configured_schedule_replaces_the_standard_one()
+    public void Configured_schedule_replaces_the_standard_one()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
@@ -45,13 +45,13 @@ public class DeliveryScheduleTests
     }
 
     [Fact]
-    public void The_defaults_are_valid() => Assert.Null(Faults(new WebhookOptions()));
+    public void Defaults_are_valid() => Assert.Null(Faults(new WebhookOptions()));
 
     [Theory]
     [InlineData("hunter2-hunter2-hunter2", null, "Webhooks:Secret ")]
     [InlineData("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "hunter2", "Webhooks:PreviousSecret ")]
     [InlineData(null, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "Webhooks:PreviousSecret ")]
-    public void A_wrong_secret_is_one_sentence_that_names_its_key_and_not_the_secret(string? secret, string? previous, string key)
+    public void Wrong_secret_is_one_sentence_that_names_its_key_and_not_the_secret(string? secret, string? previous, string key)
     {
         var fault = Assert.Single(Faults(new WebhookOptions { Secret = secret, PreviousSecret = previous })!);
         Assert.StartsWith(key, fault, StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public class DeliveryScheduleTests
     }
 
     [Fact]
-    public void A_delay_that_makes_no_sense_is_named_by_its_place()
+    public void Nonsensical_delay_is_named_by_its_place()
     {
         var fault = Assert.Single(Faults(new WebhookOptions { Schedule = [TimeSpan.Zero, TimeSpan.FromSeconds(-1)] })!);
         Assert.StartsWith("Webhooks:Schedule:1 ", fault, StringComparison.Ordinal);

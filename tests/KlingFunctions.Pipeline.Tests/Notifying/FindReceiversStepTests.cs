@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Tests.Fakes;
@@ -31,7 +31,7 @@ public class FindReceiversStepTests
     }
 
     [Fact]
-    public async Task Own_webhook_is_found_though_the_store_of_subscriptions_is_away()
+    public async Task Own_webhook_is_found_though_the_subscriptions_are_unavailable()
     {
         _documents.Before = (_, _) => throw new IOException("The store is away.");
         Assert.Equal(["webhook"], (await Step().RunAsync(Failed, Ct)).Select(r => r.Id));
@@ -61,7 +61,9 @@ public class FindReceiversStepTests
         Assert.Equal(0, counted);
     }
 
-    /// <summary>Hears what this test counts: counters are shared by all tests of the process, and count on the test's own flow.</summary>
+    /// <summary>
+    /// Listens to the counts of this test. All tests of the process share the counters; the test's own flow identifies its counts.
+    /// </summary>
     internal static MeterListener Listen(string name, Action counted)
     {
         var flow = new AsyncLocal<bool> { Value = true };

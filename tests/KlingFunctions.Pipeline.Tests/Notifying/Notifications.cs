@@ -1,13 +1,12 @@
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
 
 namespace KlingFunctions.Pipeline.Tests.Notifying;
 
 internal static class Notifications
 {
-    /// <summary>The news of a job that failed.</summary>
+    /// <summary>A notification about a failed job.</summary>
     public static Notification To(Receiver receiver, string? webhookUrl = null)
     {
         var failed = SampleJobs.Failed(ErrorCodes.ProviderFailed);

@@ -8,19 +8,19 @@ namespace KlingFunctions.Pipeline.Tests.Notifying;
 
 public class NotifyTests
 {
-    private static readonly Notification Told = Notifications.To(new("webhook", "example.com", "ntf_vid_1_0_webhook"));
+    private static readonly Notification Failed = Notifications.To(new("webhook", "example.com", "ntf_vid_1_0_webhook"));
 
     [Fact]
-    public void A_webhook_that_is_taken_at_once_is_tried_once()
+    public void Delivered_webhook_is_sent_once()
     {
         var engine = new ScriptedEngine().On(Notify.Deliver, _ => new DeliveryOutcome(DeliveryState.Delivered));
         var end = Run(engine);
         Assert.Equal((DeliveryState.Delivered, 1, null), (end.State, end.Attempts, end.NextAttemptAt));
-        Assert.Empty(engine.Deeds.OfType<Deed.Slept>());
+        Assert.Empty(engine.Calls.OfType<RecordedCall.Slept>());
     }
 
     [Fact]
-    public void Each_try_waits_as_long_as_the_one_before_it_says_and_the_status_tells_when()
+    public void Each_try_waits_as_the_last_one_said_and_the_status_shows_when()
     {
         var tries = new List<(int Attempt, TimeSpan After)>();
         var engine = new ScriptedEngine();
@@ -41,14 +41,14 @@ public class NotifyTests
             Assert.Equal(n + 1, attempt);
             Assert.InRange(after, due, due + TimeSpan.FromSeconds(5));
         }
-        var shown = engine.Deeds.OfType<Deed.Reported>().Select(r => JsonSerializer.Deserialize(r.Status, PipelineJson.Default.NotificationState)!).ToList();
+        var shown = engine.Calls.OfType<RecordedCall.Reported>().Select(r => JsonSerializer.Deserialize(r.Status, PipelineJson.Default.NotificationState)!).ToList();
         Assert.Equal(Enumerable.Range(0, 11), shown.Select(s => s.Attempts));
         Assert.All(shown.SkipLast(1), s => Assert.Equal(DeliveryState.Pending, s.State));
         Assert.All(shown.SkipLast(1), s => Assert.NotNull(s.NextAttemptAt));
     }
 
     [Fact]
-    public void A_step_that_breaks_is_tried_again_without_counting_as_a_try()
+    public void Step_that_throws_is_repeated_without_counting_as_a_try()
     {
         var runs = 0;
         var engine = new ScriptedEngine();
@@ -58,18 +58,18 @@ public class NotifyTests
     }
 
     [Fact]
-    public void A_step_that_breaks_for_good_ends_as_a_dead_letter_that_can_be_redelivered_and_tells_nobody_what_it_threw()
+    public void Step_that_keeps_failing_ends_as_a_dead_letter_and_hides_its_exception()
     {
         var engine = new ScriptedEngine().On<Delivery, DeliveryOutcome>(Notify.Deliver, _ => throw new IOException("/srv/secret?sig=s3cr3t"));
         var end = Run(engine);
         Assert.Equal((DeliveryState.DeadLetter, null), (end.State, end.NextAttemptAt));
-        var shown = engine.Deeds.OfType<Deed.Reported>().Select(r => r.Status).ToList();
+        var shown = engine.Calls.OfType<RecordedCall.Reported>().Select(r => r.Status).ToList();
         Assert.Contains("dead_letter", shown[^1], StringComparison.Ordinal);
         Assert.DoesNotContain(shown, s => s.Contains("s3cr3t", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void The_body_is_the_same_in_every_try_and_says_what_happened_when()
+    public void Body_is_the_same_in_every_try_with_the_time_of_the_event()
     {
         var bodies = new List<string>();
         var engine = new ScriptedEngine();
@@ -82,9 +82,9 @@ public class NotifyTests
         Assert.Equal(3, bodies.Count);
         var body = JsonElement.Parse(Assert.Single(bodies.Distinct()));
         Assert.Equal("video.failed", body.GetProperty("type").GetString());
-        Assert.Equal(Told.EndedAt, body.GetProperty("timestamp").GetDateTimeOffset());
+        Assert.Equal(Failed.EndedAt, body.GetProperty("timestamp").GetDateTimeOffset());
         Assert.Equal("vid_1", body.GetProperty("data").GetProperty("id").GetString());
     }
 
-    private static NotificationState Run(ScriptedEngine engine) => engine.Run(Notify.RunAsync, Told.Receiver.NotificationId, Told);
+    private static NotificationState Run(ScriptedEngine engine) => engine.Run(Notify.RunAsync, Failed.Receiver.NotificationId, Failed);
 }

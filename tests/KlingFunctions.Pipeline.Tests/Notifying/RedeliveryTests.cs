@@ -1,4 +1,4 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Pipeline.Tests.Fakes;
@@ -14,15 +14,15 @@ public class RedeliveryTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Own_webhook_that_was_not_found_at_the_end_is_notified()
+    public async Task Own_webhook_that_was_missed_at_the_end_is_notified()
     {
         _jobs.Put(SampleJobs.Ended(SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"), JobStatus.Succeeded));
         Assert.IsType<JobActionOutcome.Accepted>(await RedeliverAsync());
-        Assert.Equal((Station.Notify, JobStatus.Succeeded, 0), (_jobs["vid_1"].Job.From, _jobs["vid_1"].State.Status, _jobs["vid_1"].Job.Run));
+        Assert.Equal((Stage.Notify, JobStatus.Succeeded, 0), (_jobs["vid_1"].Job.From, _jobs["vid_1"].State.Status, _jobs["vid_1"].Job.Run));
     }
 
     [Fact]
-    public async Task Job_with_a_webhook_is_never_told_that_it_had_none()
+    public async Task Job_with_a_webhook_is_never_reported_without_one()
     {
         _jobs.Put(SampleJobs.Ended(SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"), JobStatus.Succeeded));
         _jobs.LosesResumes = true;
@@ -30,7 +30,7 @@ public class RedeliveryTests
     }
 
     [Fact]
-    public async Task Known_receivers_are_redelivered_without_another_run_of_the_job()
+    public async Task Known_receivers_are_notified_again_without_another_run_of_the_job()
     {
         var job = SampleJobs.Ended(SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"), JobStatus.Succeeded);
         _jobs.Put(job with { Notifications = [new("ntf_vid_1_0_webhook", "own.example.com", DeliveryState.DeadLetter, 10)] });

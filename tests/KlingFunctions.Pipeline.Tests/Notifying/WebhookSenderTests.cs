@@ -19,7 +19,7 @@ public class WebhookSenderTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_webhook_arrives_as_it_was_given_and_verifies()
+    public async Task Webhook_arrives_unchanged_and_verifies()
     {
         byte[]? received = null;
         await using var receiver = await LoopbackHost.StartAsync(
@@ -48,7 +48,7 @@ public class WebhookSenderTests
     }
 
     [Fact]
-    public async Task Gone_means_gone()
+    public async Task Status_410_is_gone()
     {
         await using var receiver = await Answering(410);
         Assert.IsType<DeliveryAttempt.Gone>(await Send(receiver.Url));
@@ -58,14 +58,14 @@ public class WebhookSenderTests
     [InlineData(400)]
     [InlineData(404)]
     [InlineData(500)]
-    public async Task Other_answers_are_failures_with_their_status(int status)
+    public async Task Other_statuses_are_failures(int status)
     {
         await using var receiver = await Answering(status);
         Assert.Equal(new DeliveryAttempt.Failed($"The receiver answered HTTP {status}.", status, null), await Send(receiver.Url));
     }
 
     [Fact]
-    public async Task A_receiver_that_asks_to_wait_is_heard()
+    public async Task Retry_After_of_a_receiver_is_returned()
     {
         await using var receiver = await Answering(503, response => response.Headers.RetryAfter = "120");
         Assert.Equal(TimeSpan.FromMinutes(2), Assert.IsType<DeliveryAttempt.Failed>(await Send(receiver.Url)).RetryAfter);
@@ -74,7 +74,7 @@ public class WebhookSenderTests
     [Theory]
     [InlineData(301)]
     [InlineData(307)]
-    public async Task A_redirect_is_a_failure_that_says_so_and_is_not_followed(int status)
+    public async Task Redirect_is_a_failure_that_says_so_and_is_not_followed(int status)
     {
         await using var receiver = await Answering(status, response => response.Headers.Location = "/elsewhere");
         var failed = Assert.IsType<DeliveryAttempt.Failed>(await Send(receiver.Url));
@@ -84,7 +84,7 @@ public class WebhookSenderTests
     }
 
     [Fact]
-    public async Task An_endless_answer_does_not_hold_up_the_delivery()
+    public async Task Endless_answer_does_not_delay_the_delivery()
     {
         await using var receiver = await LoopbackHost.StartAsync(
             async context =>
@@ -98,7 +98,7 @@ public class WebhookSenderTests
     }
 
     [Fact]
-    public async Task A_receiver_that_does_not_answer_is_given_up_after_fifteen_seconds()
+    public async Task Receiver_without_an_answer_is_given_up_after_fifteen_seconds()
     {
         var asked = new TaskCompletionSource();
         await using var receiver = await LoopbackHost.StartAsync(
@@ -118,11 +118,11 @@ public class WebhookSenderTests
     [InlineData("https://10.0.0.1/hook?key=SECRET")]
     [InlineData("http://example.org/hook?key=SECRET")]
     [InlineData("https://me:SECRET@example.org/hook")]
-    public async Task An_address_that_is_refused_is_a_failure_without_its_secrets(string url) =>
+    public async Task Refused_address_is_a_failure_without_its_secrets(string url) =>
         Assert.DoesNotContain("SECRET", Assert.IsType<DeliveryAttempt.Failed>(await Send(url)).Reason, StringComparison.Ordinal);
 
     [Fact]
-    public async Task A_receiver_that_is_not_there_is_a_failure()
+    public async Task Unreachable_receiver_is_a_failure()
     {
         var receiver = await Answering(200);
         var url = receiver.Url;
@@ -131,7 +131,7 @@ public class WebhookSenderTests
     }
 
     [Fact]
-    public async Task Certificate_that_nobody_vouches_for_is_named_in_the_failure()
+    public async Task Untrusted_certificate_is_named_in_the_failure()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256)
@@ -142,19 +142,19 @@ public class WebhookSenderTests
     }
 
     [Fact]
-    public async Task The_callers_cancellation_throws()
+    public async Task Callers_cancellation_throws()
     {
         using var stop = new CancellationTokenSource();
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), "msg_1", Body, null, stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), "msg_1", Body, null, null, stop.Token));
     }
 
     [Theory]
     [InlineData("")]
     [InlineData("a.b")]
     [InlineData("a\r\nx: y")]
-    public async Task What_cannot_be_a_webhook_id_is_not_sent(string id) =>
-        await Assert.ThrowsAsync<ArgumentException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), id, Body, null, Ct));
+    public async Task Invalid_webhook_id_is_not_sent(string id) =>
+        await Assert.ThrowsAsync<ArgumentException>(() => Sender(Secret).SendAsync(new Uri("http://127.0.0.1:9"), id, Body, null, null, Ct));
 
     private static Task<LoopbackHost> Answering(int status, Action<HttpResponse>? also = null) => LoopbackHost.StartAsync(
         context =>
@@ -165,7 +165,7 @@ public class WebhookSenderTests
         },
         Ct);
 
-    private Task<DeliveryAttempt> Send(string url, string? secret = Secret) => Sender(secret).SendAsync(new Uri(url), "msg_1", Body, null, Ct);
+    private Task<DeliveryAttempt> Send(string url, string? secret = Secret) => Sender(secret).SendAsync(new Uri(url), "msg_1", Body, null, null, Ct);
 
     private WebhookSender Sender(string? secret) => new(
         new GuardedClient(Options.Create(new NetworkOptions { AllowLoopback = true })), Options.Create(new WebhookOptions { Secret = secret }), _time, NullLogger<WebhookSender>.Instance);

@@ -8,7 +8,7 @@ namespace KlingFunctions.Pipeline.Tests.Notifying;
 
 public class WebhookSignatureTests
 {
-    // The vector that the libraries of standard-webhooks/standard-webhooks share.
+    // The shared test vector of the libraries in standard-webhooks/standard-webhooks.
     private const string VectorSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     private const string VectorId = "msg_p5jXN8AQM9LWM0D4loKWxJek";
     private const string VectorSignature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
@@ -18,25 +18,25 @@ public class WebhookSignatureTests
     private readonly FakeTimeProvider _time = new(VectorTime);
 
     [Fact]
-    public void The_standards_own_vector_comes_out() =>
+    public void Signature_equals_the_standards_test_vector() =>
         Assert.Equal(VectorSignature, WebhookSignature.Sign([Secret(VectorSecret)], VectorId, VectorTime, VectorBody));
 
     [Fact]
-    public void The_standards_own_vector_verifies() => Assert.True(Verify());
+    public void Standards_test_vector_verifies() => Assert.True(Verify());
 
     [Theory]
     [InlineData(300, true)]
     [InlineData(-300, true)]
     [InlineData(301, false)]
     [InlineData(-301, false)]
-    public void A_webhook_is_taken_for_five_minutes_either_way(int secondsLater, bool taken)
+    public void Webhook_is_valid_for_five_minutes_either_way(int secondsLater, bool taken)
     {
         _time.AdjustTime(VectorTime.AddSeconds(secondsLater));
         Assert.Equal(taken, Verify());
     }
 
     [Fact]
-    public void Anything_altered_fails()
+    public void Altered_webhook_fails()
     {
         Assert.False(Verify(id: "msg_other"));
         Assert.False(Verify(timestamp: "1614265331"));
@@ -51,7 +51,7 @@ public class WebhookSignatureTests
     [InlineData("v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")]
     [InlineData("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")]
     [InlineData("v1,!!!")]
-    public void What_is_no_signature_of_version_1_fails(string signatures) => Assert.False(Verify(signatures: signatures));
+    public void Signature_of_another_version_fails(string signatures) => Assert.False(Verify(signatures: signatures));
 
     [Theory]
     [InlineData("")]
@@ -59,14 +59,14 @@ public class WebhookSignatureTests
     [InlineData("-1614265330")]
     [InlineData("99999999999999999999999")]
     [InlineData("9223372036854775807")]
-    public void What_is_no_timestamp_fails(string timestamp) => Assert.False(Verify(timestamp: timestamp));
+    public void Invalid_timestamp_fails(string timestamp) => Assert.False(Verify(timestamp: timestamp));
 
     [Fact]
-    public void One_good_signature_among_several_is_enough() =>
+    public void One_valid_signature_among_several_is_enough() =>
         Assert.True(Verify(signatures: $"v2,abc v1,bm90LXRoZS1zaWduYXR1cmU= {VectorSignature}"));
 
     [Fact]
-    public void While_secrets_are_replaced_holders_of_either_can_verify()
+    public void During_a_rotation_holders_of_either_secret_can_verify()
     {
         var (current, previous) = (WebhookSecret.Create(), WebhookSecret.Create());
         var signatures = WebhookSignature.Sign([Secret(current), Secret(previous)], VectorId, VectorTime, VectorBody);
@@ -77,11 +77,11 @@ public class WebhookSignatureTests
     }
 
     [Fact]
-    public void An_id_with_a_full_stop_is_not_signed() =>
+    public void Id_with_a_full_stop_is_not_signed() =>
         Assert.Throws<ArgumentException>(() => WebhookSignature.Sign([Secret(VectorSecret)], "msg.1", VectorTime, VectorBody));
 
     [Fact]
-    public void What_is_signed_verifies_and_one_changed_bit_does_not() =>
+    public void Signed_webhook_verifies_and_one_with_a_changed_bit_fails() =>
         Prop.ForAll(ArbMap.Default.GeneratorFor<NonEmptyArray<byte>>().Zip(ArbMap.Default.GeneratorFor<PositiveInt>()).ToArbitrary(), given =>
         {
             var (body, bit) = (given.Item1.Get, given.Item2.Get);
@@ -97,7 +97,7 @@ public class WebhookSignatureTests
     [InlineData(24, true)]
     [InlineData(64, true)]
     [InlineData(65, false)]
-    public void A_secret_has_24_to_64_bytes(int bytes, bool taken) =>
+    public void Secret_has_24_to_64_bytes(int bytes, bool taken) =>
         Assert.Equal(taken, WebhookSecret.TryParse("whsec_" + Convert.ToBase64String(new byte[bytes]), out _));
 
     [Theory]
@@ -106,7 +106,7 @@ public class WebhookSignatureTests
     [InlineData("whsec_")]
     [InlineData("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     [InlineData("whsec_not base64 not base64 not base64!")]
-    public void Other_text_is_no_secret(string? text) => Assert.False(WebhookSecret.TryParse(text, out _));
+    public void Other_text_is_not_a_secret(string? text) => Assert.False(WebhookSecret.TryParse(text, out _));
 
     private static WebhookSecret Secret(string text) => WebhookSecret.TryParse(text, out var secret) ? secret : throw new ArgumentException("not a secret", nameof(text));
 

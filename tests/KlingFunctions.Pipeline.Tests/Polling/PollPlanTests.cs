@@ -9,7 +9,7 @@ public class PollPlanTests
 {
     private static readonly TimeSpan Min = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Max = TimeSpan.FromSeconds(30);
-    private static readonly PollPlan Plan = new(Min, Max);
+    private static readonly PollPlan Plan = new(Min, Max, secondsPerPoll: 1);
 
     private static readonly Gen<PollMoment> Moments =
         from elapsed in Gen.Choose(0, 20_000)
@@ -20,7 +20,7 @@ public class PollPlanTests
         select new PollMoment(TimeSpan.FromSeconds(elapsed), state, position, faults, asked is { } s ? TimeSpan.FromSeconds(s) : null);
 
     [Fact]
-    public void The_bounds_hold_whatever_happens_unless_the_provider_asks_for_more() =>
+    public void Bounds_hold_unless_the_provider_asks_for_more() =>
         Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
         {
             var (moment, job) = given;
@@ -30,13 +30,13 @@ public class PollPlanTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void What_the_provider_asks_for_is_kept_to_up_to_ten_minutes() =>
+    public void Retry_After_is_obeyed_up_to_ten_minutes() =>
         Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
             given.Item1.RetryAfter is not { } asked
             || Plan.DelayAfter(given.Item1, given.Item2) >= (asked < ProviderFault.LongestRetryAfter ? asked : ProviderFault.LongestRetryAfter)).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Age_place_in_the_queue_faults_and_the_providers_wish_never_shorten_a_delay() =>
+    public void Age_queue_position_failures_and_Retry_After_never_shorten_a_delay() =>
         Prop.ForAll(Moments.Zip(Jobs).ToArbitrary(), given =>
         {
             var (moment, job) = given;
@@ -48,7 +48,7 @@ public class PollPlanTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_young_job_is_asked_about_quickly_and_an_old_one_in_proportion_to_its_age()
+    public void Young_job_is_polled_quickly_and_an_old_one_by_its_age()
     {
         var young = Plan.DelayAfter(new PollMoment(TimeSpan.Zero, RequestState.Running), "job");
         var older = Plan.DelayAfter(new PollMoment(TimeSpan.FromSeconds(200), RequestState.Running), "job");
@@ -57,7 +57,7 @@ public class PollPlanTests
     }
 
     [Fact]
-    public void Faults_in_a_row_back_off_to_the_upper_bound()
+    public void Consecutive_faults_back_off_to_the_upper_bound()
     {
         var delays = Enumerable.Range(0, 6).Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.Zero, ConsecutiveFaults: n), "job").TotalSeconds).ToList();
         Assert.All(delays.Zip(delays.Skip(1)).Take(3), pair => Assert.True(pair.Second > pair.First * 1.5));
@@ -68,19 +68,19 @@ public class PollPlanTests
     [InlineData(0)]
     [InlineData(200)]
     [InlineData(7000)]
-    public void A_thousand_jobs_of_one_age_do_not_ask_in_step(int elapsedSeconds)
+    public void Thousand_jobs_of_one_age_do_not_poll_at_once(int elapsedSeconds)
     {
         var delays = Enumerable.Range(0, 1000)
             .Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.FromSeconds(elapsedSeconds)), $"job-{n}").TotalSeconds)
             .ToList();
         var (least, most) = (delays.Min(), delays.Max());
         Assert.True(most - least > 0.09 * least);
-        // No tenth of the span holds more than twice its share.
+        // No tenth of the range has more than twice its share.
         Assert.All(delays.GroupBy(d => (int)((d - least) / (most - least) * 9.999)), tenth => Assert.InRange(tenth.Count(), 1, 200));
     }
 
     [Fact]
-    public void A_wait_that_is_asked_of_everyone_does_not_bring_everyone_back_at_once() =>
+    public void Equal_Retry_After_does_not_bring_all_jobs_back_at_once() =>
         Assert.True(Enumerable.Range(0, 100).Select(n => Plan.DelayAfter(new PollMoment(TimeSpan.Zero, RetryAfter: TimeSpan.FromMinutes(1)), $"job-{n}")).Distinct().Count() > 90);
 
     private static Gen<string> Jobs => Gen.Choose(0, 10_000).Select(n => $"job-{n}");

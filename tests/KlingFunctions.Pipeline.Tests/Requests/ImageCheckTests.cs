@@ -31,7 +31,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData("lossy.webp")]
     [InlineData("lossless.webp")]
     [InlineData("extended.webp")]
-    public async Task An_image_within_its_limits_is_taken(string file)
+    public async Task Image_within_its_limits_is_accepted(string file)
     {
         await using var server = await Serve(Picture.File(file));
         Assert.Empty(await Check(server.Url("/image")));
@@ -42,7 +42,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(300, 750)]
     [InlineData(750, 300)]
     [InlineData(8_000, 8_000)]
-    public async Task An_element_image_may_be_at_its_limits(int width, int height)
+    public async Task Element_image_may_be_at_its_limits(int width, int height)
     {
         await using var server = await Serve(Picture.Png(width, height));
         Assert.Empty(await Check(server.Url("/image")));
@@ -53,21 +53,21 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(300, 299, "image_too_small", "300×300")]
     [InlineData(751, 300, "image_bad_aspect", "2.5033")]
     [InlineData(400, 1_001, "image_bad_aspect", "0.40 to 2.50")]
-    public async Task An_element_image_past_its_limits_is_refused(int width, int height, string code, string says)
+    public async Task Element_image_past_its_limits_is_refused(int width, int height, string code, string says)
     {
         await using var server = await Serve(Picture.Png(width, height));
         AssertFault(await Check(server.Url("/image")), code, says);
     }
 
     [Fact]
-    public async Task All_that_is_wrong_with_an_image_is_said_at_once()
+    public async Task Faults_of_an_image_are_all_reported_at_once()
     {
         await using var server = await Serve(Picture.Png(2_000, 10), length: 10_000_001);
         Assert.Equal(["image_too_large", "image_too_small", "image_bad_aspect"], (await Check(server.Url("/image"))).Select(f => f.Code));
     }
 
     [Fact]
-    public async Task A_reference_image_has_no_limit_but_its_bytes()
+    public async Task Reference_image_has_no_limit_except_its_bytes()
     {
         await using var server = await Serve(Picture.Png(2_000, 10), length: 50_000_000);
         Assert.Empty(await Check(server.Url("/image"), KlingO1.ReferenceImages));
@@ -76,7 +76,7 @@ public sealed class ImageCheckTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task An_element_image_over_ten_megabytes_is_refused(bool ranges)
+    public async Task Element_image_over_ten_megabytes_is_refused(bool ranges)
     {
         await using var atLimit = await Serve(Picture.File("picture.png"), length: 10_000_000, ranges);
         Assert.Empty(await Check(atLimit.Url("/image")));
@@ -85,7 +85,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_whose_server_does_not_tell_its_length_is_counted()
+    public async Task File_without_a_declared_length_is_measured()
     {
         var bytes = 0;
         await using var server = await LoopbackServer.Start(async c => await c.Response.Body.WriteAsync(Picture.PngOfLength(bytes), c.RequestAborted));
@@ -97,7 +97,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact(Timeout = 10_000)]
-    public async Task Of_a_file_without_end_no_more_is_read_than_its_limit()
+    public async Task Endless_file_is_read_no_further_than_the_limit()
     {
         await using var server = await LoopbackServer.Start(async c =>
         {
@@ -108,7 +108,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task Only_the_first_bytes_are_asked_for()
+    public async Task Only_the_first_bytes_are_requested()
     {
         var ranges = new ConcurrentQueue<string?>();
         await using var server = await Serve(Picture.File("picture.png"), length: 5_000_000, seen: c => ranges.Enqueue(c.Request.Headers.Range));
@@ -119,7 +119,7 @@ public sealed class ImageCheckTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_photograph_with_much_metadata_is_read_further(bool ranges)
+    public async Task Photograph_with_much_metadata_is_read_further(bool ranges)
     {
         foreach (var bytes in new[] { 1_500_000, 3_000_000, 9_800_000 })
         {
@@ -131,7 +131,7 @@ public sealed class ImageCheckTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task But_not_for_ever(bool ranges)
+    public async Task Image_metadata_past_the_limit_is_refused(bool ranges)
     {
         await using var server = await Serve(Picture.JpegWithMetadata(17_000_000), ranges: ranges);
         AssertFault(await Check(server.Url("/image")), "image_not_an_image", "10 MB");
@@ -144,7 +144,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData("baseline.jpg", -1, true)]
     [InlineData("lossy.webp", -1, true)]
     [InlineData("lossless.webp", -1, false)]
-    public async Task An_image_that_breaks_off_before_its_end_is_refused(string file, int length, bool ranges)
+    public async Task Truncated_image_is_refused(string file, int length, bool ranges)
     {
         var image = Picture.File(file);
         await using var server = await Serve(image[..(length < 0 ? image.Length / 2 : length)], ranges: ranges);
@@ -154,20 +154,20 @@ public sealed class ImageCheckTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Half_a_large_photograph_is_refused_and_a_whole_one_is_not(bool ranges)
+    public async Task Truncated_large_photograph_is_refused_and_a_complete_one_is_not(bool ranges)
     {
         var whole = Picture.LargeJpeg(900_000);
         await using var good = await Serve(whole, ranges: ranges);
         Assert.Empty(await Check(good.Url("/image")));
         await using var half = await Serve(whole[..(whole.Length / 2)], ranges: ranges);
         AssertFault(await Check(half.Url("/image")), "image_not_an_image", "breaks off before its end");
-        // A phone's short video behind the photograph, which is longer than what is asked for of the end.
+        // A phone's motion photo: a short video behind the image, longer than the requested part of the end.
         await using var motion = await Serve([.. whole, .. new byte[300_000]], ranges: ranges);
         Assert.Empty(await Check(motion.Url("/image")));
     }
 
     [Fact]
-    public async Task A_login_page_is_not_an_image()
+    public async Task Login_page_is_not_an_image()
     {
         await using var server = await LoopbackServer.Start(c =>
         {
@@ -178,7 +178,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task A_GIF_is_not_taken_whatever_it_is_called()
+    public async Task GIF_is_refused_under_any_name()
     {
         await using var server = await Serve(Picture.File("picture.gif"));
         AssertFault(await Check(server.Url("/image.png")), "image_not_an_image", "GIF");
@@ -188,7 +188,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(0, "empty")]
     [InlineData(12, "breaks off")]
     [InlineData(30, "breaks off")]
-    public async Task A_file_that_ends_before_its_size_is_told_is_not_an_image(int bytes, string says)
+    public async Task File_that_ends_before_its_dimensions_is_not_an_image(int bytes, string says)
     {
         await using var server = await Serve(Picture.File("picture.png")[..bytes]);
         AssertFault(await Check(server.Url("/image")), "image_not_an_image", says);
@@ -204,7 +204,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData(503, "its server failed")]
     [InlineData(204, "must be served with 200")]
     [InlineData(304, "must be served with 200")]
-    public async Task An_address_that_does_not_answer_with_a_file_is_unreachable(int status, string says)
+    public async Task URL_that_does_not_answer_with_a_file_is_unreachable(int status, string says)
     {
         await using var server = await LoopbackServer.Start(c =>
         {
@@ -215,7 +215,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact(Timeout = 10_000)]
-    public async Task An_image_that_is_not_there_in_20_seconds_is_unreachable()
+    public async Task Image_that_takes_more_than_20_seconds_is_unreachable()
     {
         var asked = new TaskCompletionSource();
         await using var server = await LoopbackServer.Start(async c =>
@@ -232,19 +232,19 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact(Timeout = 10_000)]
-    public async Task Cancelling_the_check_is_no_fault_of_an_image()
+    public async Task Cancelling_the_check_is_not_a_fault_of_an_image()
     {
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        using var cancellationToken = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         await using var server = await LoopbackServer.Start(async c =>
         {
-            await cancel.CancelAsync();
+            await cancellationToken.CancelAsync();
             await Task.Delay(Timeout.Infinite, c.RequestAborted);
         });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Checker().CheckAsync([Image(server.Url("/image"))], cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Checker().CheckAsync([Image(server.Url("/image"))], cancellationToken.Token));
     }
 
     [Fact]
-    public async Task A_connection_that_breaks_once_is_tried_again()
+    public async Task Interrupted_connection_is_tried_again_once()
     {
         var requests = 0;
         await using var server = await LoopbackServer.Start(c =>
@@ -285,7 +285,7 @@ public sealed class ImageCheckTests : IDisposable
     [InlineData("br", true)]
     [InlineData("deflate", true)]
     [InlineData("gzip", false)]
-    public async Task Packed_image_is_unpacked_and_one_that_only_says_so_is_not(string encoding, bool isPacked)
+    public async Task Compressed_image_is_decompressed_if_it_really_is_compressed(string encoding, bool isPacked)
     {
         var bytes = Picture.File("picture.png");
         using var packed = new MemoryStream();
@@ -306,7 +306,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task Packed_image_counts_as_what_it_unpacks_to()
+    public async Task Compressed_image_counts_with_its_decompressed_size()
     {
         using var packed = new MemoryStream();
         using (var packer = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)) packer.Write([.. Picture.Png(400, 400), .. new byte[20_000_000]]);
@@ -320,7 +320,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task A_host_that_breaks_off_every_time_is_unreachable()
+    public async Task Host_that_always_disconnects_is_unreachable()
     {
         var requests = 0;
         await using var server = await LoopbackServer.Start(c =>
@@ -334,7 +334,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task A_host_where_nobody_listens_is_unreachable()
+    public async Task Host_without_a_listener_is_unreachable()
     {
         var server = await LoopbackServer.Start(_ => Task.CompletedTask);
         await server.DisposeAsync();
@@ -344,7 +344,7 @@ public sealed class ImageCheckTests : IDisposable
     [Theory]
     [InlineData("10.0.0.1", "not public")]
     [InlineData(null, "name is not known")]
-    public async Task A_name_that_leads_nowhere_public_is_unreachable(string? address, string says)
+    public async Task Name_without_a_public_address_is_unreachable(string? address, string says)
     {
         using var client = new GuardedClient(Options.Create(new NetworkOptions()), (_, _) =>
             Task.FromResult<IPAddress[]>(address is null ? [] : [IPAddress.Parse(address)]));
@@ -367,7 +367,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task The_same_address_is_fetched_once_and_judged_at_each_place()
+    public async Task Same_URL_is_fetched_once_and_judged_at_each_place()
     {
         var requests = 0;
         await using var server = await Serve(Picture.Png(100, 100), seen: _ => Interlocked.Increment(ref requests));
@@ -416,7 +416,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task The_query_of_an_address_is_neither_told_nor_logged()
+    public async Task Query_of_a_URL_is_neither_reported_nor_logged()
     {
         var log = new ConcurrentQueue<string>();
         await using var server = await LoopbackServer.Start(c =>
@@ -431,7 +431,7 @@ public sealed class ImageCheckTests : IDisposable
     }
 
     [Fact]
-    public async Task A_request_without_images_needs_no_network() => Assert.Empty(await Checker().CheckAsync([], Ct));
+    public async Task Request_without_images_needs_no_network() => Assert.Empty(await Checker().CheckAsync([], Ct));
 
     private ImageCheck Checker() => new(_client, _time, NullLogger<ImageCheck>.Instance);
 

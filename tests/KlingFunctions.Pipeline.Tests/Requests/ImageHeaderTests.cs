@@ -12,7 +12,7 @@ public class ImageHeaderTests
     };
 
     [Theory, MemberData(nameof(Formats))]
-    public void The_size_is_read_from_the_first_bytes_however_many_follow(string file, string format)
+    public void Size_is_read_from_the_first_bytes_however_many_follow(string file, string format)
     {
         var bytes = Picture.File(file);
         var first = Enumerable.Range(0, bytes.Length + 1).First(n => ImageHeader.Read(bytes.AsSpan(0, n), out _) is not null);
@@ -26,7 +26,7 @@ public class ImageHeaderTests
     }
 
     [Fact]
-    public void A_progressive_JPEG_is_a_JPEG() =>
+    public void Progressive_JPEG_is_a_JPEG() =>
         Assert.Equal(new ImageHeader("JPEG", Picture.Width, Picture.Height), ImageHeader.Read(Picture.ProgressiveJpeg(), out _));
 
     [Fact]
@@ -38,28 +38,28 @@ public class ImageHeaderTests
     [InlineData("<!DOCTYPE html><html><body>Please log in</body></html>", "no known kind")]
     [InlineData("{\"error\":\"not found\", \"code\": 404}", "no known kind")]
     [InlineData("%PDF-1.7 and so on and so forth", "no known kind")]
-    public void Other_content_is_no_image(string text, string says)
+    public void Other_content_is_not_an_image(string text, string says)
     {
         Assert.Null(ImageHeader.Read(System.Text.Encoding.UTF8.GetBytes(text), out var notAnImage));
         Assert.Contains(says, notAnImage, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_kind_of_image_that_is_not_taken_is_named()
+    public void Unsupported_image_format_is_named()
     {
         Assert.Null(ImageHeader.Read(Picture.File("picture.gif"), out var notAnImage));
         Assert.Contains("GIF", notAnImage, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void An_image_without_a_size_is_none()
+    public void Image_without_a_size_is_not_an_image()
     {
         Assert.Null(ImageHeader.Read(Picture.Png(0, 300), out var notAnImage));
         Assert.NotNull(notAnImage);
     }
 
     [Fact]
-    public void Whatever_follows_a_good_signature_nothing_is_thrown() =>
+    public void Any_bytes_after_a_valid_signature_throw_nothing() =>
         Prop.ForAll(
             (from start in Gen.Elements<byte[]>(
                 [0xFF, 0xD8, 0xFF], [0x89, .. "PNG\r\n\u001a\n"u8], [0x89, .. "PNG\r\n\u001a\n\0\0\0\u000dIHDR"u8],
@@ -70,7 +70,7 @@ public class ImageHeaderTests
             .QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_flipped_byte_in_a_header_throws_nothing() =>
+    public void Flipped_byte_in_a_header_throws_nothing() =>
         Prop.ForAll(
             (from file in Gen.Elements("baseline.jpg", "picture.png", "lossy.webp", "lossless.webp", "extended.webp")
              from at in Gen.Choose(0, 1_000)

@@ -15,10 +15,10 @@ public class NearestNameTests
     [InlineData("prompt", "trompe", 2)]
     [InlineData("", "abc", 3)]
     [InlineData("ca", "abc", 3)]
-    public void A_slip_of_the_keyboard_counts_as_one(string a, string b, int distance) => Assert.Equal(distance, NearestName.Distance(a, b));
+    public void Typing_error_counts_as_one(string a, string b, int distance) => Assert.Equal(distance, NearestName.Distance(a, b));
 
     [Fact]
-    public void The_distance_is_the_same_both_ways_and_zero_only_to_oneself() =>
+    public void Distance_is_the_same_both_ways_and_zero_only_to_oneself() =>
         Prop.ForAll(ArbMap.Default.ArbFor<NonNull<string>>(), ArbMap.Default.ArbFor<NonNull<string>>(), (a, b) =>
         {
             var distance = NearestName.Distance(a.Get, b.Get);

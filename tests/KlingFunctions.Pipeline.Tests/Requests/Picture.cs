@@ -11,7 +11,7 @@ internal static class Picture
 
     public static byte[] File(string name) => System.IO.File.ReadAllBytes(Path.Combine(Folder(), "Images", name));
 
-    /// <summary>A PNG whose header says that it has this size.</summary>
+    /// <summary>A PNG with this size in its header.</summary>
     public static byte[] Png(int width, int height)
     {
         var png = File("picture.png");
@@ -28,7 +28,7 @@ internal static class Picture
         return png;
     }
 
-    /// <summary>A JPEG whose frame header lies behind about so many bytes of metadata, as in a photograph with embedded previews.</summary>
+    /// <summary>A JPEG with its frame header behind about this many bytes of metadata, as in a photograph with embedded previews.</summary>
     public static byte[] JpegWithMetadata(int bytes)
     {
         var jpeg = File("baseline.jpg");
@@ -36,14 +36,14 @@ internal static class Picture
         return [.. jpeg[..2], .. Enumerable.Repeat(segment, (bytes + 0xFFFE) / 0xFFFF).SelectMany(s => s), .. jpeg[2..]];
     }
 
-    /// <summary>A JPEG with about so many bytes of pixels.</summary>
+    /// <summary>A JPEG with about this many bytes of pixels.</summary>
     public static byte[] LargeJpeg(int bytes)
     {
         var jpeg = File("baseline.jpg");
         return [.. jpeg[..^2], .. Enumerable.Repeat((byte)0x5A, bytes), .. jpeg[^2..]];
     }
 
-    /// <summary>The JPEG as a progressive one, as far as its header goes.</summary>
+    /// <summary>The JPEG with the header of a progressive one.</summary>
     public static byte[] ProgressiveJpeg()
     {
         var jpeg = File("baseline.jpg");

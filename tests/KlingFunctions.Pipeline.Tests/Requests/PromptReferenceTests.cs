@@ -13,7 +13,7 @@ public class PromptReferenceTests
     [InlineData("@Element1-style, @Element2... \"@Image1\"")]
     [InlineData("with@Element1 and@Element2 and@Image1")]
     [InlineData("@Element1@Element2@Image1@Image1")]
-    public void References_to_what_is_there_are_taken(string prompt)
+    public void References_to_existing_images_are_accepted(string prompt)
     {
         var reading = ReadPrompt(prompt, elements: 2, images: 1);
         AssertRequest(reading);
@@ -47,7 +47,7 @@ public class PromptReferenceTests
     [InlineData("@Imag1", "@Image1")]
     [InlineData("@Image", "@Image1")]
     [InlineData("让@image1里", "@Image1")]
-    public void A_misspelt_reference_is_refused_with_the_right_spelling(string prompt, string right) =>
+    public void Misspelt_reference_is_refused_with_the_right_spelling(string prompt, string right) =>
         AssertFault(ReadPrompt(prompt, elements: 2, images: 1), "/prompt", "misspelt_reference", right);
 
     [Theory]
@@ -93,14 +93,14 @@ public class PromptReferenceTests
     [Theory]
     [InlineData("robot@Element2.Then it walks")]
     [InlineData("robot@Image4.Then it walks")]
-    public void Reference_before_a_full_stop_is_no_mail_address(string prompt) =>
+    public void Reference_before_a_full_stop_is_not_a_mail_address(string prompt) =>
         AssertFault(ReadPrompt(prompt, elements: 1, images: 1), "/prompt", "dangling_reference");
 
     [Theory]
     [InlineData("robot@element2.then it walks")]
     [InlineData("robot＠Element2.Then it walks")]
     [InlineData("write to me@image1.com")]
-    public void Mail_address_that_looks_like_a_reference_is_warned_of(string prompt)
+    public void Mail_address_that_looks_like_a_reference_gets_a_warning(string prompt)
     {
         var reading = ReadPrompt(prompt, elements: 1, images: 1);
         AssertRequest(reading);
@@ -115,11 +115,11 @@ public class PromptReferenceTests
     [InlineData("@Image2", 2, 1, "only @Image1 is")]
     [InlineData("@Image1", 2, 0, "no images")]
     [InlineData("@Element4294967297", 2, 1, "@Element2")]
-    public void A_reference_to_what_is_not_there_is_refused(string prompt, int elements, int images, string says) =>
+    public void Reference_to_a_missing_image_is_refused(string prompt, int elements, int images, string says) =>
         AssertFault(ReadPrompt(prompt, elements, images), "/prompt", "dangling_reference", says);
 
     [Fact]
-    public void A_number_of_any_length_is_only_a_dangling_reference() =>
+    public void Number_of_any_length_is_only_a_dangling_reference() =>
         AssertFault(ReadPrompt("@Image" + new string('9', 2_000), 1, 1), "/prompt", "dangling_reference");
 
     [Theory]
@@ -128,19 +128,19 @@ public class PromptReferenceTests
     [InlineData("by @brand and @imagine_dragons, @elementary5, @images_of_mine, @imagine5")]
     [InlineData("meet @ 5, @@, @, @ image")]
     [InlineData("Element1 and Image1 without the sign")]
-    public void Other_words_with_an_at_sign_are_none_of_our_business(string prompt) => AssertRequest(ReadPrompt(prompt, 1, 1));
+    public void Other_words_with_an_at_sign_are_ignored(string prompt) => AssertRequest(ReadPrompt(prompt, 1, 1));
 
     [Fact]
-    public void A_misspelt_reference_to_what_is_not_there_is_both() =>
+    public void Misspelt_reference_to_a_missing_image_is_reported_for_both() =>
         Assert.Equal(["misspelt_reference", "dangling_reference"], ReadPrompt("@element2", 1, 1).Faults.Select(f => f.Code));
 
     [Fact]
-    public void Each_wrong_reference_is_told_once() =>
+    public void Each_wrong_reference_is_reported_once() =>
         Assert.Equal(["misspelt_reference", "dangling_reference"],
             ReadPrompt("@element1 @element1 @Image7 @Image7", 1, 1).Faults.Select(f => f.Code));
 
     [Fact]
-    public void What_is_never_referred_to_is_worth_a_warning()
+    public void Unused_image_gets_a_warning()
     {
         var reading = ReadPrompt("only @Element2 and @Image1", elements: 2, images: 3);
         AssertRequest(reading);
@@ -151,11 +151,11 @@ public class PromptReferenceTests
     }
 
     [Fact]
-    public void A_misspelt_reference_is_not_also_called_unused() =>
+    public void Misspelt_reference_is_not_also_called_unused() =>
         Assert.Empty(ReadPrompt("@element1 in @Image1", 1, 1).Warnings);
 
     [Fact]
-    public void A_prompt_far_too_long_is_looked_through_all_the_same() =>
+    public void Much_too_long_prompt_is_still_checked_for_references() =>
         Assert.Equal(["too_long", "dangling_reference"],
             ReadPrompt(string.Concat(Enumerable.Repeat("a@", 60_000)) + new string('a', 60_000) + "@Image9", 1, 1).Faults.Select(f => f.Code));
 

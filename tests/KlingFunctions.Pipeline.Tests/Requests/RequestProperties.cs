@@ -6,19 +6,19 @@ using static KlingFunctions.Pipeline.Tests.Requests.Reading;
 
 namespace KlingFunctions.Pipeline.Tests.Requests;
 
-/// <summary>What holds for every body, or for every valid one.</summary>
+/// <summary>Properties of every body, or of every valid one.</summary>
 public class RequestProperties
 {
     [Fact]
-    public void Whatever_the_bytes_are_the_answer_is_a_request_or_faults() =>
+    public void Any_bytes_are_a_request_or_faults() =>
         Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => IsSound(bytes ?? [])).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Whatever_the_JSON_is_the_answer_is_a_request_or_faults() =>
+    public void Any_JSON_is_a_request_or_faults() =>
         Prop.ForAll(AnyJson(3).ToArbitrary(), json => IsSound(JsonSerializer.SerializeToUtf8Bytes(json))).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Cutting_a_valid_body_short_is_a_fault() =>
+    public void Truncated_body_is_a_fault() =>
         Prop.ForAll((from body in ValidBody from cut in Gen.Choose(1, 1_000_000) select (body, cut)).ToArbitrary(), given =>
         {
             var bytes = JsonSerializer.SerializeToUtf8Bytes(given.body);
@@ -26,7 +26,7 @@ public class RequestProperties
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_valid_body_has_no_fault_and_its_normal_form_is_its_own() =>
+    public void Valid_body_has_no_fault_and_its_normal_form_is_unchanged_by_reading() =>
         Prop.ForAll(ValidBody.ToArbitrary(), body =>
         {
             var request = AssertRequest(Read(body));
@@ -38,14 +38,14 @@ public class RequestProperties
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Neither_order_nor_white_space_changes_the_fingerprint() =>
+    public void Fingerprint_ignores_order_and_white_space() =>
         Prop.ForAll((from body in ValidBody from shuffled in Shuffled(body) select (body, shuffled)).ToArbitrary(), given =>
             AssertRequest(Read(given.body)).Fingerprint
                 == AssertRequest(Read(given.shuffled!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }))).Fingerprint)
             .QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Each_single_mistake_is_found_where_it_is() =>
+    public void Each_single_mistake_is_found_at_its_place() =>
         Prop.ForAll((from body in ValidBody from mistake in Gen.Elements(Mistakes) select (body, mistake)).ToArbitrary(), given =>
         {
             given.mistake.Make(given.body);

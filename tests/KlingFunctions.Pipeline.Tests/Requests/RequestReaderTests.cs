@@ -13,7 +13,7 @@ namespace KlingFunctions.Pipeline.Tests.Requests;
 public class RequestReaderTests
 {
     [Fact]
-    public void A_full_body_is_read_without_fault_or_warning()
+    public void Full_body_is_read_without_fault_or_warning()
     {
         var reading = Read(FullBody);
         var request = AssertRequest(reading);
@@ -41,7 +41,7 @@ public class RequestReaderTests
     [InlineData("""{"prompt":"a cat","elements":null,"image_urls":null,"duration":null,"aspect_ratio":null,"webhook_url":null,"metadata":null}""")]
     [InlineData("""{"prompt":"a cat","elements":"","image_urls":"","duration":"","aspect_ratio":"","webhook_url":"","metadata":""}""")]
     [InlineData("""{"aspect_ratio":"16:9","duration":5,"prompt":"a\u0020cat"}""")]
-    public void What_is_left_out_gets_the_defaults_and_one_fingerprint(string body)
+    public void Omitted_properties_get_defaults_and_the_same_fingerprint(string body)
     {
         var request = AssertRequest(Read(body));
         AssertJson("""{"prompt":"a cat","elements":[],"image_urls":[],"duration":"5","aspect_ratio":"16:9"}""", request.Input);
@@ -51,7 +51,7 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void The_example_of_the_providers_own_page_is_taken()
+    public void Example_of_the_providers_page_is_accepted()
     {
         var reading = Read("""
             {
@@ -68,7 +68,7 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void All_faults_come_at_once()
+    public void All_faults_are_reported_at_once()
     {
         var reading = Read("""
             {
@@ -99,24 +99,24 @@ public class RequestReaderTests
     [InlineData("""{"prompt":"a",}""", "line 1")]
     [InlineData("""{"prompt":"\ud83d"}""", "half")]
     [InlineData("""{"\udc00":1}""", "half")]
-    public void What_is_no_JSON_is_refused_with_the_place_to_look_at(string body, string says) => AssertFault(Read(body), "", "invalid_json", says);
+    public void Invalid_JSON_is_refused_with_line_and_column(string body, string says) => AssertFault(Read(body), "", "invalid_json", says);
 
     [Fact]
-    public void Bytes_that_are_no_UTF8_are_refused() =>
+    public void Bytes_that_are_not_UTF8_are_refused() =>
         AssertFault(Reader.Read(Encoding.Latin1.GetBytes("""{"prompt":"café"}""")), "", "invalid_json", "UTF-8");
 
     [Fact]
-    public void A_body_that_nests_without_end_is_refused() => AssertFault(Read(new string('[', 200_000)), "", "invalid_json");
+    public void Body_with_too_many_levels_is_refused() => AssertFault(Read(new string('[', 200_000)), "", "invalid_json");
 
     [Fact]
-    public void A_byte_order_mark_does_not_matter() =>
+    public void Byte_order_mark_does_not_matter() =>
         Assert.Equal(AssertRequest(Read(FullBody)).Fingerprint, AssertRequest(Read("\ufeff" + FullBody)).Fingerprint);
 
     [Theory]
     [InlineData("[]", "a list")]
     [InlineData("\"prompt\"", "a text")]
     [InlineData("null", "null")]
-    public void A_body_that_is_no_object_is_refused(string body, string says) => AssertFault(Read(body), "", "wrong_type", says);
+    public void Body_that_is_not_an_object_is_refused(string body, string says) => AssertFault(Read(body), "", "wrong_type", says);
 
     [Theory]
     [InlineData("Prompt", "prompt")]
@@ -126,16 +126,16 @@ public class RequestReaderTests
     [InlineData("webhook", "webhook_url")]
     [InlineData("meta_data", "metadata")]
     [InlineData("element", "elements")]
-    public void An_unknown_property_is_refused_with_the_nearest_known_name(string written, string meant) =>
+    public void Unknown_property_is_refused_with_the_nearest_known_name(string written, string meant) =>
         AssertFault(ReadChanged(body => body[written] = "x"), "/" + written, "unknown_property", $"\"{meant}\"");
 
     [Fact]
-    public void An_unknown_property_within_an_element_is_measured_against_the_elements_own() =>
+    public void Unknown_property_of_an_element_gets_the_elements_nearest_name() =>
         AssertFault(ReadChanged(body => body["elements"]![0]!["front_image_url"] = "x"),
             "/elements/0/front_image_url", "unknown_property", "\"frontal_image_url\"");
 
     [Fact]
-    public void A_pointer_escapes_what_RFC_6901_wants_escaped() =>
+    public void Pointer_is_escaped_by_RFC_6901() =>
         AssertFault(ReadChanged(body => body["a/b~c"] = 1), "/a~1b~0c", "unknown_property");
 
     [Theory]
@@ -144,26 +144,26 @@ public class RequestReaderTests
     [InlineData("""{"prompt":"a","metadata":{"x":[{"y":1,"y":1}]}}""", "/metadata/x/0/y")]
     [InlineData("""{"prompt":"@Element1","elements":[{"frontal_image_url":"","frontal_image_url":"","reference_image_urls":["https://a.example"]}]}""",
         "/elements/0/frontal_image_url")]
-    public void A_property_that_is_there_twice_is_refused(string body, string place) => AssertFault(Read(body), place, "duplicate_property");
+    public void Duplicate_property_is_refused(string body, string place) => AssertFault(Read(body), place, "duplicate_property");
 
     [Fact]
-    public void The_prompt_must_be_there() => AssertFault(ReadChanged(body => { body.Remove("prompt"); }), "/prompt", "required");
+    public void Prompt_is_required() => AssertFault(ReadChanged(body => { body.Remove("prompt"); }), "/prompt", "required");
 
     [Fact]
-    public void The_prompt_must_not_be_null() => AssertFault(ReadChanged(body => body["prompt"] = null), "/prompt", "required");
+    public void Prompt_must_not_be_null() => AssertFault(ReadChanged(body => body["prompt"] = null), "/prompt", "required");
 
     [Fact]
-    public void The_prompt_must_be_a_text() => AssertFault(ReadChanged(body => body["prompt"] = 5), "/prompt", "wrong_type", "a number");
+    public void Prompt_must_be_a_text() => AssertFault(ReadChanged(body => body["prompt"] = 5), "/prompt", "wrong_type", "a number");
 
     [Theory]
     [InlineData("")]
     [InlineData(" \t\n")]
-    public void The_prompt_must_say_something(string prompt) => AssertFault(ReadChanged(body => body["prompt"] = prompt), "/prompt", "empty");
+    public void Prompt_must_not_be_blank(string prompt) => AssertFault(ReadChanged(body => body["prompt"] = prompt), "/prompt", "empty");
 
     [Theory]
     [InlineData("x", 2_500)]
     [InlineData("😀", 1_250)]
-    public void The_prompt_has_at_most_2500_UTF16_code_units(string unit, int most)
+    public void Prompt_has_at_most_2500_UTF16_code_units(string unit, int most)
     {
         string Prompt(int count) => string.Concat(Enumerable.Repeat(unit, count));
         AssertRequest(Read(new JsonObject { ["prompt"] = Prompt(most) }));
@@ -177,7 +177,7 @@ public class RequestReaderTests
     [InlineData("10", "10")]
     [InlineData("10.0", "10")]
     [InlineData("1e1", "10")]
-    public void The_duration_may_be_a_text_or_a_number(string written, string duration) =>
+    public void Duration_may_be_a_text_or_a_number(string written, string duration) =>
         Assert.Equal(duration, AssertRequest(Read($$"""{"prompt":"a","duration":{{written}}}""")).Input.GetProperty("duration").GetString());
 
     [Theory]
@@ -189,14 +189,14 @@ public class RequestReaderTests
     [InlineData("5.5", "not_allowed_value", "\"5.5\"")]
     [InlineData("true", "wrong_type", "true or false")]
     [InlineData("[5]", "wrong_type", "a list")]
-    public void No_other_duration_is_taken(string written, string code, string says) =>
+    public void Other_duration_is_refused(string written, string code, string says) =>
         AssertFault(Read($$"""{"prompt":"a","duration":{{written}}}"""), "/duration", code, says);
 
     [Theory]
     [InlineData("\"4:3\"", "not_allowed_value", "\"4:3\"")]
     [InlineData("\"16x9\"", "not_allowed_value", "\"16:9\"")]
     [InlineData("1.78", "wrong_type", "a number")]
-    public void No_other_aspect_ratio_is_taken(string written, string code, string says) =>
+    public void Other_aspect_ratio_is_refused(string written, string code, string says) =>
         AssertFault(Read($$"""{"prompt":"a","aspect_ratio":{{written}}}"""), "/aspect_ratio", code, says);
 
     [Theory]
@@ -208,7 +208,7 @@ public class RequestReaderTests
     [InlineData(7, 0)]
     [InlineData(0, 7)]
     [InlineData(3, 4)]
-    public void Seven_elements_and_images_together_are_taken(int elements, int images) => AssertRequest(ReadCounts(elements, images));
+    public void Seven_elements_and_images_together_are_accepted(int elements, int images) => AssertRequest(ReadCounts(elements, images));
 
     [Theory]
     [InlineData(8, 0, "/elements")]
@@ -216,12 +216,12 @@ public class RequestReaderTests
     [InlineData(4, 4, "")]
     [InlineData(1, 7, "")]
     [InlineData(8, 3, "/elements")]
-    public void Eight_are_not(int elements, int images, string place) => AssertFault(ReadCounts(elements, images), place, "too_many", "7");
+    public void Eight_elements_and_images_together_are_refused(int elements, int images, string place) => AssertFault(ReadCounts(elements, images), place, "too_many", "7");
 
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
-    public void An_element_has_one_to_four_reference_images(int count) =>
+    public void Element_has_one_to_four_reference_images(int count) =>
         AssertRequest(ReadChanged(body => body["elements"] = new JsonArray(Element(count))));
 
     [Fact]
@@ -233,14 +233,14 @@ public class RequestReaderTests
         AssertFault(ReadChanged(body => body["elements"] = new JsonArray(Element(0))), "/elements/0/reference_image_urls", "too_few");
 
     [Fact]
-    public void Reference_images_must_be_there() =>
+    public void Reference_images_are_required() =>
         AssertFault(ReadChanged(body => body["elements"] = new JsonArray(new JsonObject { ["frontal_image_url"] = "https://example.com/a.png" })),
             "/elements/0/reference_image_urls", "required");
 
     [Theory]
     [InlineData(null)]
     [InlineData("")]
-    public void A_frontal_image_may_be_left_out_or_empty(string? frontal)
+    public void Frontal_image_may_be_left_out_or_empty(string? frontal)
     {
         var request = AssertRequest(ReadChanged(body => body["elements"]![0]!["frontal_image_url"] = frontal));
         Assert.False(request.Input.GetProperty("elements")[0].TryGetProperty("frontal_image_url", out _));
@@ -275,11 +275,11 @@ public class RequestReaderTests
     [InlineData("asset:shoes/../../red.png")]
     [InlineData("asset:shoes//red.png")]
     [InlineData("asset:shoes\\\\red.png")]
-    public void A_stored_image_lies_within_the_uploads(string uri) =>
+    public void Stored_image_must_be_within_the_uploads(string uri) =>
         AssertFault(Read($$"""{"prompt":"@Image1","image_urls":["{{uri}}"]}""", allowAssets: true), "/image_urls/0", "invalid_url");
 
     [Fact]
-    public void Loopback_is_taken_if_the_setting_says_so()
+    public void Loopback_is_accepted_when_the_setting_allows_it()
     {
         var reader = new RequestReader(KlingO1.Contract, Options.Create(new NetworkOptions { AllowLoopback = true }));
         AssertRequest(reader.Read("""
@@ -292,11 +292,11 @@ public class RequestReaderTests
     [InlineData("\"https://169.254.169.254/\"", "invalid_url")]
     [InlineData("\" \"", "empty")]
     [InlineData("{}", "wrong_type")]
-    public void A_webhook_needs_an_https_URL(string written, string code) =>
+    public void Webhook_needs_an_https_URL(string written, string code) =>
         AssertFault(Read($$"""{"prompt":"a","webhook_url":{{written}}}"""), "/webhook_url", code);
 
     [Fact]
-    public void A_webhook_URL_has_at_most_2048_characters()
+    public void Webhook_URL_has_at_most_2048_characters()
     {
         var longest = "https://example.com/".PadRight(RequestReader.MaxWebhookLength, 'x');
         AssertRequest(Read(new JsonObject { ["prompt"] = "a", ["webhook_url"] = longest }));
@@ -320,7 +320,7 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void Metadata_comes_back_as_it_was_given() =>
+    public void Metadata_is_returned_unchanged() =>
         Assert.Equal(
             """{"b":1.50,"a":"ü\u00fc"}""",
             AssertRequest(Read("""{"prompt":"a","metadata":{"b":1.50,"a":"ü\u00fc"}}""")).Metadata!.Value.GetRawText());
@@ -330,11 +330,11 @@ public class RequestReaderTests
     [InlineData("/metadata/order", 8)]
     [InlineData("/prompt", "@Element1 runs through @Image1")]
     [InlineData("/duration", "5")]
-    public void The_fingerprint_tells_different_requests_apart(string place, object value) =>
+    public void Fingerprints_of_different_requests_differ(string place, object value) =>
         Assert.NotEqual(AssertRequest(Read(FullBody)).Fingerprint, AssertRequest(ReadWith(place, JsonSerializer.SerializeToNode(value)!)).Fingerprint);
 
     [Fact]
-    public void No_images_at_all_is_worth_a_warning()
+    public void Request_without_images_gets_a_warning()
     {
         var reading = Read("""{"prompt":"a cat"}""");
         AssertRequest(reading);
@@ -342,7 +342,7 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void The_same_image_twice_is_worth_a_warning()
+    public void Duplicate_image_gets_a_warning()
     {
         var reading = ReadChanged(body => body["elements"]![0]!["reference_image_urls"]![1] = "https://example.com/front.png");
         AssertRequest(reading);
@@ -350,7 +350,7 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void A_body_with_thousands_of_faults_gets_an_answer_of_bearable_length()
+    public void Answer_to_a_body_with_thousands_of_faults_is_short()
     {
         var reading = Read("{" + string.Join(",", Enumerable.Range(0, 20_000).Select(i => $"\"x{i}\":1")) + "}");
         Assert.Equal(101, reading.Faults.Count);
@@ -358,14 +358,14 @@ public class RequestReaderTests
     }
 
     [Fact]
-    public void A_sentence_never_carries_a_callers_text_at_length_or_over_lines()
+    public void Message_contains_no_long_or_multiline_text_of_a_caller()
     {
         var fault = Assert.Single(Read(new JsonObject { ["prompt"] = "a", ["x\r\n" + new string('y', 10_000)] = 1 }).Faults);
         Assert.True(fault.Message.Length < 300 && !fault.Message.Any(char.IsControl), fault.Message);
     }
 
     [Fact]
-    public void A_request_survives_being_written_down()
+    public void Request_is_unchanged_by_serialization()
     {
         var request = AssertRequest(Read(FullBody));
         var again = JsonSerializer.Deserialize(JsonSerializer.Serialize(request, Written.Default.VideoRequest), Written.Default.VideoRequest)!;

@@ -5,7 +5,7 @@ using FsCheck.Fluent;
 namespace KlingFunctions.Pipeline.Tests.RunComfy;
 
 /// <summary>
-/// Answers that a provider, a proxy or a vandal might send: bytes, broken JSON, and JSON that says nearly the right things.
+/// Bodies from a provider, a proxy or an attacker: bytes, broken JSON, and JSON that is nearly right.
 /// </summary>
 internal static class Bodies
 {

@@ -5,7 +5,7 @@ using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Pipeline.Tests.RunComfy;
 
-/// <summary>What the network itself can do to the paid POST, on a real socket.</summary>
+/// <summary>Effects of the network on the paid POST, on a real socket.</summary>
 public sealed class LostAnswerTests : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -17,7 +17,7 @@ public sealed class LostAnswerTests : IDisposable
     public void Dispose() => _listener.Dispose();
 
     [Fact]
-    public async Task A_refused_connection_proves_that_nothing_was_sent()
+    public async Task Refused_connection_proves_that_nothing_was_sent()
     {
         var url = $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
         _listener.Stop();
@@ -26,30 +26,30 @@ public sealed class LostAnswerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_name_that_is_not_found_proves_that_nothing_was_sent()
+    public async Task Unknown_host_name_proves_that_nothing_was_sent()
     {
-        // RFC 6761 keeps .invalid from ever being resolved.
+        // RFC 6761: .invalid never resolves.
         var answer = await Clients.On(RunComfyClient.CreateHandler(), baseUrl: "https://runcomfy.invalid").SubmitAsync(Clients.Input, Ct);
         Assert.IsType<SubmitAnswer.NotSent>(answer);
     }
 
     [Fact]
-    public async Task A_server_that_does_not_speak_TLS_proves_that_nothing_was_sent()
+    public async Task Server_without_TLS_proves_that_nothing_was_sent()
     {
         var answer = await SubmitTo(async stream => await stream.WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray(), Ct), scheme: "https");
         Assert.IsType<SubmitAnswer.NotSent>(answer);
     }
 
     [Fact]
-    public async Task A_connection_that_ends_after_the_headers_leaves_doubt() =>
+    public async Task Connection_that_ends_after_the_headers_leaves_doubt() =>
         Assert.IsType<SubmitAnswer.InDoubt>(await SubmitTo(async stream => await ReadUntil(stream, "\r\n\r\n")));
 
     [Fact]
-    public async Task A_connection_that_ends_after_the_body_leaves_doubt() =>
+    public async Task Connection_that_ends_after_the_body_leaves_doubt() =>
         Assert.IsType<SubmitAnswer.InDoubt>(await SubmitTo(ReadAll));
 
     [Fact]
-    public async Task A_reused_connection_that_ends_after_the_body_leaves_doubt_and_is_not_tried_again()
+    public async Task Reused_connection_that_ends_after_the_body_leaves_doubt()
     {
         var bodies = 0;
         var server = Serve(async stream =>
@@ -68,7 +68,7 @@ public sealed class LostAnswerTests : IDisposable
     }
 
     [Fact]
-    public async Task An_answer_cut_off_before_its_id_leaves_doubt() =>
+    public async Task Answer_cut_off_before_its_id_leaves_doubt() =>
         Assert.IsType<SubmitAnswer.InDoubt>(await SubmitTo(async stream =>
         {
             await ReadAll(stream);
@@ -76,7 +76,7 @@ public sealed class LostAnswerTests : IDisposable
         }));
 
     [Fact]
-    public async Task An_answer_cut_off_behind_its_id_is_an_acceptance() =>
+    public async Task Answer_cut_off_behind_its_id_is_an_acceptance() =>
         Assert.Equal(new SubmitAnswer.Accepted("abc"), await SubmitTo(async stream =>
         {
             await ReadAll(stream);
@@ -84,7 +84,7 @@ public sealed class LostAnswerTests : IDisposable
         }));
 
     [Fact]
-    public async Task A_redirect_is_not_followed() =>
+    public async Task Redirect_is_not_followed() =>
         Assert.IsType<SubmitAnswer.InDoubt>(await SubmitTo(async stream =>
         {
             await ReadAll(stream);
@@ -92,7 +92,7 @@ public sealed class LostAnswerTests : IDisposable
         }));
 
     [Fact]
-    public async Task An_endless_answer_is_read_no_further_than_needed() =>
+    public async Task Endless_answer_is_read_no_further_than_needed() =>
         Assert.IsType<SubmitAnswer.InDoubt>(await SubmitTo(async stream =>
         {
             await ReadAll(stream);
@@ -123,7 +123,7 @@ public sealed class LostAnswerTests : IDisposable
         }
         catch (IOException)
         {
-            // the client hung up
+            // The client disconnected.
         }
     }
 

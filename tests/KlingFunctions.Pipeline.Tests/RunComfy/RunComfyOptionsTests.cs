@@ -7,12 +7,12 @@ public class RunComfyOptionsTests
     private static RunComfyOptions Good() => new() { ApiToken = "t0ken" };
 
     [Fact]
-    public void The_defaults_and_a_token_are_enough() => Assert.Null(Faults(Good()));
+    public void Defaults_and_a_token_are_enough() => Assert.Null(Faults(Good()));
 
     [Theory]
     [InlineData("http://127.0.0.1:5001")]
     [InlineData("http://localhost:5001/v1")]
-    public void Http_is_taken_on_loopback(string url)
+    public void Http_is_accepted_on_loopback(string url)
     {
         var options = Good();
         options.BaseUrl = url;
@@ -36,7 +36,7 @@ public class RunComfyOptionsTests
     [InlineData("ResultHosts", "*")]
     [InlineData("ResultHosts", "*.runcomfy.net;https://x")]
     [InlineData("ResultHosts", "*runcomfy.net")]
-    public void A_wrong_setting_is_one_sentence_that_names_its_key(string key, string value)
+    public void Wrong_setting_is_one_sentence_that_names_its_key(string key, string value)
     {
         var options = Good();
         typeof(RunComfyOptions).GetProperty(key)!.SetValue(options, value);
@@ -56,7 +56,7 @@ public class RunComfyOptionsTests
     [InlineData("x.cdn.example.org", false)]
     [InlineData("127.0.0.1", false)]
     [InlineData("", false)]
-    public void A_wildcard_stands_for_sub_domains_only(string host, bool included)
+    public void Wildcard_stands_for_sub_domains_only(string host, bool included)
     {
         Assert.True(ResultHosts.TryParse("*.runcomfy.net; *.RUNCOMFY.com; cdn.example.org", out var hosts, out _));
         Assert.Equal(included, hosts.Include(host));

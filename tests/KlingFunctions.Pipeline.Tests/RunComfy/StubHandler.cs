@@ -2,7 +2,7 @@ using System.Net;
 
 namespace KlingFunctions.Pipeline.Tests.RunComfy;
 
-/// <summary>Answers every request in the same way, after having taken the body as a server would.</summary>
+/// <summary>Gives the same answer to every request, after it has read the body like a server.</summary>
 internal sealed class StubHandler(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler
 {
     public List<(HttpMethod Method, Uri Url, string? Authorization, string Body)> Seen { get; } = [];
@@ -22,7 +22,7 @@ internal sealed class StubHandler(Func<HttpRequestMessage, HttpResponseMessage> 
     {
         using var body = new MemoryStream();
         if (request.Content is not null)
-            await request.Content.CopyToAsync(body, cancellationToken); // as a socket takes it: unlike ReadAsStringAsync, which keeps a copy in the content
+            await request.Content.CopyToAsync(body, cancellationToken); // Reads like a socket; ReadAsStringAsync would keep a copy in the content.
         Seen.Add((request.Method, request.RequestUri!, request.Headers.Authorization?.ToString(), System.Text.Encoding.UTF8.GetString(body.ToArray())));
         return answer(request);
     }

@@ -15,7 +15,7 @@ public class SubmittingTests
     [Theory]
     [InlineData("https://model-api.runcomfy.net")]
     [InlineData("https://model-api.runcomfy.net/v1/")]
-    public async Task The_input_goes_as_it_is_to_the_models_own_address_with_the_token(string baseUrl)
+    public async Task Input_is_sent_unchanged_to_the_models_address_with_the_token(string baseUrl)
     {
         var handler = StubHandler.Answering(200, """{"request_id":"req_1"}""");
         var answer = await Clients.On(handler, baseUrl: baseUrl).SubmitAsync(Clients.Input, Ct);
@@ -35,7 +35,7 @@ public class SubmittingTests
     [InlineData(200, """{"request_id":"r","error_code":0,"error_message":null}""", "r")]
     [InlineData(200, """{"request_id":"r","error_code":555555,"error_message":"odd"}""", "r")]
     [InlineData(200, """{"request_id":"cut_off","status_url":"https://mod""", "cut_off")]
-    public async Task An_accepted_job_is_recognised_in_every_shape(int status, string body, string id) =>
+    public async Task Accepted_job_is_recognised_in_every_shape(int status, string body, string id) =>
         Assert.Equal(new SubmitAnswer.Accepted(id), await Submit(status, body));
 
     [Theory]
@@ -57,7 +57,7 @@ public class SubmittingTests
     [InlineData(431, """{"detail":"headers too large"}""", FaultClass.Job, "headers too large")]
     [InlineData(200, """{"error_code":400004,"error_message":"bad token","request_id":"trace-7"}""", FaultClass.Auth, "bad token")]
     [InlineData(200, """{"error_code":400002,"error_message":"no balance"}""", FaultClass.Balance, "no balance")]
-    public async Task A_refusal_is_classified_and_quoted(int status, string body, FaultClass expected, string sentence)
+    public async Task Refusal_is_classified_and_quoted(int status, string body, FaultClass expected, string sentence)
     {
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Submit(status, body));
         Assert.Equal((expected, (int?)status, sentence.TrimEnd('.') + "."), (refused.Fault.Class, refused.Fault.HttpStatus, refused.Fault.Message));
@@ -90,11 +90,11 @@ public class SubmittingTests
     [InlineData(500, """{"error_code":400002,"request_id":"r"}""")]
     [InlineData(502, "<html>Bad gateway</html>")]
     [InlineData(504, "")]
-    public async Task What_does_not_prove_a_refusal_is_in_doubt(int status, string body) =>
+    public async Task Answer_that_proves_no_refusal_is_in_doubt(int status, string body) =>
         Assert.IsType<SubmitAnswer.InDoubt>(await Submit(status, body));
 
     [Fact]
-    public async Task A_rate_limit_is_refused_for_now_with_the_wait_that_is_asked_for()
+    public async Task Rate_limit_is_a_temporary_refusal_with_its_Retry_After()
     {
         var handler = StubHandler.Answering(429, "slow down", also: r => r.Headers.Add("Retry-After", "7"));
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Clients.On(handler).SubmitAsync(Clients.Input, Ct));
@@ -102,7 +102,7 @@ public class SubmittingTests
     }
 
     [Fact]
-    public async Task An_answer_that_takes_longer_than_a_minute_is_in_doubt()
+    public async Task Answer_that_takes_longer_than_a_minute_is_in_doubt()
     {
         var time = new FakeTimeProvider();
         var handler = new SilentHandler();
@@ -113,7 +113,7 @@ public class SubmittingTests
     }
 
     [Fact]
-    public async Task The_callers_cancellation_throws()
+    public async Task Callers_cancellation_throws()
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         var handler = new SilentHandler();
@@ -124,7 +124,7 @@ public class SubmittingTests
     }
 
     [Fact]
-    public async Task A_handler_that_retries_by_itself_cannot_pay_twice()
+    public async Task Handler_with_its_own_retries_cannot_pay_twice()
     {
         var inner = StubHandler.Answering(503, "");
         var answer = await Clients.On(new RetryingHandler { InnerHandler = inner }).SubmitAsync(Clients.Input, Ct);
@@ -133,7 +133,7 @@ public class SubmittingTests
     }
 
     [Fact]
-    public async Task Neither_the_token_nor_the_signature_of_a_link_comes_back_in_a_message()
+    public async Task Messages_contain_no_token_and_no_link_signature()
     {
         var refused = Assert.IsType<SubmitAnswer.Refused>(await Submit(
             400, $$"""{"message":"Bearer {{Clients.Token}} could not fetch \"https://u:p@acct.blob.core.windows.net/in/a.png?sv=1&sig=SECRET\" today"}"""));
@@ -143,7 +143,7 @@ public class SubmittingTests
     private static readonly int[] Refusals = [400, 401, 402, 403, 404, 405, 406, 411, 413, 414, 415, 422, 429, 431];
 
     [Fact]
-    public void Whatever_comes_back_is_an_answer_and_only_success_with_an_id_is_accepted()
+    public void Only_a_success_with_an_id_is_an_acceptance()
     {
         var anything = from status in Gen.Choose(100, 599) from body in Bodies.Any select (status, body);
         Prop.ForAll(anything.ToArbitrary(), given =>

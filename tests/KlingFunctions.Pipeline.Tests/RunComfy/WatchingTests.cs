@@ -12,7 +12,7 @@ public class WatchingTests
     private static ProviderReply Reply(int status, string body) => new(status, System.Text.Encoding.UTF8.GetBytes(body), null, Clients.Token);
 
     [Fact]
-    public async Task Calls_go_to_the_requests_own_addresses_and_not_to_links_in_answers()
+    public async Task Calls_go_to_the_requests_own_URLs_and_not_to_links_in_answers()
     {
         var handler = StubHandler.Answering(200, """{"status":"in_queue","result_url":"https://elsewhere.example/"}""");
         var client = Clients.On(handler);
@@ -22,7 +22,7 @@ public class WatchingTests
         Assert.Equal(
             [
                 (HttpMethod.Get, "https://model-api.runcomfy.net/v1/requests/req_1/status"),
-                (HttpMethod.Get, "https://model-api.runcomfy.net/v1/requests/req_1/result"),
+                (HttpMethod.Get, "https://model-api.runcomfy.net/v1/requests/req_1/result?include_cost=true"),
                 (HttpMethod.Post, "https://model-api.runcomfy.net/v1/requests/req_1/cancel"),
             ],
             handler.Seen.Select(s => (s.Method, s.Url.AbsoluteUri)));
@@ -33,7 +33,7 @@ public class WatchingTests
     [InlineData("")]
     [InlineData("../models")]
     [InlineData("a b")]
-    public async Task What_cannot_be_a_request_id_is_never_sent(string id) =>
+    public async Task Invalid_request_id_is_never_sent(string id) =>
         await Assert.ThrowsAsync<ArgumentException>(() => Clients.On(StubHandler.Answering(200, "{}")).GetStatusAsync(id, Ct));
 
     [Theory]
@@ -52,7 +52,7 @@ public class WatchingTests
     [InlineData("error", RequestState.Failed)]
     [InlineData("cancelled", RequestState.Cancelled)]
     [InlineData("canceled", RequestState.Cancelled)]
-    public void Every_word_that_any_client_knows_is_understood(string word, RequestState state) =>
+    public void Every_status_word_of_known_clients_is_understood(string word, RequestState state) =>
         Assert.Equal(new StatusAnswer.Known(state, word, null), ReplyReading.Status(Reply(200, $$"""{"status":"{{word}}"}""")));
 
     [Theory]
@@ -61,13 +61,13 @@ public class WatchingTests
     [InlineData("-1", null)]
     [InlineData("null", null)]
     [InlineData("\"soon\"", null)]
-    public void The_queue_position_is_optional(string position, int? expected) =>
+    public void Queue_position_is_optional(string position, int? expected) =>
         Assert.Equal(
             new StatusAnswer.Known(RequestState.Queued, "in_queue", expected),
             ReplyReading.Status(Reply(200, $$"""{"status":"in_queue","queue_position":{{position}}}""")));
 
     [Fact]
-    public void A_word_that_nobody_knows_is_reported_as_such() =>
+    public void Unknown_status_word_is_reported_as_unknown() =>
         Assert.Equal(new StatusAnswer.UnknownWord("marinating"), ReplyReading.Status(Reply(200, """{"status":"marinating"}""")));
 
     [Theory]
@@ -89,14 +89,14 @@ public class WatchingTests
     [InlineData(200, "<html></html>", FaultClass.Transient)]
     [InlineData(200, """{"status":""", FaultClass.Transient)]
     [InlineData(200, """{"status":7}""", null)]
-    public void A_paid_job_is_given_up_only_for_what_is_certain(int status, string body, FaultClass? expected)
+    public void Paid_job_is_given_up_only_after_a_certain_failure(int status, string body, FaultClass? expected)
     {
         Assert.Equal(expected, (ReplyReading.Status(Reply(status, body)) as StatusAnswer.Faulted)?.Fault.Class);
         Assert.Equal(expected, (ReplyReading.Result(Reply(status, body)) as ResultAnswer.Faulted)?.Fault.Class);
     }
 
     [Fact]
-    public void Every_file_is_named_after_its_place_in_the_output_and_listed_once_with_the_primary_video_first()
+    public void Files_are_named_by_their_place_and_the_primary_video_is_first()
     {
         var answer = ReplyReading.Result(Reply(200, """
             {"status":"succeeded","output":{
@@ -121,7 +121,7 @@ public class WatchingTests
     [InlineData("""{"status":"hooray","output":{"video":"https://h/v"}}""", 1)]
     [InlineData("""{"status":"succeeded"}""", 0)]
     [InlineData("""{"status":"succeeded","output":null}""", 0)]
-    public void Success_is_told_by_either_vocabulary_or_by_the_output(string body, int files) =>
+    public void Success_is_recognised_by_status_word_or_output(string body, int files) =>
         Assert.Equal(files, Assert.IsType<ResultAnswer.Succeeded>(ReplyReading.Result(Reply(200, body))).Files.Count);
 
     [Theory]
@@ -157,7 +157,7 @@ public class WatchingTests
     }
 
     [Fact]
-    public void Video_is_found_in_any_nesting_and_what_was_sent_is_none()
+    public void Video_is_found_in_any_nesting_but_never_among_the_inputs()
     {
         var key = Gen.Elements("output", "result", "data", "video", "files", "url", "outputs", "response", "items", "0");
         var shape = from keys in key.ListOf(5) from inArray in Gen.Elements(true, false).ListOf(5) select (keys, inArray);
@@ -178,7 +178,7 @@ public class WatchingTests
     [InlineData("\\\\")]
     public async Task Answer_that_repeats_megabytes_of_the_request_is_read_to_its_end(string filling)
     {
-        // The cut falls into the filling, at another place of it each time.
+        // The cut falls into the filling, at a different position each time.
         var image = string.Concat(Enumerable.Repeat(filling, 40_000)) + new string('y', 2_000_000);
         var body = $$$"""{"input":{"image_urls":["{{{image}}}","x{{{image}}}","xy{{{image}}}"]},"status":"completed","output":{"video":"https://h/v.mp4"}}""";
         var answer = await Clients.On(StubHandler.Answering(200, body)).GetResultAsync("req_1", Ct);
@@ -189,7 +189,7 @@ public class WatchingTests
     [InlineData("""{"status":"marinating","request":{"image_urls":["https://h/i.mp4"]}}""")]
     [InlineData("""{"status":"success","data":{"status":"in_progress"}}""")]
     [InlineData("""{"status_url":"https://h/s.mp4","status":"marinating"}""")]
-    public void Answer_that_names_no_output_is_no_success(string body) =>
+    public void Answer_that_names_no_output_is_not_a_success(string body) =>
         Assert.IsType<ResultAnswer.NotReady>(ReplyReading.Result(Reply(200, body)));
 
     [Theory]
@@ -198,11 +198,11 @@ public class WatchingTests
     [InlineData("""[{"errorCode":1,"error":"NSFW content","debugInfo":"stack"}]""", "NSFW content")]
     [InlineData("null", "RunComfy says that the job failed, and gives no reason.")]
     [InlineData("[]", "RunComfy says that the job failed, and gives no reason.")]
-    public void A_failure_is_quoted_from_any_shape_of_error(string error, string sentence) =>
+    public void Failure_is_quoted_from_any_shape_of_error(string error, string sentence) =>
         Assert.Equal(new ResultAnswer.Failed(sentence), ReplyReading.Result(Reply(200, $$"""{"status":"failed","error":{{error}}}""")));
 
     [Fact]
-    public void A_failure_may_name_its_reason_beside_the_error() =>
+    public void Failure_may_name_its_reason_beside_the_error() =>
         Assert.Equal(new ResultAnswer.Failed("too dark"), ReplyReading.Result(Reply(200, """{"status":"failed","failure_reason":"too dark","error_code":777777}""")));
 
     [Theory]
@@ -211,11 +211,11 @@ public class WatchingTests
     [InlineData(400, """{"error_code":400005,"error_message":"not ready"}""", null)]
     [InlineData(400, """{"error_code":400005,"status":"in_progress"}""", RequestState.Running)]
     [InlineData(200, """{"status":"marinating"}""", null)]
-    public void A_result_may_not_be_ready_in_more_than_one_way(int status, string body, RequestState? state) =>
+    public void Unfinished_result_is_recognized_in_more_than_one_form(int status, string body, RequestState? state) =>
         Assert.Equal(state, Assert.IsType<ResultAnswer.NotReady>(ReplyReading.Result(Reply(status, body))).State?.State);
 
     [Fact]
-    public void A_cancelled_job_has_no_result() =>
+    public void Cancelled_job_has_no_result() =>
         Assert.IsType<ResultAnswer.Cancelled>(ReplyReading.Result(Reply(200, """{"status":"canceled"}""")));
 
     [Theory]
@@ -227,7 +227,7 @@ public class WatchingTests
     [InlineData(200, "{}", typeof(CancelAnswer.Faulted))]
     [InlineData(202, """{"status":"cancellation_requested"}""", typeof(CancelAnswer.Faulted))]
     [InlineData(500, """{"outcome":"cancelled"}""", typeof(CancelAnswer.Faulted))]
-    public void Cancelling_goes_by_the_outcome(int status, string body, Type expected) =>
+    public void Cancel_is_decided_by_its_outcome(int status, string body, Type expected) =>
         Assert.IsType(expected, ReplyReading.Cancel(Reply(status, body)));
 
     [Theory]
@@ -237,7 +237,7 @@ public class WatchingTests
     [InlineData("Fri, 01 Jan 2027 00:00:00 GMT", 86400)]
     [InlineData("soon", null)]
     [InlineData("-5", null)]
-    public async Task The_wait_that_is_asked_for_may_be_seconds_or_a_date(string header, int? seconds)
+    public async Task Retry_After_may_be_seconds_or_a_date(string header, int? seconds)
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var handler = StubHandler.Answering(503, "", also: r => r.Headers.TryAddWithoutValidation("Retry-After", header));
@@ -246,7 +246,7 @@ public class WatchingTests
     }
 
     [Fact]
-    public async Task A_network_failure_is_transient_and_an_answer()
+    public async Task Network_failure_is_a_temporary_answer()
     {
         var client = Clients.On(new StubHandler(_ => throw new HttpRequestException(HttpRequestError.NameResolutionError)));
         var fault = Assert.IsType<StatusAnswer.Faulted>(await client.GetStatusAsync("r", Ct)).Fault;
@@ -254,7 +254,7 @@ public class WatchingTests
     }
 
     [Fact]
-    public void Whatever_comes_back_has_one_meaning_and_nothing_throws()
+    public void Any_answer_has_one_meaning_and_throws_nothing()
     {
         var anything = from status in Gen.Choose(100, 599) from body in Bodies.Any select (status, body);
         Prop.ForAll(anything.ToArbitrary(), given =>

@@ -57,6 +57,10 @@ public sealed class SettingsCheckTests
         Assert.Contains("a whole number", sentence, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Decimal_comma_is_refused_with_the_form() =>
+        Assert.Contains("such as 0.5", Assert.Single(FaultsOf("Polling:SecondsPerPoll", "1,5")), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("yes")]
     [InlineData("1")]
@@ -70,6 +74,9 @@ public sealed class SettingsCheckTests
     [InlineData("Pipeline:PollMin", "00:00:00.0000001")]
     [InlineData("Pipeline:PollMax", "1.00:00:00")]
     [InlineData("Pipeline:KeepFor", "10675199.02:48:05")]
+    [InlineData("Polling:SecondsPerPoll", "0")]
+    [InlineData("Polling:SecondsPerPoll", "3601")]
+    [InlineData("Polling:SecondsPerPoll", "NaN")]
     [InlineData("Pipeline:MaxInFlight", "2147483647")]
     [InlineData("Pipeline:MaxJobsPerDay", "2147483647")]
     [InlineData("Storage:MaxVideoBytes", "9223372036854775807")]
@@ -88,6 +95,7 @@ public sealed class SettingsCheckTests
     [InlineData("Pipeline:PollMin", "00:00:00.25")]
     [InlineData("pipeline:pollmin", "0:00:05")]
     [InlineData("Pipeline:KeepFor", "0")]
+    [InlineData("Polling:SecondsPerPoll", "0.5")]
     [InlineData("Pipeline:MaxJobsPerDay", "10")]
     [InlineData("Network:AllowLoopback", "True")]
     [InlineData("Webhooks:Schedule", "")]
@@ -96,14 +104,14 @@ public sealed class SettingsCheckTests
     [InlineData("Public", @"C:\Users\Public")]
     [InlineData("Logging:LogLevel:Default", "Warning")]
     [InlineData("AzureWebJobsStorage:accountName", "kling")]
-    public void Setting_that_is_right_or_that_is_of_others_is_left_alone(string key, string value) => Assert.Empty(FaultsOf(key, value));
+    public void Valid_setting_and_settings_of_others_are_accepted(string key, string value) => Assert.Empty(FaultsOf(key, value));
 
     [Fact]
-    public void All_faults_are_named_at_once() => Assert.Equal(
+    public void Faults_are_all_named_at_once() => Assert.Equal(
         3, FaultsOf(("Pipeline:PollMin", "5"), ("Pipeline:MaxJobPerDay", "1"), ("Storage:MaxVideoBytes", "2GB")).Count);
 
     [Fact]
-    public void No_sentence_shows_a_secret()
+    public void No_message_shows_a_secret()
     {
         var sentences = FaultsOf(("Webhooks:Secrets", "s3cr3t"), ("Webhook:Secret", "s3cr3t"), ("Webhooks:Secret:0", "s3cr3t"));
         Assert.Equal(3, sentences.Count);

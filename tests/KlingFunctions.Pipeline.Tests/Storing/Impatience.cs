@@ -1,6 +1,6 @@
 namespace KlingFunctions.Pipeline.Tests.Storing;
 
-/// <summary>Time in which pauses of up to half a minute pass at once, and longer limits never.</summary>
+/// <summary>A clock on which waits of up to half a minute end at once, and longer ones never.</summary>
 internal sealed class Impatience : TimeProvider
 {
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>

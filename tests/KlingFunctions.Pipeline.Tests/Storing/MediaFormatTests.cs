@@ -27,10 +27,10 @@ public class MediaFormatTests
 
     [Theory]
     [MemberData(nameof(Heads))]
-    public void A_file_is_told_by_its_first_bytes(byte[] head, string? contentType) => Assert.Equal(contentType, MediaFormat.Recognise(head)?.ContentType);
+    public void File_is_recognised_by_its_first_bytes(byte[] head, string? contentType) => Assert.Equal(contentType, MediaFormat.Recognise(head)?.ContentType);
 
     [Fact]
-    public void Every_format_has_an_extension_of_its_own_and_gives_it_back() =>
+    public void Every_format_has_its_own_extension_and_is_found_by_it() =>
         Prop.ForAll(ArbMap.Default.GeneratorFor<byte[]>().Zip(Gen.Elements(Heads.Select(row => row.Data.Item1).ToArray())).ToArbitrary(), given =>
             MediaFormat.Recognise([.. given.Item2, .. given.Item1]) is not { } format || MediaFormat.ExtensionOf(format.ContentType) == format.Extension).QuickCheckThrowOnFailure();
 }

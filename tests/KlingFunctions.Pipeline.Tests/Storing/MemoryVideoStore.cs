@@ -12,27 +12,27 @@ internal sealed class MemoryVideoStore : IVideoStore
 
     public Exception? FailCommits { get; set; }
 
-    public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken ct) =>
+    public Task<StoredFile?> FindAsync(string jobId, string name, CancellationToken cancellationToken) =>
         Task.FromResult(Files.TryGetValue((jobId, name), out var there) ? there.File : null);
 
-    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoSink> CreateAsync(string jobId, string name, CancellationToken cancellationToken)
     {
         OpenSinks++;
         return Task.FromResult<VideoSink>(new Sink(this, jobId, name));
     }
 
-    /// <summary>What suspended transfers left.</summary>
+    /// <summary>The suspended transfers.</summary>
     public Dictionary<(string Job, string Name), (Checkpoint Checkpoint, byte[] Bytes)> Left { get; } = [];
 
-    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken ct)
+    public Task<VideoSink?> ContinueAsync(string jobId, string name, CancellationToken cancellationToken)
     {
         if (!Left.TryGetValue((jobId, name), out var left)) return Task.FromResult<VideoSink?>(null);
         OpenSinks++;
         return Task.FromResult<VideoSink?>(new Sink(this, jobId, name, left.Checkpoint, left.Bytes));
     }
 
-    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken ct) =>
-        await FindAsync(jobId, name, ct) is { } file ? new(file, null, $"/{jobId}/{name}", DateTimeOffset.UnixEpoch) : null;
+    public async Task<VideoLocation?> LocateAsync(string jobId, string name, CancellationToken cancellationToken) =>
+        await FindAsync(jobId, name, cancellationToken) is { } file ? new(file, null, $"/{jobId}/{name}", DateTimeOffset.UnixEpoch) : null;
 
     private sealed class Sink : VideoSink
     {
@@ -51,7 +51,7 @@ internal sealed class MemoryVideoStore : IVideoStore
 
         public override Stream Stream => _buffer;
 
-        public override Task<StoredFile> CommitAsync(StoredFile file, CancellationToken ct)
+        public override Task<StoredFile> CommitAsync(StoredFile file, CancellationToken cancellationToken)
         {
             if (_store.FailCommits is { } failure)
                 throw failure;
@@ -59,7 +59,7 @@ internal sealed class MemoryVideoStore : IVideoStore
             return Task.FromResult(_store.Files[_key].File);
         }
 
-        public override Task SuspendAsync(Checkpoint checkpoint, CancellationToken ct)
+        public override Task SuspendAsync(Checkpoint checkpoint, CancellationToken cancellationToken)
         {
             _store.Left[_key] = (checkpoint, _buffer.ToArray());
             _isSuspended = true;
@@ -80,7 +80,7 @@ internal sealed class MemoryVideoStore : IVideoStore
     {
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            await Task.Yield(); // as a real store does: the network is read meanwhile
+            await Task.Yield(); // Like a real store: the network is read meanwhile.
             if (store.FailWrites is { } failure)
                 throw failure;
             Write(buffer.Span);

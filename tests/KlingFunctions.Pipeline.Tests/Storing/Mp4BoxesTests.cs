@@ -11,7 +11,7 @@ public class Mp4BoxesTests
     private const int Header = 8;
 
     [Fact]
-    public void A_file_that_is_cut_within_a_box_ends_too_early_and_a_whole_one_does_not_in_whatever_pieces_it_comes()
+    public void File_cut_within_a_box_is_truncated_and_a_complete_one_is_not()
     {
         var sizes = Gen.Choose(0, 500).NonEmptyListOf();
         Prop.ForAll(Gen.Zip(sizes, Gen.Zip(Gen.Choose(1, 300), Gen.Choose(0, int.MaxValue))).ToArbitrary(), drawn =>
@@ -23,7 +23,7 @@ public class Mp4BoxesTests
 
             var cut = cutFrom % file.Length;
             var start = boxes.Aggregate((Start: 0, End: 0), (at, box) => at.End > cut ? at : (at.End, at.End + box.Length)).Start;
-            // Of a box of which not even the size is there, nothing can be said.
+            // Without the size of a box, a cut can't be noticed.
             Assert.Equal(cut - start >= HeaderAt(file, start), EndsTooEarly(file[..cut], piece));
         }).QuickCheckThrowOnFailure();
     }
@@ -31,18 +31,18 @@ public class Mp4BoxesTests
     [Theory]
     [InlineData("junk")]
     [InlineData("\0\0\0\0")]
-    public void What_is_no_box_at_the_end_of_a_file_is_left_alone(string type) =>
+    public void Bytes_after_the_last_box_are_ignored(string type) =>
         Assert.False(EndsTooEarly([.. Box("ftyp", 8, large: false), .. Box("mdat", 100, large: false), 0, 0, 1, 0, .. Encoding.ASCII.GetBytes(type), 1, 2, 3], 1000));
 
     [Fact]
-    public void A_last_box_without_a_size_goes_to_the_end_wherever_that_is() =>
+    public void Last_box_without_a_size_extends_to_the_end() =>
         Assert.False(EndsTooEarly([.. Box("ftyp", 8, large: false), 0, 0, 0, 0, .. "mdat"u8, 1, 2, 3], 1000));
 
     [Theory]
     [InlineData(new byte[0])]
     [InlineData(new byte[] { 0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 1 })]
     [InlineData(new byte[] { 0x1A, 0x45, 0xDF, 0xA3, 1, 2, 3, 4, 5 })]
-    public void A_file_of_another_kind_never_ends_too_early(byte[] file) => Assert.False(EndsTooEarly(file, 4));
+    public void File_of_another_format_is_never_reported_as_truncated(byte[] file) => Assert.False(EndsTooEarly(file, 4));
 
     private static bool EndsTooEarly(byte[] file, int piece)
     {

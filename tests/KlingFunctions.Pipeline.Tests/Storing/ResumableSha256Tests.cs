@@ -8,7 +8,7 @@ namespace KlingFunctions.Pipeline.Tests.Storing;
 public class ResumableSha256Tests
 {
     [Fact]
-    public void Hash_is_that_of_the_platform_however_the_bytes_come_and_wherever_it_is_written_down()
+    public void Hash_equals_the_platforms_for_any_chunks_and_any_checkpoint()
     {
         var pieces = Gen.Choose(0, 200).ListOf(12);
         Prop.ForAll(pieces.ToArbitrary(), lengths =>
@@ -31,5 +31,5 @@ public class ResumableSha256Tests
     [InlineData("")]
     [InlineData("AAAA")]
     [InlineData("no base64")]
-    public void State_that_is_none_is_refused(string state) => Assert.Throws<FormatException>(() => ResumableSha256.Restore(state));
+    public void Invalid_state_is_refused(string state) => Assert.Throws<FormatException>(() => ResumableSha256.Restore(state));
 }

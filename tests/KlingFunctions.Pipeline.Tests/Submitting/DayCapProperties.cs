@@ -1,13 +1,15 @@
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Hosts;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Documents;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.Polling;
 using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,7 +18,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests.Submitting;
 
-/// <summary>Calls, uploads, resumes, resubmissions, crashes, changes of the cap and midnights in any order.</summary>
+/// <summary>Calls, uploads, resumes, resubmissions, crashes, changed caps and midnights in any order.</summary>
 public class DayCapProperties
 {
     public enum Act
@@ -43,7 +45,7 @@ public class DayCapProperties
         select new Story(cap, [.. acts], [.. answers], resubmits);
 
     [Fact]
-    public void No_day_pays_more_than_its_cap_and_none_counts_twice() =>
+    public void No_day_pays_more_than_its_cap_and_no_submission_counts_twice() =>
         Prop.ForAll(Stories.ToArbitrary(), async story => await new Run(story).PlayAsync()).Check(Config.QuickThrowOnFailure.WithMaxTest(1_000));
 
     private sealed record Story(int Cap, IReadOnlyList<(Act Act, int Number)> Acts, IReadOnlyList<string> Answers, bool Resubmits);
@@ -76,9 +78,10 @@ public class DayCapProperties
 
         private DateOnly Today => DateOnly.FromDateTime(_time.GetUtcNow().UtcDateTime);
 
-        private StalePlaces Places => new(_quota, _jobs, _ledger, new(Options.Create(_options), _time), Options.Create(_options), _time);
+        private StalePlaces Places => new(
+            _quota, new(_quota, _jobs, Options.Create(_options), NullLogger<HandOver>.Instance), _jobs, _ledger, new(Options.Create(_options), _time), Options.Create(_options), _time);
 
-        private TurnSteps Guards => new(_quota, _ledger, Options.Create(_options), _time);
+        private PermitSteps Guards => new(_quota, new Spending(_documents, _time), NoPrices.List, _ledger, Options.Create(_options), _time);
 
         public async Task PlayAsync()
         {
@@ -87,8 +90,8 @@ public class DayCapProperties
             {
                 Assert.InRange(day.Count(), 0, _story.Cap);
                 var name = $"quota/days/{day.Key:yyyy-MM-dd}";
-                // Only the last days are kept.
-                if (await _documents.ReadAsync(name, StoredJson.Default.Places, default) is not { Value.Jobs: var counted }) continue;
+                // Only the last days are stored.
+                if (await _documents.ReadAsync(name, StoredJson.Default.Places, default) is not { Value.Taken: var counted }) continue;
                 Assert.Equal(counted.Distinct(), counted);
                 Assert.InRange(counted.Count, 0, _story.Cap);
                 Assert.Empty(day.Select(p => p.Key).Except(counted));
@@ -104,7 +107,7 @@ public class DayCapProperties
             {
                 case Act.Call or Act.Upload:
                     var reading = Reading.Reader.Read("""{"prompt":"a fox"}"""u8.ToArray());
-                    await new JobIntake(_jobs, Places, Options.Create(_options), _time).HandInAsync(
+                    await new JobIntake(_jobs, Places, NoPrices.List, KlingO1.Contract, Options.Create(_options), _time).AcceptAsync(
                         $"vid_{ids.Count}", reading, "https://kling.example.com", act is Act.Upload ? "a.json" : null, default);
                     break;
                 case Act.Run or Act.RunUntilCrash or Act.RunOverMidnight when snapshot is { IsRunning: true, State.Provider: null }:
@@ -147,7 +150,7 @@ public class DayCapProperties
             if (job.AwaitsDay && !(await Guards.TakeDayAsync(job.SubmissionKey, default)).Granted) return;
             _key = job.SubmissionKey;
             var step = new SubmitStep(
-                KlingO1.Contract, Clients.On(this, _time), _ledger, Guards, new NoUploads(), Options.Create(_options),
+                Clients.On(this, _time), _ledger, Guards, NoUploads.Delivery, Plans.First(_time), Options.Create(_options),
                 Options.Create(new SubmissionOptions { WhenInDoubt = _story.Resubmits ? "resubmit" : "fail" }), _time, NullLogger<SubmitStep>.Instance);
             var outcome = await step.RunAsync(new(job.Id, job.SubmissionKey, job.Request.Input), default);
             if (outcome.Error is { } error && outcome.Result is SubmitResult.Failed) End(job, error);
@@ -181,18 +184,18 @@ public class DayCapProperties
         }
     }
 
-    /// <summary>A ledger in which time passes, or the host dies, before and after each write.</summary>
+    /// <summary>A ledger in which time advances, or the host dies, before and after each write.</summary>
     private sealed class Hooked(InMemoryLedger ledger, Action hook) : ISubmissionLedger
     {
-        public Task<Submission?> FindAsync(string key, CancellationToken cancel) => ledger.FindAsync(key, cancel);
+        public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => ledger.FindAsync(key, cancellationToken);
 
-        public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel) => AroundAsync(() => ledger.TryIntendAsync(key, now, cancel));
+        public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken) => AroundAsync(() => ledger.TryIntendAsync(key, now, cancellationToken));
 
-        public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel) => ledger.RecordAsync(key, requestId, now, cancel);
+        public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken) => ledger.RecordAsync(key, requestId, now, cancellationToken);
 
-        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel) => ledger.WithdrawAsync(key, intendedAt, cancel);
+        public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken) => ledger.WithdrawAsync(key, intendedAt, cancellationToken);
 
-        public Task ForgetAsync(string jobId, CancellationToken cancel) => ledger.ForgetAsync(jobId, cancel);
+        public Task ForgetAsync(string jobId, CancellationToken cancellationToken) => ledger.ForgetAsync(jobId, cancellationToken);
 
         private async Task<T> AroundAsync<T>(Func<Task<T>> write)
         {

@@ -1,11 +1,11 @@
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Errors;
-using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.Polling;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -13,7 +13,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace KlingFunctions.Pipeline.Tests.Submitting;
 
-/// <summary>Several runs of one submission at once, in any order of what they read and write, some of which die on the way.</summary>
+/// <summary>Several runs of one submission at once, with reads and writes in any order, and with crashes.</summary>
 public class SubmitStepRaces
 {
     private static readonly Gen<Plot> Plots =
@@ -24,33 +24,33 @@ public class SubmitStepRaces
         select new Plot(runs, [.. turns], [.. answers], knows);
 
     [Fact]
-    public void A_submission_is_paid_at_most_once_whoever_runs_it_when_and_wherever_it_dies() =>
+    public void Submission_is_paid_at_most_once_wherever_its_runs_die() =>
         Prop.ForAll(Plots.ToArbitrary(), async plot =>
         {
-            var told = await TellAsync(plot, "fail");
-            Assert.InRange(told.Provider.Accepted, 0, 1);
-            Assert.InRange(told.Provider.Posts - told.Provider.Refused, 0, 1);
-            Assert.InRange(told.Outcomes.Where(o => o.Result is SubmitResult.Accepted).Select(o => o.RequestId).Distinct().Count(), 0, 1);
-            // Whatever became of them, whoever runs it last knows that it is paid, or says that it may be.
-            if (told.Provider.Accepted > 0)
-                Assert.True(told.Outcomes[^1] is { Result: SubmitResult.Accepted } or { Error.Code: ErrorCodes.SubmissionInDoubt }, $"{told.Outcomes[^1]}");
+            var result = await PlayAsync(plot, "fail");
+            Assert.InRange(result.Provider.Accepted, 0, 1);
+            Assert.InRange(result.Provider.Posts - result.Provider.Refused, 0, 1);
+            Assert.InRange(result.Outcomes.Where(o => o.Result is SubmitResult.Accepted).Select(o => o.RequestId).Distinct().Count(), 0, 1);
+            // The last run reports that the submission is paid, or that it may be.
+            if (result.Provider.Accepted > 0)
+                Assert.True(result.Outcomes[^1] is { Result: SubmitResult.Accepted } or { Error.Code: ErrorCodes.SubmissionInDoubt }, $"{result.Outcomes[^1]}");
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void With_resubmission_chosen_it_is_paid_at_most_three_times() =>
+    public void Resubmission_pays_three_times_at_most() =>
         Prop.ForAll(Plots.ToArbitrary(), async plot =>
         {
-            var told = await TellAsync(plot, "resubmit");
-            Assert.InRange(told.Provider.Accepted, 0, 3);
-            Assert.InRange(told.Provider.Posts - told.Provider.Refused, 0, 3);
+            var result = await PlayAsync(plot, "resubmit");
+            Assert.InRange(result.Provider.Accepted, 0, 3);
+            Assert.InRange(result.Provider.Posts - result.Provider.Refused, 0, 3);
         }).QuickCheckThrowOnFailure();
 
-    private static async Task<Told> TellAsync(Plot plot, string whenInDoubt)
+    private static async Task<Result> PlayAsync(Plot plot, string whenInDoubt)
     {
         var (ledger, provider) = (new InMemoryLedger(), new Provider(plot.Answers));
         var runs = Enumerable.Range(0, plot.Runs).Select(_ => new Run()).ToList();
         var intended = new Dictionary<string, Run>();
-        // A ledger knows whether who intended may be alive, or takes everyone for dead, as one does that has a single owner.
+        // Some ledgers know whether the intent's writer may be alive; others, with a single owner, assume that every writer is dead.
         ledger.MayBeUnderWay = key => plot.LedgerKnows && intended.TryGetValue(key, out var run) && !run.Dead;
         foreach (var run in runs)
             run.Task = Task.Run(() => Step(new Gated(run, ledger, intended), new GatedHandler(run, provider), whenInDoubt).RunAsync(Input, CancellationToken.None));
@@ -67,23 +67,23 @@ public class SubmitStepRaces
         var outcomes = new List<SubmitOutcome>();
         foreach (var run in runs.Where(r => !r.Dead)) outcomes.Add(await run.Task);
 
-        // At last one runs alone, as often as it is told to come again.
+        // In the end one run is alone, and repeated as often as it asks to be.
         ledger.MayBeUnderWay = _ => false;
         do outcomes.Add(await Step(ledger, new Ungated(provider), whenInDoubt).RunAsync(Input, CancellationToken.None));
-        while (outcomes[^1].Result is SubmitResult.NotYet or SubmitResult.Unsettled);
+        while (outcomes[^1].Result is SubmitResult.Retryable or SubmitResult.Unknown);
         return new(provider, outcomes);
     }
 
     private static readonly SubmitInput Input = new("vid_1", "vid_1", SampleJobs.Request().Input);
 
     private static SubmitStep Step(ISubmissionLedger ledger, HttpMessageHandler provider, string whenInDoubt) => new(
-        KlingO1.Contract, Clients.On(provider), ledger, Turns.Of(new(), new InMemoryDocuments(), ledger, TimeProvider.System), new NoUploads(), Options.Create(new PipelineOptions()),
+        Clients.On(provider), ledger, Turns.Of(new(), new InMemoryDocuments(), ledger, TimeProvider.System), NoUploads.Delivery, Plans.First(new FakeTimeProvider()), Options.Create(new PipelineOptions()),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), new FakeTimeProvider(), NullLogger<SubmitStep>.Instance);
 
-    /// <summary>How many run, who goes on or dies at each turn, and what the provider answers to one POST after the other.</summary>
+    /// <summary>The number of runs, which of them continues or dies at each turn, and the provider's answers in sequence.</summary>
     private sealed record Plot(int Runs, IReadOnlyList<(int Turn, bool Dies)> Turns, IReadOnlyList<string> Answers, bool LedgerKnows);
 
-    private sealed record Told(Provider Provider, IReadOnlyList<SubmitOutcome> Outcomes);
+    private sealed record Result(Provider Provider, IReadOnlyList<SubmitOutcome> Outcomes);
 
     private sealed class Run
     {
@@ -94,7 +94,7 @@ public class SubmitStepRaces
         public Task<SubmitOutcome> Task { get; set; } = null!;
     }
 
-    /// <summary>Where a run waits until it is let through, before whatever the world can see of it.</summary>
+    /// <summary>Holds a run before each visible action until the test lets it continue.</summary>
     private sealed class Gate
     {
         private TaskCompletionSource _arrived = New(), _open = New();
@@ -120,36 +120,36 @@ public class SubmitStepRaces
 
     private sealed class Gated(Run run, InMemoryLedger ledger, Dictionary<string, Run> intended) : ISubmissionLedger
     {
-        public async Task<Submission?> FindAsync(string key, CancellationToken cancel)
+        public async Task<Submission?> FindAsync(string key, CancellationToken cancellationToken)
         {
             await run.Gate.PassAsync();
-            return await ledger.FindAsync(key, cancel);
+            return await ledger.FindAsync(key, cancellationToken);
         }
 
-        public async Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancel)
+        public async Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken)
         {
             await run.Gate.PassAsync();
-            if (!await ledger.TryIntendAsync(key, now, cancel)) return false;
+            if (!await ledger.TryIntendAsync(key, now, cancellationToken)) return false;
             intended[key] = run;
             return true;
         }
 
-        public async Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancel)
+        public async Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken)
         {
             await run.Gate.PassAsync();
-            await ledger.RecordAsync(key, requestId, now, cancel);
+            await ledger.RecordAsync(key, requestId, now, cancellationToken);
         }
 
-        public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancel)
+        public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken)
         {
             await run.Gate.PassAsync();
-            await ledger.WithdrawAsync(key, intendedAt, cancel);
+            await ledger.WithdrawAsync(key, intendedAt, cancellationToken);
         }
 
-        public Task ForgetAsync(string jobId, CancellationToken cancel) => ledger.ForgetAsync(jobId, cancel);
+        public Task ForgetAsync(string jobId, CancellationToken cancellationToken) => ledger.ForgetAsync(jobId, cancellationToken);
     }
 
-    /// <summary>The provider, which accepts, refuses, or accepts without being heard.</summary>
+    /// <summary>A provider that accepts, refuses, or accepts with a lost answer.</summary>
     private sealed class Provider(IReadOnlyList<string> answers)
     {
         public int Posts { get; private set; }

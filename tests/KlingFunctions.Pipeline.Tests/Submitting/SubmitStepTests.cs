@@ -1,8 +1,8 @@
-using KlingFunctions.Contracts.Stores;
+using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Errors;
-using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Tests.Fakes;
+using KlingFunctions.Pipeline.Tests.Polling;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -24,7 +24,7 @@ public class SubmitStepTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task An_accepted_request_is_in_the_ledger_and_has_its_deadline()
+    public async Task Accepted_request_is_in_the_ledger_and_has_its_deadline()
     {
         var provider = Accepting();
         var outcome = await Step(provider).RunAsync(Input, Ct);
@@ -36,14 +36,14 @@ public class SubmitStepTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Run_again_with_an_id_there_it_answers_that_and_sends_nothing(bool onlyAsk)
+    public async Task Repeated_run_returns_the_recorded_id_and_sends_nothing(bool onlyAsk)
     {
         await _ledger.RecordAsync(Key, "req-0", _time.GetUtcNow(), Ct);
         _time.Advance(TimeSpan.FromMinutes(10));
         var provider = Accepting();
         var outcome = await Step(provider).RunAsync(Input with { OnlyAsk = onlyAsk }, Ct);
         Assert.Equal((SubmitResult.Accepted, "req-0"), (outcome.Result, outcome.RequestId));
-        // The deadline counts from the submission, not from when it was looked up.
+        // The deadline counts from the submission, not from this run.
         Assert.Equal(_time.GetUtcNow().AddHours(2) - TimeSpan.FromMinutes(10), outcome.Until);
         Assert.Empty(provider.Seen);
     }
@@ -51,7 +51,7 @@ public class SubmitStepTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Run_again_with_only_an_intent_there_it_is_in_doubt_and_sends_nothing(bool onlyAsk)
+    public async Task Repeated_run_with_only_an_intent_is_in_doubt_and_sends_nothing(bool onlyAsk)
     {
         await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
         var provider = Accepting();
@@ -66,29 +66,29 @@ public class SubmitStepTests
     [InlineData("fail", false)]
     [InlineData("resubmit", false)]
     [InlineData("fail", true)]
-    public async Task While_another_run_may_be_in_the_POST_it_waits_and_sends_nothing(string whenInDoubt, bool onlyAsk)
+    public async Task Run_waits_and_sends_nothing_while_another_may_be_in_the_POST(string whenInDoubt, bool onlyAsk)
     {
         await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
         _ledger.MayBeUnderWay = _ => true;
         var provider = Accepting();
         var outcome = await Step(provider, whenInDoubt).RunAsync(Input with { OnlyAsk = onlyAsk }, Ct);
-        Assert.Equal(SubmitResult.Unsettled, outcome.Result);
+        Assert.Equal(SubmitResult.Unknown, outcome.Result);
         Assert.True(outcome.Delay > TimeSpan.Zero);
         Assert.Empty(provider.Seen);
     }
 
     [Fact]
-    public async Task Only_asked_it_sends_nothing_whatever_the_ledger_says()
+    public async Task Query_only_sends_nothing()
     {
         var provider = Accepting();
         var outcome = await Step(provider).RunAsync(Input with { OnlyAsk = true }, Ct);
-        Assert.Equal(SubmitResult.NotYet, outcome.Result);
+        Assert.Equal(SubmitResult.Retryable, outcome.Result);
         Assert.Empty(provider.Seen);
         Assert.Empty(_ledger.Entries);
     }
 
     [Fact]
-    public async Task Only_asked_after_a_lost_answer_it_is_in_doubt_even_where_it_would_have_been_sent_again()
+    public async Task Query_after_a_lost_answer_is_in_doubt_even_with_resubmit()
     {
         var provider = StubHandler.Answering(500, "{}");
         await Step(provider, "resubmit").RunAsync(Input, Ct);
@@ -103,8 +103,8 @@ public class SubmitStepTests
     [InlineData(401, "{}", SubmitResult.Failed, ErrorCodes.ProviderAuth)]
     [InlineData(402, "{}", SubmitResult.Failed, ErrorCodes.ProviderBalance)]
     [InlineData(422, """{"detail":"no such duration"}""", SubmitResult.Failed, ErrorCodes.ProviderRejected)]
-    [InlineData(429, "{}", SubmitResult.NotYet, "provider_unavailable")]
-    public async Task What_the_provider_refused_was_not_paid_and_may_be_sent_again(int status, string body, SubmitResult result, string code)
+    [InlineData(429, "{}", SubmitResult.Retryable, "provider_unavailable")]
+    public async Task Refused_submission_is_unpaid_and_may_be_sent_again(int status, string body, SubmitResult result, string code)
     {
         var provider = StubHandler.Answering(status, body);
         var outcome = await Step(provider).RunAsync(Input, Ct);
@@ -115,10 +115,10 @@ public class SubmitStepTests
     }
 
     [Theory]
-    [InlineData(429, "{}", SubmitResult.NotYet)]
+    [InlineData(429, "{}", SubmitResult.Retryable)]
     [InlineData(400, """{"error_code":400002}""", SubmitResult.Failed)]
     [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed)]
-    public async Task Refusal_whose_intent_can_not_be_withdrawn_is_no_doubt(int status, string body, SubmitResult result)
+    public async Task Refusal_with_an_intent_that_can_not_be_withdrawn_is_not_in_doubt(int status, string body, SubmitResult result)
     {
         _ledger.FailsToWithdraw = true;
         var outcome = await Step(StubHandler.Answering(status, body)).RunAsync(Input, Ct);
@@ -150,7 +150,7 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task A_limit_is_waited_out_for_as_long_as_the_provider_asks()
+    public async Task Rate_limit_is_waited_out_for_the_time_of_its_Retry_After()
     {
         var provider = StubHandler.Answering(429, "{}", also: r => r.Headers.Add("Retry-After", "120"));
         Assert.Equal(TimeSpan.FromMinutes(2), (await Step(provider).RunAsync(Input, Ct)).Delay);
@@ -161,7 +161,7 @@ public class SubmitStepTests
     [InlineData("Sun, 01 Mar 2026 11:00:00 GMT", 2)]
     [InlineData("Sun, 01 Mar 2026 13:00:30 GMT", 600)]
     [InlineData("999999999", 600)]
-    public async Task A_provider_whose_clock_is_wrong_is_neither_asked_without_a_pause_nor_waited_for_the_whole_day(string retryAfter, int seconds)
+    public async Task Wrong_provider_clock_causes_neither_a_spin_nor_a_wait_of_a_day(string retryAfter, int seconds)
     {
         _time.SetUtcNow(new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
         var provider = StubHandler.Answering(429, "{}", also: r => r.Headers.Add("Retry-After", retryAfter));
@@ -169,10 +169,10 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task What_never_left_this_machine_may_be_sent_again()
+    public async Task Submission_that_was_never_sent_may_be_sent_again()
     {
         var outcome = await Step(new Unreachable()).RunAsync(Input, Ct);
-        Assert.Equal(SubmitResult.NotYet, outcome.Result);
+        Assert.Equal(SubmitResult.Retryable, outcome.Result);
         Assert.Empty(_ledger.Entries);
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
     }
@@ -182,7 +182,7 @@ public class SubmitStepTests
     [InlineData(502, "<html>Bad Gateway</html>")]
     [InlineData(408, "{}")]
     [InlineData(200, "{}")]
-    public async Task What_the_provider_may_have_accepted_is_in_doubt_and_never_sent_again_by_itself(int status, string body)
+    public async Task Possibly_accepted_submission_is_in_doubt_and_not_resubmitted(int status, string body)
     {
         var provider = StubHandler.Answering(status, body);
         Assert.Equal(ErrorCodes.SubmissionInDoubt, (await Step(provider).RunAsync(Input, Ct)).Error!.Code);
@@ -193,8 +193,8 @@ public class SubmitStepTests
     [Theory]
     [InlineData(400, """{"error_code":400004}""", SubmitResult.Failed)]
     [InlineData(422, "{}", SubmitResult.Failed)]
-    [InlineData(429, "{}", SubmitResult.Unsettled)]
-    public async Task With_one_submission_in_doubt_the_refusal_of_another_does_not_mean_that_nothing_was_paid(int status, string body, SubmitResult result)
+    [InlineData(429, "{}", SubmitResult.Unknown)]
+    public async Task Refusal_after_a_submission_in_doubt_does_not_mean_unpaid(int status, string body, SubmitResult result)
     {
         await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
         var outcome = await Step(StubHandler.Answering(status, body), "resubmit").RunAsync(Input, Ct);
@@ -203,18 +203,18 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task With_resubmission_chosen_it_is_sent_three_times_at_most_and_then_a_person_decides()
+    public async Task Resubmission_stops_after_three_and_a_person_decides()
     {
         var provider = StubHandler.Answering(500, "{}");
         var outcomes = new List<SubmitOutcome>();
         for (var i = 0; i < 5; i++) outcomes.Add(await Step(provider, "resubmit").RunAsync(Input, Ct));
         Assert.Equal(3, provider.Seen.Count);
-        Assert.Equal([SubmitResult.Unsettled, SubmitResult.Unsettled, SubmitResult.Failed, SubmitResult.Failed, SubmitResult.Failed], outcomes.Select(o => o.Result));
+        Assert.Equal([SubmitResult.Unknown, SubmitResult.Unknown, SubmitResult.Failed, SubmitResult.Failed, SubmitResult.Failed], outcomes.Select(o => o.Result));
         Assert.Equal(ErrorCodes.SubmissionInDoubt, outcomes[^1].Error!.Code);
     }
 
     [Fact]
-    public async Task With_resubmission_chosen_an_answer_that_came_late_after_all_is_taken()
+    public async Task Late_answer_is_used_instead_of_a_resubmission()
     {
         await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
         await _ledger.RecordAsync(Key, "req-late", _time.GetUtcNow(), Ct);
@@ -224,7 +224,7 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task What_was_paid_for_goes_on_though_the_ledger_can_not_be_written()
+    public async Task Paid_job_continues_though_the_ledger_can_not_be_written()
     {
         _ledger.FailsToRecord = true;
         var outcome = await Step(Accepting()).RunAsync(Input, Ct);
@@ -232,7 +232,7 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task A_stored_image_without_a_link_fails_before_anything_is_intended()
+    public async Task Stored_image_without_a_link_fails_before_an_intent_is_written()
     {
         var stored = System.Text.Json.JsonElement.Parse("""{"prompt":"@Image1","elements":[],"image_urls":["asset:a/b.png"]}""");
         var provider = Accepting();
@@ -243,7 +243,7 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task Submission_past_the_days_cap_is_not_sent_until_midnight()
+    public async Task Submission_past_the_daily_cap_is_not_sent_until_midnight()
     {
         _options.MaxJobsPerDay = 1;
         _time.SetUtcNow(new(2026, 3, 1, 23, 30, 0, TimeSpan.Zero));
@@ -252,7 +252,7 @@ public class SubmitStepTests
 
         var other = Input with { JobId = "vid_2", Key = "vid_2" };
         var outcome = await Step(provider).RunAsync(other, Ct);
-        Assert.Equal((SubmitResult.NotYet, "daily_cap_reached", TimeSpan.FromMinutes(30)), (outcome.Result, outcome.Error!.Code, outcome.Delay));
+        Assert.Equal((SubmitResult.Retryable, "daily_cap_reached", TimeSpan.FromMinutes(30)), (outcome.Result, outcome.Error!.Code, outcome.Delay));
         Assert.Null(outcome.Until);
         Assert.Single(provider.Seen);
         Assert.DoesNotContain("vid_2", _ledger.Entries.Keys);
@@ -262,7 +262,7 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task Resubmission_counts_for_the_cap_as_any_other_submission()
+    public async Task Resubmission_counts_for_the_cap_like_any_other_submission()
     {
         _options.MaxJobsPerDay = 1;
         Assert.Equal(ErrorCodes.SubmissionInDoubt, (await Step(StubHandler.Answering(500, "{}")).RunAsync(Input, Ct)).Error!.Code);
@@ -275,10 +275,10 @@ public class SubmitStepTests
     public async Task Resubmission_by_setting_waits_for_the_cap_and_stays_in_doubt()
     {
         _options.MaxJobsPerDay = 1;
-        Assert.Equal(SubmitResult.Unsettled, (await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct)).Result);
+        Assert.Equal(SubmitResult.Unknown, (await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct)).Result);
         var provider = Accepting();
         var outcome = await Step(provider, "resubmit").RunAsync(Input, Ct);
-        Assert.Equal((SubmitResult.Unsettled, "daily_cap_reached"), (outcome.Result, outcome.Error!.Code));
+        Assert.Equal((SubmitResult.Unknown, "daily_cap_reached"), (outcome.Result, outcome.Error!.Code));
         Assert.Empty(provider.Seen);
     }
 
@@ -292,7 +292,7 @@ public class SubmitStepTests
         };
         await Assert.ThrowsAsync<IOException>(() => Step(Accepting()).RunAsync(Input, Ct));
         _documents.Before = null;
-        await Turns.Of(_options, _documents, _ledger, _time).FindHindranceAsync("vid_1", Key, Ct);
+        await Turns.Of(_options, _documents, _ledger, _time).FindHindranceAsync("vid_1", Key, Input.Input, Ct);
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input with { JobId = "vid_2", Key = "vid_2" }, Ct)).Result);
     }
@@ -307,7 +307,7 @@ public class SubmitStepTests
             if (call == "write" && name.EndsWith("01", StringComparison.Ordinal)) _time.Advance(TimeSpan.FromSeconds(2));
         };
         var provider = Accepting();
-        Assert.Equal(SubmitResult.NotYet, (await Step(provider).RunAsync(Input, Ct)).Result);
+        Assert.Equal(SubmitResult.Retryable, (await Step(provider).RunAsync(Input, Ct)).Result);
         Assert.Empty(_ledger.Entries);
         Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(Input, Ct)).Result);
         Assert.Equal("daily_cap_reached", (await Step(provider).RunAsync(Input with { JobId = "vid_2", Key = "vid_2" }, Ct)).Error!.Code);
@@ -315,19 +315,19 @@ public class SubmitStepTests
     }
 
     [Fact]
-    public async Task Job_without_a_place_in_flight_is_not_submitted()
+    public async Task Job_without_a_slot_is_not_submitted()
     {
         _options.MaxInFlight = 1;
         var provider = Accepting();
         Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(Input, Ct)).Result);
         var other = Input with { JobId = "vid_2", Key = "vid_2" };
         Assert.Equal("in_flight_cap_reached", (await Step(provider).RunAsync(other, Ct)).Error!.Code);
-        await Turns.Of(_options, _documents, _ledger, _time).LeaveAsync("vid_1", Ct);
+        using (var quota = new Quota(_documents, _time)) Assert.Equal(["vid_2"], await quota.ReleaseSlotAsync("vid_1", 1, Ct));
         Assert.Equal(SubmitResult.Accepted, (await Step(provider).RunAsync(other, Ct)).Result);
     }
 
     [Fact]
-    public async Task Upload_that_is_in_the_ledger_takes_no_further_day()
+    public async Task Upload_in_the_ledger_is_not_counted_again()
     {
         _options.MaxJobsPerDay = 1;
         await _ledger.RecordAsync(Key, "req-1", _time.GetUtcNow(), Ct);
@@ -338,7 +338,7 @@ public class SubmitStepTests
     private static StubHandler Accepting() => StubHandler.Answering(200, """{"request_id":"req-1"}""");
 
     private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail") => new(
-        KlingO1.Contract, Clients.On(provider, _time), _ledger, Turns.Of(_options, _documents, _ledger, _time), new NoUploads(), Options.Create(_options),
+        Clients.On(provider, _time), _ledger, Turns.Of(_options, _documents, _ledger, _time), NoUploads.Delivery, Plans.First(_time), Options.Create(_options),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), _time, NullLogger<SubmitStep>.Instance);
 
     private sealed class Unreachable : HttpMessageHandler

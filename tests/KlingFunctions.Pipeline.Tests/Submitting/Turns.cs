@@ -1,4 +1,6 @@
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline.Documents;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Submitting;
 using Microsoft.Extensions.Options;
 
@@ -6,7 +8,7 @@ namespace KlingFunctions.Pipeline.Tests.Submitting;
 
 internal static class Turns
 {
-    /// <summary>The spending guards of one host.</summary>
-    public static TurnSteps Of(PipelineOptions options, IDocuments documents, ISubmissionLedger ledger, TimeProvider time) =>
-        new(new Quota(documents, time), ledger, Options.Create(options), time);
+    /// <summary>The steps for caps and slots of one host.</summary>
+    public static PermitSteps Of(PipelineOptions options, IDocuments documents, ISubmissionLedger ledger, TimeProvider time, PriceList? prices = null) =>
+        new(new Quota(documents, time), new Spending(documents, time), prices ?? NoPrices.List, ledger, Options.Create(options), time);
 }

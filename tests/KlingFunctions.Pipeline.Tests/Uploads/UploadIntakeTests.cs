@@ -1,6 +1,6 @@
 using System.Text;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline.Jobs;
-using KlingFunctions.Pipeline.Requests.Models;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Uploads;
@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Tests.Uploads;
 
-/// <summary>Events about uploads come late, twice, and in any order.</summary>
+/// <summary>Events about uploads arrive late, twice, and in any order.</summary>
 public class UploadIntakeTests
 {
     private const string Request = """{"prompt": "A tree"}""";
@@ -25,60 +25,57 @@ public class UploadIntakeTests
 
     public UploadIntakeTests()
     {
-        var options = Options.Create(_options);
-        _intake = new UploadIntake(
-            _folder, new UploadReader(KlingO1.Contract, Reading.Reader), new JobIntake(_jobs, null!, options, _folder.Time), _jobs, options, _folder.Time,
-            _log);
+        _intake = UploadIntakes.Over(_folder, _jobs, Options.Create(_options), _folder.Time, _log);
     }
 
     [Fact]
-    public async Task A_request_is_one_job_however_often_it_is_told_of_and_another_when_it_changes()
+    public async Task Request_file_is_one_job_until_it_changes()
     {
         _folder.Put("a/walk.json", Request);
-        for (var i = 0; i < 3; i++) Assert.Equal(UploadOutcome.Started, await TakeAsync("a/walk.json"));
+        for (var i = 0; i < 3; i++) Assert.Equal(UploadOutcome.Started, await AcceptAsync("a/walk.json"));
         Assert.Single(_jobs.Ids);
         _folder.Put("a/walk.json", """{"prompt": "Another tree"}""");
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("a/walk.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("a/walk.json"));
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
     [Fact]
-    public async Task An_image_and_its_recipe_make_one_job_in_whichever_order_they_come_and_are_told_of()
+    public async Task Image_and_recipe_make_one_job_in_any_order()
     {
         _folder.Put("spin/one.png", Image);
-        Assert.Equal(UploadOutcome.NoRecipe, await TakeAsync("spin/one.png"));
+        Assert.Equal(UploadOutcome.NoRecipe, await AcceptAsync("spin/one.png"));
         Assert.Empty(_jobs.Ids);
         _folder.Put("spin/_recipe.json", Recipe);
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/_recipe.json"));
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/one.png"));
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/_recipe.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/_recipe.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.png"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/_recipe.json"));
         var job = Assert.Single(_jobs.Ids);
         Assert.Equal("spin/one.png", _jobs[job].Job.Upload);
     }
 
     [Fact]
-    public async Task A_recipe_is_for_the_images_of_its_own_folder()
+    public async Task Recipe_is_for_the_images_of_its_own_folder()
     {
         _folder.Put("spin/one.png", Image);
         _folder.Put("spin/deeper/two.png", Image);
         _folder.Put("spin/three.json", Request);
         _folder.Put("spin/_recipe.json", Recipe);
-        await TakeAsync("spin/_recipe.json");
+        await AcceptAsync("spin/_recipe.json");
         Assert.Equal("spin/one.png", _jobs[Assert.Single(_jobs.Ids)].Job.Upload);
     }
 
     [Fact]
-    public async Task A_recipe_starts_no_image_so_old_that_its_job_may_be_forgotten()
+    public async Task Recipe_starts_no_image_so_old_that_its_job_may_be_deleted()
     {
         _folder.Put("spin/old.png", Image);
         _folder.Time.Advance(_options.KeepFor);
         _folder.Put("spin/new.png", Image);
         _folder.Time.Advance(TimeSpan.FromMinutes(1));
         _folder.Put("spin/_recipe.json", Recipe);
-        await TakeAsync("spin/_recipe.json");
+        await AcceptAsync("spin/_recipe.json");
         Assert.Equal("spin/new.png", _jobs[Assert.Single(_jobs.Ids)].Job.Upload);
         _options.KeepFor = TimeSpan.Zero;
-        await TakeAsync("spin/_recipe.json");
+        await AcceptAsync("spin/_recipe.json");
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
@@ -86,31 +83,31 @@ public class UploadIntakeTests
     [InlineData("walk.json", "{", "walk.error.json", "invalid_json")]
     [InlineData("walk.json", """{"prompt": 1}""", "walk.error.json", "wrong_type")]
     [InlineData("one.png", """{"prompt": "no place"}""", "one.png.error.json", "required")]
-    public async Task A_bad_one_leaves_a_report_beside_it_and_starts_nothing(string path, string json, string report, string code)
+    public async Task Bad_upload_leaves_a_report_beside_it_and_starts_nothing(string path, string json, string report, string code)
     {
         _folder.Put("_recipe.json", json);
         _folder.Put(path, path.EndsWith(".png", StringComparison.Ordinal) ? Image : Encoding.UTF8.GetBytes(json));
-        Assert.Equal(UploadOutcome.Refused, await TakeAsync(path));
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync(path));
         Assert.Empty(_jobs.Ids);
         Assert.Contains(code, _folder.Text(report), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_recipe_that_is_spoilt_afterwards_puts_no_report_beside_an_image_that_has_its_job()
+    public async Task Recipe_broken_later_leaves_no_report_beside_an_image_with_a_job()
     {
         _folder.Put("spin/one.png", Image);
         _folder.Put("spin/_recipe.json", Recipe);
-        await TakeAsync("spin/_recipe.json");
+        await AcceptAsync("spin/_recipe.json");
         _folder.Put("spin/_recipe.json", "{");
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/_recipe.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/_recipe.json"));
         Assert.Null(await _folder.FindAsync("spin/one.png.error.json", TestContext.Current.CancellationToken));
     }
 
     [Fact]
-    public async Task A_request_that_is_too_long_is_refused_without_being_read_to_its_end()
+    public async Task Too_long_request_is_refused_without_being_read_to_its_end()
     {
         _folder.Put("walk.json", $$"""{"prompt": "{{new string('x', 300 * 1024)}}"}""");
-        Assert.Equal(UploadOutcome.Refused, await TakeAsync("walk.json"));
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("walk.json"));
         Assert.Contains("256 KiB", _folder.Text("walk.error.json"), StringComparison.Ordinal);
     }
 
@@ -120,36 +117,36 @@ public class UploadIntakeTests
     [InlineData("_recipe.json")]
     [InlineData("walk.error.json")]
     [InlineData("readme.txt")]
-    public async Task What_is_gone_or_none_of_these_starts_nothing(string path)
+    public async Task Missing_or_unknown_file_starts_nothing(string path)
     {
-        Assert.Equal(UploadOutcome.Nothing, await TakeAsync(path));
+        Assert.Equal(UploadOutcome.Nothing, await AcceptAsync(path));
         Assert.Empty(_jobs.Ids);
     }
 
     [Fact]
-    public async Task With_a_cap_of_jobs_a_day_an_upload_becomes_a_job_that_waits_for_its_day()
+    public async Task Upload_past_the_daily_cap_becomes_a_job_that_waits()
     {
         _options.MaxJobsPerDay = 1;
         foreach (var name in new[] { "a.json", "b.json" })
         {
             _folder.Put(name, Request);
-            Assert.Equal(UploadOutcome.Started, await TakeAsync(name));
+            Assert.Equal(UploadOutcome.Started, await AcceptAsync(name));
         }
         Assert.All(_jobs.Ids, id => Assert.True(_jobs[id].Job.AwaitsDay));
         Assert.Equal(2, _jobs.Ids.Count());
     }
 
     [Fact]
-    public async Task Upload_of_the_same_content_under_the_same_path_starts_nothing()
+    public async Task Upload_of_equal_content_under_the_same_path_starts_nothing()
     {
         _folder.Put("walk.json", Request);
         _folder.Put("spin/_recipe.json", Recipe);
         _folder.Put("spin/one.png", Image);
         foreach (var path in new[] { "walk.json", "spin/one.png" })
         {
-            await TakeAsync(path);
+            await AcceptAsync(path);
             _folder.Put(path, Encoding.Latin1.GetBytes(path == "walk.json" ? Request : Encoding.Latin1.GetString(Image)));
-            Assert.Equal(UploadOutcome.Started, await TakeAsync(path));
+            Assert.Equal(UploadOutcome.Started, await AcceptAsync(path));
         }
         Assert.Equal(2, _jobs.Ids.Count());
     }
@@ -158,26 +155,26 @@ public class UploadIntakeTests
     public async Task Upload_on_record_starts_nothing_when_its_job_is_lost()
     {
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         _jobs.Clear();
         _folder.Put("walk.json", Request);
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("walk.json"));
         Assert.Empty(_jobs.Ids);
         _folder.Put("again.json", Request);
-        await TakeAsync("again.json");
+        await AcceptAsync("again.json");
         Assert.Single(_jobs.Ids);
     }
 
     [Fact]
-    public async Task Upload_that_an_older_version_took_by_its_ETag_starts_nothing()
+    public async Task Upload_accepted_by_ETag_in_an_older_version_starts_nothing()
     {
         _folder.Put("walk.json", Request);
         var file = (await _folder.FindAsync("walk.json", Cancel))!;
         _jobs.Put(SampleJobs.Ended(SampleJobs.New(Upload.JobId("walk.json", file.ETag)) with { Upload = "walk.json" }, JobStatus.Succeeded));
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("walk.json"));
         _jobs.Clear();
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         Assert.Empty(_jobs.Ids);
     }
 
@@ -185,9 +182,9 @@ public class UploadIntakeTests
     public async Task Job_whose_record_could_not_be_written_is_not_started_again()
     {
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         _folder.LoseRecords();
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("walk.json"));
         Assert.Single(_jobs.Ids);
         Assert.Equal("walk.json", Assert.Single(_folder.Taken).Upload);
     }
@@ -195,49 +192,49 @@ public class UploadIntakeTests
     public static TheoryData<string> Images => ["baseline.jpg", "picture.png", "lossy.webp", "lossless.webp", "extended.webp"];
 
     [Theory, MemberData(nameof(Images))]
-    public async Task Image_is_taken_when_its_last_byte_has_come(string name)
+    public async Task Image_starts_when_its_last_byte_has_arrived(string name)
     {
         var image = Picture.File(name);
         _folder.Put("spin/_recipe.json", Recipe);
         foreach (var part in new[] { 0, 1, 12, 33, image.Length / 2, image.Length - 1 })
         {
             _folder.Put("spin/one.jpg", image[..part]);
-            Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.jpg", mayGrow: true));
-            // Its length from the start, as some systems copy.
+            Assert.Equal(UploadOutcome.Unfinished, await AcceptAsync("spin/one.jpg", mayGrow: true));
+            // With its final length from the start, as some systems copy.
             _folder.Put("spin/one.jpg", [.. image[..part], .. new byte[image.Length - part]]);
-            if (image.Length - part > 600) Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.jpg", mayGrow: true));
+            if (image.Length - part > 600) Assert.Equal(UploadOutcome.Unfinished, await AcceptAsync("spin/one.jpg", mayGrow: true));
         }
         Assert.Empty(_jobs.Ids);
         _folder.Put("spin/one.jpg", image);
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/one.jpg", mayGrow: true));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.jpg", mayGrow: true));
         Assert.Single(_jobs.Ids);
     }
 
     [Theory, MemberData(nameof(Images))]
-    public async Task Image_that_breaks_off_is_reported_and_never_paid(string name)
+    public async Task Truncated_image_is_reported_and_never_paid(string name)
     {
         var image = Picture.File(name);
         _folder.Put("spin/_recipe.json", Recipe);
         _folder.Put("spin/one.jpg", image[..(image.Length / 2)]);
-        Assert.Equal(UploadOutcome.Refused, await TakeAsync("spin/one.jpg"));
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("spin/one.jpg"));
         Assert.Contains("breaks off", _folder.Text("spin/one.jpg.error.json"), StringComparison.Ordinal);
         Assert.Empty(_jobs.Ids);
     }
 
     [Fact]
-    public async Task Request_is_taken_when_its_JSON_is_whole()
+    public async Task Request_file_starts_when_its_JSON_is_complete()
     {
         for (var length = 0; length < Request.Length; length++)
         {
             _folder.Put("walk.json", Request[..length]);
-            Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("walk.json", mayGrow: true));
+            Assert.Equal(UploadOutcome.Unfinished, await AcceptAsync("walk.json", mayGrow: true));
         }
         _folder.Put("walk.json", Request[..5] + new string('\0', 5));
-        Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("walk.json", mayGrow: true));
+        Assert.Equal(UploadOutcome.Unfinished, await AcceptAsync("walk.json", mayGrow: true));
         Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
-        Assert.Equal(UploadOutcome.Refused, await TakeAsync("walk.json"));
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("walk.json"));
         _folder.Put("walk.json", Request);
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("walk.json", mayGrow: true));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("walk.json", mayGrow: true));
     }
 
     [Fact]
@@ -245,9 +242,9 @@ public class UploadIntakeTests
     {
         _folder.Put("spin/one.png", Image);
         _folder.Put("spin/_recipe.json", Recipe[..20]);
-        Assert.Equal(UploadOutcome.Unfinished, await TakeAsync("spin/one.png", mayGrow: true));
+        Assert.Equal(UploadOutcome.Unfinished, await AcceptAsync("spin/one.png", mayGrow: true));
         _folder.Put("spin/_recipe.json", Recipe);
-        Assert.Equal(UploadOutcome.Started, await TakeAsync("spin/one.png", mayGrow: true));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.png", mayGrow: true));
     }
 
     [Theory]
@@ -257,18 +254,18 @@ public class UploadIntakeTests
     {
         _folder.Put($"spin/{recipe}", Recipe);
         _folder.Put($"spin/{image}", Picture.File("baseline.jpg"));
-        Assert.Equal(UploadOutcome.Started, await TakeAsync($"spin/{image}"));
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync($"spin/{image}"));
     }
 
     [Theory]
     [InlineData("spin/one.heic", "JPEG, PNG and WebP")]
     [InlineData("spin/one.gif", "JPEG, PNG and WebP")]
     [InlineData("spin/one.jpg", "whatever its name says")]
-    public async Task Image_of_a_kind_that_RunComfy_does_not_accept_is_reported(string path, string says)
+    public async Task Image_of_a_format_that_RunComfy_does_not_accept_is_reported(string path, string says)
     {
         _folder.Put("spin/_recipe.json", Recipe);
         _folder.Put(path, "....ftypheic and so on, for quite some bytes");
-        Assert.Equal(UploadOutcome.Refused, await TakeAsync(path));
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync(path));
         Assert.Contains(says, _folder.Text($"{path}.error.json"), StringComparison.Ordinal);
         Assert.Empty(_jobs.Ids);
     }
@@ -278,21 +275,21 @@ public class UploadIntakeTests
     [InlineData("spin/one.png", 1)]
     [InlineData(".stversions/one.png", 0)]
     [InlineData("Thumbs.db", 0)]
-    public async Task Stray_file_is_said_in_the_log(string path, int lines)
+    public async Task Unused_file_is_logged(string path, int lines)
     {
         _folder.Put(path, Image);
-        await TakeAsync(path);
+        await AcceptAsync(path);
         Assert.Equal(lines, _log.Said.Count(line => line.Contains(path, StringComparison.Ordinal)));
     }
 
     [Fact]
-    public async Task Report_goes_when_the_upload_is_put_right()
+    public async Task Report_is_deleted_when_the_upload_is_fixed()
     {
         _folder.Put("walk.json", "{}");
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         Assert.NotNull(await _folder.FindAsync("walk.error.json", Cancel));
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
     }
 
@@ -304,20 +301,20 @@ public class UploadIntakeTests
     {
         _folder.Put("walk.error.json", content);
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         Assert.Equal(content, _folder.Text("walk.error.json"));
     }
 
     [Fact]
-    public async Task Report_on_a_failed_job_stays_when_its_upload_is_told_of_again()
+    public async Task Report_on_a_failed_job_survives_a_repeated_event()
     {
         _folder.Put("walk.json", Request);
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         var job = _jobs[Assert.Single(_jobs.Ids)].Job;
         _jobs.Put(SampleJobs.Ended(job, JobStatus.Failed));
         await new ReportUploadStep(_folder).RunAsync(new("walk.json", new("provider_failed", "No luck.")), Cancel);
         _folder.LoseRecords();
-        await TakeAsync("walk.json");
+        await AcceptAsync("walk.json");
         Assert.Contains("No luck.", _folder.Text("walk.error.json"), StringComparison.Ordinal);
         await new ReportUploadStep(_folder).RunAsync(new("walk.json", null), Cancel);
         Assert.Null(await _folder.FindAsync("walk.error.json", Cancel));
@@ -325,8 +322,8 @@ public class UploadIntakeTests
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private Task<UploadOutcome> TakeAsync(string path, bool mayGrow = false) =>
-        _intake.TakeAsync(path, "https://kling.example.com", mayGrow, TestContext.Current.CancellationToken);
+    private Task<UploadOutcome> AcceptAsync(string path, bool mayGrow = false) =>
+        _intake.AcceptAsync(path, "https://kling.example.com", mayGrow, TestContext.Current.CancellationToken);
 
     private sealed class Lines : ILogger<UploadIntake>
     {

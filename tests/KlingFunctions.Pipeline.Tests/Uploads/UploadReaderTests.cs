@@ -21,7 +21,7 @@ public class UploadReaderTests
     [InlineData("../../hats/blue.png", "asset:hats/blue.png")]
     [InlineData("https://example.com/a.png", "https://example.com/a.png")]
     [InlineData("asset:hats/blue.png", "asset:hats/blue.png")]
-    public void An_image_of_a_request_may_be_a_path_relative_to_it(string written, string url)
+    public void Image_of_a_request_may_be_a_path_relative_to_it(string written, string url)
     {
         var request = AssertRequest(ReadRequest($$"""
             {
@@ -42,7 +42,7 @@ public class UploadReaderTests
     [InlineData("C:/red.png", "absolute")]
     [InlineData("..", "leads out", "red.json")]
     [InlineData(".", "names no image", "red.json")]
-    public void A_path_that_leads_elsewhere_is_a_fault(string written, string says, string path = "shoes/summer/red.json") =>
+    public void Path_that_leads_elsewhere_is_a_fault(string written, string says, string path = "shoes/summer/red.json") =>
         AssertFault(Reader.ReadRequest(path, Encoding.UTF8.GetBytes($$"""{ "prompt": "@Image1", "image_urls": ["{{written}}"] }""")),
             "/image_urls/0", "invalid_url", says);
 
@@ -61,7 +61,7 @@ public class UploadReaderTests
             ReadRequest("""{ "promt": 1, "prompt": "@Image1", "prompt": "b", "image_urls": [7] }""").Faults.Select(f => (f.Pointer, f.Code)));
 
     [Fact]
-    public void The_image_goes_wherever_the_recipe_says_so()
+    public void Image_is_inserted_wherever_the_recipe_says_so()
     {
         var request = AssertRequest(Reader.ReadImage("shoes/red.png", """
             {
@@ -77,14 +77,14 @@ public class UploadReaderTests
     }
 
     [Fact]
-    public void A_recipe_without_a_place_for_the_image_is_a_fault() =>
+    public void Recipe_without_a_place_for_the_image_is_a_fault() =>
         AssertFault(Reader.ReadImage("shoes/red.png", """{ "prompt": "the $asset walks" }"""u8.ToArray()), "", "required", "$asset", "image_urls");
 
     [Fact]
-    public void A_recipe_that_is_no_JSON_is_a_fault() => AssertFault(Reader.ReadImage("shoes/red.png", "{ $asset }"u8.ToArray()), "", "invalid_json");
+    public void Recipe_that_is_not_JSON_is_a_fault() => AssertFault(Reader.ReadImage("shoes/red.png", "{ $asset }"u8.ToArray()), "", "invalid_json");
 
     [Fact]
-    public void Links_take_the_place_of_stored_images_before_the_provider_sees_them()
+    public void Links_replace_stored_images_before_the_provider_sees_them()
     {
         var input = AssertRequest(ReadRequest("""{ "prompt": "@Image1 @Image2", "image_urls": ["red.png", "https://example.com/a.png"] }""")).Input;
         var linked = KlingO1.Contract.WithImages(input, new Dictionary<string, string> { ["asset:shoes/summer/red.png"] = "https://store.example/red.png?sig=x" });
@@ -93,7 +93,7 @@ public class UploadReaderTests
     }
 
     [Fact]
-    public void No_path_whatever_reaches_outside_of_the_uploads() =>
+    public void No_path_leads_out_of_the_uploads() =>
         Prop.ForAll(Gen.Elements("..", ".", "", "a", "b", "...", "a:b", "%2e%2e").ArrayOf().ToArbitrary(), segments =>
         {
             var reading = ReadRequest($$"""{ "prompt": "@Image1", "image_urls": ["{{string.Join('/', segments)}}"] }""");
@@ -102,7 +102,7 @@ public class UploadReaderTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Whatever_the_bytes_are_the_answer_is_a_request_or_faults() =>
+    public void Any_bytes_are_a_request_or_faults() =>
         Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes =>
         {
             bytes ??= [];

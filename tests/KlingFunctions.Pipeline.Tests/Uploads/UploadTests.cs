@@ -28,7 +28,7 @@ public class UploadTests
     [InlineData("shoes/._red.png", UploadKind.Other)]
     [InlineData("shoes/.json", UploadKind.Other)]
     [InlineData("red.json/readme.txt", UploadKind.Other)]
-    public void A_file_is_known_by_its_name(string path, UploadKind kind) => Assert.Equal(kind, Upload.KindOf(path));
+    public void Kind_of_a_file_follows_from_its_name(string path, UploadKind kind) => Assert.Equal(kind, Upload.KindOf(path));
 
     [Theory]
     [InlineData(".Trash-1000/files/walk.json")]
@@ -60,7 +60,7 @@ public class UploadTests
     [InlineData("spin/Thumbs.db")]
     [InlineData("desktop.ini")]
     [InlineData("one.png:Zone.Identifier")]
-    public void Folders_and_files_of_systems_start_nothing(string path)
+    public void Folders_and_files_of_operating_systems_start_nothing(string path)
     {
         Assert.Equal(UploadKind.Other, Upload.KindOf(path));
         Assert.True(Upload.IsHidden(path));
@@ -101,7 +101,7 @@ public class UploadTests
     }
 
     [Fact]
-    public void The_same_version_of_the_same_file_is_the_same_job()
+    public void Same_version_of_the_same_file_is_the_same_job()
     {
         var id = Upload.JobId("shoes/red.json", "0x8DC");
         Assert.Equal(id, Upload.JobId("shoes/red.json", "\"0x8DC\""));
@@ -119,20 +119,20 @@ public class UploadTests
     [Theory]
     [InlineData("red.png", "_recipe.json")]
     [InlineData("shoes/summer/red.png", "shoes/summer/_recipe.json")]
-    public void The_recipe_of_an_image_lies_beside_it(string image, string recipe) => Assert.Equal(recipe, Upload.RecipePath(image));
+    public void Recipe_of_an_image_is_beside_it(string image, string recipe) => Assert.Equal(recipe, Upload.RecipePath(image));
 
     [Theory]
     [InlineData("shoes/red.json", "shoes/red.error.json")]
     [InlineData("shoes/red.png", "shoes/red.png.error.json")]
     [InlineData("red.JSON", "red.error.json")]
-    public void The_report_lies_beside_the_bad_upload_and_starts_nothing(string path, string report)
+    public void Report_is_beside_the_bad_upload_and_starts_nothing(string path, string report)
     {
         Assert.Equal(report, Upload.ErrorReportPath(path));
         Assert.Equal(UploadKind.ErrorReport, Upload.KindOf(report));
     }
 
     [Fact]
-    public void The_report_is_JSON_that_a_person_can_read()
+    public void Report_is_JSON_that_a_person_can_read()
     {
         var report = Upload.ErrorReport("shoes/größe.json", [new Fault("/prompt", FaultCode.Empty, "The prompt is “empty”: say more.")], jobId: "vid_1");
         var text = Encoding.UTF8.GetString(report);

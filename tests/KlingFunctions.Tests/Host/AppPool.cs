@@ -1,20 +1,21 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Azure.Storage.Blobs;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
+using KlingFunctions.Simulator;
 
 namespace KlingFunctions.Tests.Host;
 
 /// <summary>
-/// Apps with the shared suites' own settings, which tests use one after the other: host and worker take longer to start than most tests take.
-/// Between two tests an app is emptied: its instances are purged, its blobs deleted. One that has jobs still running is killed instead.
+/// Apps with the shared suites' own settings, used by one test after another, since host and worker take longer to start than most tests.
+/// Between two tests an app is emptied: its instances are purged, its blobs deleted. An app with running jobs is killed instead.
 /// </summary>
 internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
 {
     private readonly ConcurrentBag<PooledApp> _free = [];
 
     /// <summary>An app that nobody else uses, and the address where it expects RunComfy. Dispose it to give it back.</summary>
-    public PooledApp Rent() => _free.TryTake(out var app) ? app : new(this, AppProcess.NextAddress(), azurite.NextAccount());
+    public PooledApp Rent() => _free.TryTake(out var app) ? app : new(this, LoopbackPort.NextAddress(), azurite.NextAccount());
 
     public async ValueTask DisposeAsync()
     {
@@ -24,19 +25,32 @@ internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
     internal void GiveBack(PooledApp app) => _free.Add(app);
 }
 
-/// <summary>An app of the pool. It is started by the first test that asks for it.</summary>
+/// <summary>An app of the pool, started by the first test that needs it.</summary>
 internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 {
     private AppProcess? _app;
 
-    /// <summary>Where the test's simulator has to listen.</summary>
-    public Uri RunComfy => runComfy;
-
-    /// <summary>Its processes, once it is started.</summary>
+    /// <summary>The app's processes, once started.</summary>
     public AppProcess Process => _app!;
 
-    /// <summary>Where its blobs, queues and tables are, as a connection string.</summary>
+    /// <summary>The connection string of the app's storage.</summary>
     public string Account => account;
+
+    /// <summary>Starts the simulator where the app expects RunComfy. The previous test's simulator may still be closing.</summary>
+    public async Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await SimulatorHost.StartAsync(behaviour, TimeProvider.System, runComfy.AbsoluteUri);
+            }
+            catch (IOException) when (tries < 200)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
 
     public async Task<IHostUnderTest> StartAsync(IReadOnlyDictionary<string, string?> settings)
     {
@@ -54,7 +68,7 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
             return;
         }
         var blobs = new BlobServiceClient(account);
-        // The key of signed links stays: the app has it in its memory.
+        // The key of signed links stays, because the app caches it.
         foreach (var name in AzureStorage.Containers.All.Except([AzureStorage.Containers.Keys]))
         {
             var container = blobs.GetBlobContainerClient(name);

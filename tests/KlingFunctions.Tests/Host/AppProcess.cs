@@ -2,42 +2,38 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.TestHost;
 
 namespace KlingFunctions.Tests.Host;
 
-/// <summary>Which process a kill hits.</summary>
+/// <summary>The process that a kill ends.</summary>
 public enum Victim
 {
-    /// <summary>Host and worker, as when a machine is lost.</summary>
+    /// <summary>Host and worker, as after the loss of a machine.</summary>
     Both,
 
-    /// <summary>The host alone.</summary>
+    /// <summary>Only the host.</summary>
     Host,
 
-    /// <summary>The worker alone.</summary>
+    /// <summary>Only the worker.</summary>
     Worker,
 }
 
 /// <summary>
-/// The app under the WebJobs SDK's JobHost with the published extensions (see KlingFunctions.TestHost), on Azurite: host and worker are
-/// processes of their own, and are killed with SIGKILL.
+/// The app under the WebJobs SDK's JobHost with the published extensions (see KlingFunctions.TestHost), on Azurite. Host and worker are
+/// separate processes, which are killed with SIGKILL.
 /// </summary>
 internal sealed class AppProcess : IAsyncDisposable
 {
     private const string Listens = "Listens on ";
     private const string WorkerIs = "Worker process ";
     private const string WorkerConnects = "Worker connects to ";
-
-    // Below the range from which the system takes ports itself, so that a port is still free when a killed host comes back.
-    private static int _nextPort = 20_000 + (Environment.ProcessId % 100 * 100);
 
     private readonly Dictionary<string, string?> _settings;
     private readonly string _account;
@@ -48,57 +44,45 @@ internal sealed class AppProcess : IAsyncDisposable
 
     private AppProcess(IReadOnlyDictionary<string, string?> settings, string account)
     {
-        (_settings, _account, Address) = (new(settings), account, NextAddress());
+        (_settings, _account, Address) = (new(settings), account, LoopbackPort.NextAddress());
         Http = new HttpClient { BaseAddress = Address, DefaultRequestHeaders = { { "x-functions-key", HttpFront.Key } } };
     }
 
-    /// <summary>The same in every life.</summary>
+    /// <summary>The app's address, which a restart keeps.</summary>
     public Uri Address { get; }
 
-    /// <summary>Calls the app, with its function key.</summary>
+    /// <summary>A client of the app, with its function key.</summary>
     public HttpClient Http { get; }
 
-    /// <summary>What host and worker have written, in all lives.</summary>
+    /// <summary>The output of host and worker, from all their processes.</summary>
     public IReadOnlyCollection<string> Log => _log;
 
-    /// <summary>The end of the log, for the message of a test that waited in vain.</summary>
+    /// <summary>The end of the log, for the message of a test whose condition was not met.</summary>
     public string LastLines => $"The host's last lines:\n{string.Join('\n', _log.TakeLast(40))}";
 
-    /// <summary>Completes when the host process is gone.</summary>
+    /// <summary>Completes when the host process has ended.</summary>
     public Task Died { get; private set; } = Task.CompletedTask;
 
-    /// <summary>An address on loopback that nobody else uses.</summary>
-    public static Uri NextAddress()
-    {
-        while (true)
-        {
-            var port = Interlocked.Increment(ref _nextPort);
-            try
-            {
-                using var probe = new TcpListener(IPAddress.Loopback, port);
-                probe.Start();
-                return new($"http://127.0.0.1:{port}");
-            }
-            catch (SocketException)
-            {
-                // Somebody else has it.
-            }
-        }
-    }
+    /// <summary>The folder of the app as it is published: on Linux compiled ahead of time.</summary>
+    public static string PublishedApp => Metadata("PublishedApp");
+
+    /// <summary>The folder of the built app, which is compiled while it runs.</summary>
+    public static string BuiltApp => Metadata("BuiltApp");
 
     /// <summary>Starts the app.</summary>
-    /// <param name="settings">App settings; one that is null is missing. They name the storage account as AzureWebJobsStorage.</param>
-    /// <exception cref="AppRefusedException">It ended before it listened.</exception>
-    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings)
+    /// <param name="settings">App settings; null removes one. They name the storage account as AzureWebJobsStorage.</param>
+    /// <param name="directory">The app's folder; null for the published app.</param>
+    /// <exception cref="AppRefusedException">The app ended before it listened.</exception>
+    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, string? directory = null)
     {
-        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!);
+        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Directory = directory ?? PublishedApp };
         await app.StartAsync();
         return app;
     }
 
-    /// <summary>Starts a host that has no worker process, but a worker in the test's own process.</summary>
+    /// <summary>Starts a host without a worker process; the worker is in the test's own process.</summary>
     /// <param name="settings">App settings.</param>
-    /// <param name="connect">Connects the worker; called in every life, with the address to connect to.</param>
+    /// <param name="connect">Connects the worker; called after each start, with the address to connect to.</param>
     public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, Func<Uri, Task> connect)
     {
         var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Connect = connect };
@@ -108,7 +92,9 @@ internal sealed class AppProcess : IAsyncDisposable
 
     private Func<Uri, Task>? Connect { get; init; }
 
-    /// <summary>Kills it and starts it again, with other settings where given.</summary>
+    private string Directory { get; init; } = PublishedApp;
+
+    /// <summary>Kills the app and starts it again, with changed settings if given.</summary>
     public async Task RestartAsync(IReadOnlyDictionary<string, string?>? changes = null, Victim victim = Victim.Both)
     {
         await KillAsync(victim);
@@ -116,19 +102,19 @@ internal sealed class AppProcess : IAsyncDisposable
         await StartAsync();
     }
 
-    /// <summary>Kills it with SIGKILL. A host whose worker is killed gives its work back and ends by itself.</summary>
+    /// <summary>Kills it with SIGKILL. A host whose worker is killed returns its work to the queues and ends itself.</summary>
     public async Task KillAsync(Victim victim = Victim.Both)
     {
         if (victim is not Victim.Worker) _host?.Kill();
         if (victim is not Victim.Host) KillWorker();
         await Died;
-        // A worker outlives its host: on Azure they share a machine that is replaced as a whole.
+        // A worker outlives its host here; on Azure both share a machine that is replaced as a whole.
         KillWorker();
         _host?.Dispose();
         _host = null;
     }
 
-    /// <summary>Starts it again after it died.</summary>
+    /// <summary>Starts the app again after it died.</summary>
     public async Task StartAsync()
     {
         for (var tries = 1; ; tries++)
@@ -140,14 +126,14 @@ internal sealed class AppProcess : IAsyncDisposable
             }
             catch (AppRefusedException e) when (tries < 5 && e.Message.Contains("address already in use", StringComparison.Ordinal))
             {
-                // The worker looks for a free port and takes it a moment later; the Functions host starts another worker then.
+                // The worker picks a free port and binds it a moment later. After a conflict the Functions host starts another worker.
             }
         }
     }
 
     private async Task StartOnceAsync()
     {
-        var start = new ProcessStartInfo("dotnet", [Metadata("HostProgram"), Metadata("AppDirectory"), Address.AbsoluteUri])
+        var start = new ProcessStartInfo("dotnet", [Metadata("HostProgram"), Directory, Address.AbsoluteUri])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -173,7 +159,7 @@ internal sealed class AppProcess : IAsyncDisposable
         host.ErrorDataReceived += (_, e) => Read(e.Data);
         host.BeginOutputReadLine();
         host.BeginErrorReadLine();
-        // Not WaitForExitAsync: that waits for the end of the output too, which a worker that is left keeps open.
+        // Not WaitForExitAsync, which also waits for the end of the output: a surviving worker keeps it open.
         var died = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         host.Exited += (_, _) => died.TrySetResult();
         host.EnableRaisingEvents = true;
@@ -185,21 +171,23 @@ internal sealed class AppProcess : IAsyncDisposable
         lock (said) throw new AppRefusedException(host.ExitCode, said.ToString());
     }
 
-    /// <summary>What the app says of its functions.</summary>
+    /// <summary>The functions that the app describes.</summary>
     public async Task<IReadOnlyList<AppFunction>> FunctionsAsync() => (await Http.GetFromJsonAsync<List<AppFunction>>("/admin/functions"))!;
 
-    /// <summary>How often each function of this life was begun and ended.</summary>
+    /// <summary>How often each function was started and ended since the last start.</summary>
     public async Task<Dictionary<string, InvocationCount>> InvocationsAsync() =>
         (await Http.GetFromJsonAsync<Dictionary<string, InvocationCount>>("/admin/invocations"))!;
 
-    /// <summary>Has host and worker die at a named point, such as <c>Submit:done</c>: see <see cref="TestControl.KillAt"/>.</summary>
+    /// <summary>
+    /// Arms a kill of host and worker at a named point, such as <c>Submit:done</c>: see <see cref="TestControl.KillAt"/>.
+    /// </summary>
     public async Task KillAtAsync(string point, int times = 1)
     {
         using var answer = await Http.PostAsync($"/admin/kill/{point}/{times}", null);
         answer.EnsureSuccessStatusCode();
     }
 
-    /// <summary>Calls a function by its name, which is how a test fires a timer.</summary>
+    /// <summary>Calls a function by its name; a test fires a timer this way.</summary>
     public async Task CallAsync(string function, string input)
     {
         using var content = new StringContent(input);
@@ -207,8 +195,8 @@ internal sealed class AppProcess : IAsyncDisposable
         answer.EnsureSuccessStatusCode();
     }
 
-    /// <summary>How many messages the storage queues hold, also those that are being processed and timers that are not due yet.</summary>
-    /// <param name="prefix">How the names of the queues begin.</param>
+    /// <summary>The number of messages in the storage queues, including those being processed and timers that are not due.</summary>
+    /// <param name="prefix">The prefix of the queues' names.</param>
     public async Task<int> CountMessagesAsync(string prefix = "")
     {
         var (queues, count) = (new QueueServiceClient(_account), 0);
@@ -217,7 +205,7 @@ internal sealed class AppProcess : IAsyncDisposable
         return count;
     }
 
-    /// <summary>Whether every message is being processed, or is a timer that is not due yet.</summary>
+    /// <summary>Whether every message is being processed, or is a timer that is not due.</summary>
     public async Task<bool> HasNoVisibleMessageAsync()
     {
         var queues = new QueueServiceClient(_account);
@@ -228,8 +216,8 @@ internal sealed class AppProcess : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Makes it ready for another test: its instances are purged.</summary>
-    /// <returns>False if it is of no more use: an instance still runs, or it does not answer.</returns>
+    /// <summary>Prepares the app for another test by purging its instances.</summary>
+    /// <returns>False if it can't be reused: an instance still runs, or it does not answer.</returns>
     public async Task<bool> TryPurgeAsync()
     {
         const string instances = "/runtime/webhooks/durabletask/instances";
@@ -241,7 +229,7 @@ internal sealed class AppProcess : IAsyncDisposable
             }
             using (await Http.DeleteAsync($"{instances}?createdTimeFrom=2000-01-01T00:00:00Z"))
             {
-                // 404 where there is nothing to purge.
+                // 404 if there is nothing to purge.
             }
         }
         catch (Exception e) when (e is HttpRequestException or JsonException)
@@ -251,7 +239,7 @@ internal sealed class AppProcess : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Delivers an event of Event Grid that a blob was created, and waits until the app has processed it.</summary>
+    /// <summary>Delivers an Event Grid event about a created blob, and waits until the app has processed it.</summary>
     public async Task SendBlobEventAsync(string function, string container, string name)
     {
         object[] events =
@@ -283,7 +271,10 @@ internal sealed class AppProcess : IAsyncDisposable
         Http.Dispose();
     }
 
-    /// <summary>Fewer queues that are polled faster: a test has one host. And no tiered recompilation, which would cost half of a short life's time.</summary>
+    /// <summary>
+    /// Few queues, polled quickly, since a test has one host. Methods are not recompiled, which would cost half of a short process's
+    /// time.
+    /// </summary>
     private static Dictionary<string, string?> Defaults => new()
     {
         ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.5",
@@ -305,7 +296,7 @@ internal sealed class AppProcess : IAsyncDisposable
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            // It is gone.
+            // The process has ended.
         }
         _workerId = 0;
     }
@@ -313,7 +304,7 @@ internal sealed class AppProcess : IAsyncDisposable
 
 /// <summary>The app ended before it listened.</summary>
 /// <param name="exitCode">The worker's exit code.</param>
-/// <param name="log">What it wrote.</param>
+/// <param name="log">The app's output.</param>
 internal sealed class AppRefusedException(int exitCode, string log) : Exception($"The app ended with exit code {exitCode}: {log}")
 {
     public int ExitCode => exitCode;

@@ -8,7 +8,7 @@ internal static class AppSettings
 {
     /// <param name="settings">The pipeline's settings.</param>
     /// <param name="account">The storage account, as a connection string.</param>
-    /// <param name="timersAtMost">Durable timers that are further away are moved nearer; null leaves them alone.</param>
+    /// <param name="timersAtMost">Longer durable timers are shortened to this; null leaves them alone.</param>
     public static Dictionary<string, string?> Of(IReadOnlyDictionary<string, string?> settings, string account, TimeSpan? timersAtMost = null) => new(settings)
     {
         ["Storage:Blobs"] = account,

@@ -1,12 +1,12 @@
 using System.Text.Json;
-using KlingFunctions.Contracts.Hosts;
+using KlingFunctions.ComplianceTests.Hosts;
 
 namespace KlingFunctions.Tests.Host;
 
-/// <summary>The Functions app under the suites that all hosts share, in real time.</summary>
+/// <summary>The Functions app in the suites for all hosts, in real time.</summary>
 internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
 {
-    // A step that was killed in the middle runs again after the visibility timeout of one minute; a submission that was, is settled after two more.
+    // An interrupted step runs again after the visibility timeout of one minute; an interrupted submission is resolved after two more.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
 
@@ -30,7 +30,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
         throw new TimeoutException($"Not within {Patience}. The job: {last?.GetRawText()} {app.LastLines}");
     }
 
-    /// <summary>Polls are no work: they only wait for the provider.</summary>
+    /// <summary>Polls do not count as work: they only wait for the provider.</summary>
     public async Task RunToRestAsync()
     {
         using var limit = new CancellationTokenSource(Patience);
@@ -49,7 +49,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
 
     public ValueTask DisposeAsync() => app.DisposeAsync();
 
-    /// <summary>The job's resource; null if the process dies while it is asked.</summary>
+    /// <summary>The job's resource; null if the process dies during the call.</summary>
     private async Task<JsonElement?> FindAsync(string id)
     {
         try

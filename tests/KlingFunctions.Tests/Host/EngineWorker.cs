@@ -5,7 +5,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
-using KlingFunctions.Contracts;
+using KlingFunctions.ComplianceTests;
 using KlingFunctions.Durable;
 using KlingFunctions.Pipeline.Workflow;
 using KlingFunctions.TestHost.Protocol;
@@ -29,7 +29,10 @@ namespace KlingFunctions.Tests.Host;
 /// </summary>
 internal sealed class EngineWorker : IAsyncDisposable
 {
-    /// <summary>A function that is bound to Durable's client. Once the host has called it, <see cref="Client"/> is there: the binding says where to.</summary>
+    /// <summary>
+    /// A function bound to Durable's client. <see cref="Client"/> is set once the host has called it, because the binding contains the
+    /// address.
+    /// </summary>
     public const string ClientFunction = "Client";
 
     private static readonly JsonSerializerOptions Json = new(WorkflowContextContract.Json)
@@ -57,13 +60,16 @@ internal sealed class EngineWorker : IAsyncDisposable
         _host = GrpcChannel.ForAddress(host, new() { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
     }
 
-    /// <summary>The code that runs, by name. The host knows the names from the start: see <see cref="WorkflowContextContract.WorkflowNames"/>.</summary>
+    /// <summary>
+    /// The code of workflows and steps, by name. The host knows the names from the start: see
+    /// <see cref="WorkflowContextContract.WorkflowNames"/>.
+    /// </summary>
     public required WorkflowCatalog Catalog { get; set; }
 
-    /// <summary>How many invocations have begun or ended.</summary>
+    /// <summary>The number of invocations that have started, plus those that have ended.</summary>
     public long Moves => Interlocked.Read(ref _moves);
 
-    /// <summary>How many timers were made and have not fired, or more: what a cancelled one does is not seen here.</summary>
+    /// <summary>The upper limit of timers that have not fired: cancelled ones are counted too.</summary>
     public int Timers => Volatile.Read(ref _timers);
 
     public bool IsIdle => Volatile.Read(ref _running) == 0;
@@ -81,7 +87,7 @@ internal sealed class EngineWorker : IAsyncDisposable
         return worker;
     }
 
-    /// <summary>Cancels what runs, and answers nothing more.</summary>
+    /// <summary>Cancels running work, and sends no further answers.</summary>
     public async ValueTask DisposeAsync()
     {
         await _death.CancelAsync();
@@ -141,7 +147,7 @@ internal sealed class EngineWorker : IAsyncDisposable
             FunctionId = name,
             RawBindings = { bindings.Select(b => JsonSerializer.Serialize(b)) },
         });
-        foreach (var workflow in WorkflowContextContract.WorkflowNames) Add(workflow, new { name = "context", type = "orchestrationTrigger" });
+        foreach (var workflow in WorkflowContextContract.WorkflowNames.Append(HttpCall.Name)) Add(workflow, new { name = "context", type = "orchestrationTrigger" });
         foreach (var step in WorkflowContextContract.StepNames.Append(ChildStart.Step.Name)) Add(step, new { name = "input", type = "activityTrigger" });
         Add(ClientFunction, new { name = "call", type = "timerTrigger" }, new { name = "client", type = "durableClient" });
         return response;
@@ -185,14 +191,15 @@ internal sealed class EngineWorker : IAsyncDisposable
 
     private string TakeTurn(string workflow, string request)
     {
-        var response = GrpcOrchestrationRunner.LoadAndRun(request, new Orchestrator(Catalog.Workflow(workflow), Json), _services);
+        ITaskOrchestrator orchestrator = workflow == HttpCall.Name ? new HttpCall() : new Orchestrator(Catalog.Workflow(workflow), Json);
+        var response = GrpcOrchestrationRunner.LoadAndRun(request, orchestrator, _services);
         var made = OrchestratorResponse.Parser.ParseFrom(ByteString.FromBase64(response)).Actions.Count(a => a.CreateTimer is not null);
         var fired = OrchestratorRequest.Parser.ParseFrom(ByteString.FromBase64(request)).NewEvents.Count(e => e.TimerFired is not null);
         Interlocked.Add(ref _timers, made - fired);
         return response;
     }
 
-    /// <summary>As the worker's Durable extension makes its client of the same binding.</summary>
+    /// <summary>Creates the client as the worker's Durable extension does from the same binding.</summary>
     private void Open(string binding)
     {
         var parts = JsonElement.Parse(binding);

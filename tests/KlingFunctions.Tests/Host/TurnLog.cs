@@ -3,7 +3,7 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace KlingFunctions.Tests.Host;
 
-/// <summary>A turn of an orchestrator: what Durable sent to the app, and what the app answered.</summary>
+/// <summary>A turn of an orchestrator: Durable's request, and the app's answer.</summary>
 internal sealed record Turn(OrchestratorRequest Request, OrchestratorResponse Response);
 
 /// <summary>The file in which a host records its turns: see <see cref="TestHost.TestControl.TurnsVariable"/>.</summary>

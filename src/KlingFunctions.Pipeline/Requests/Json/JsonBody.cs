@@ -3,12 +3,12 @@ using System.Text.Unicode;
 
 namespace KlingFunctions.Pipeline.Requests.Json;
 
-/// <summary>Bytes of a caller as JSON of which every text can be read.</summary>
+/// <summary>Parses a caller's bytes as JSON in which every string is valid Unicode.</summary>
 internal static class JsonBody
 {
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
-    /// <summary>The JSON value of <paramref name="utf8"/>, or <see langword="null"/> and the sentence that says what is wrong.</summary>
+    /// <summary>The JSON value of <paramref name="utf8"/>, or <see langword="null"/> and a sentence that says what is wrong.</summary>
     public static JsonElement? Parse(ReadOnlySpan<byte> utf8, out string? fault)
     {
         if (utf8.StartsWith(ByteOrderMark)) utf8 = utf8[ByteOrderMark.Length..];
@@ -24,7 +24,7 @@ internal static class JsonBody
         }
         try
         {
-            // An escape can stand for half of a surrogate pair, which System.Text.Json finds only when the text is asked for.
+            // An escape can encode half of a surrogate pair, which System.Text.Json detects only when the string is read.
             var reader = new Utf8JsonReader(utf8);
             while (reader.Read())
                 if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && reader.ValueIsEscaped) reader.GetString();
@@ -43,12 +43,12 @@ internal static class JsonBody
         }
     }
 
-    /// <summary>Whether these bytes are no JSON value yet, and more bytes could make them one: a file that is still being written.</summary>
+    /// <summary>Whether these bytes are the beginning of a JSON value: a file that is still being written.</summary>
     public static bool IsCutOff(ReadOnlySpan<byte> utf8)
     {
         if (Parse(utf8, out _) is not null) return false;
         if (utf8.StartsWith(ByteOrderMark)) utf8 = utf8[ByteOrderMark.Length..];
-        // Some systems give a file its length first, filled with zeros.
+        // Some systems first create a file at full length, filled with zeros.
         if (utf8.IsEmpty || utf8.Contains((byte)0)) return true;
         try
         {

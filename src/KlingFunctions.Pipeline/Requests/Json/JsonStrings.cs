@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace KlingFunctions.Pipeline.Requests.Json;
 
-/// <summary>The texts inside of a JSON value, with the place of each.</summary>
+/// <summary>The strings in a JSON value, with the place of each.</summary>
 internal static class JsonStrings
 {
     /// <summary>Every string value (not the names of properties) in the order of the document.</summary>
     public static IEnumerable<(JsonPlace Place, string Value)> In(JsonElement value) => In(value, JsonPlace.Root);
 
     /// <summary>
-    /// The same value with each string that <paramref name="replace"/> answers for (given place and value) replaced. All else stays
-    /// as it is, properties that are there twice too, so that whatever is wrong with the value is still found in it.
+    /// The value with each string replaced by the result of <paramref name="replace"/> (called with place and value). All else stays
+    /// unchanged, also repeated properties, so that later checks still find every fault.
     /// </summary>
     public static JsonElement Replace(JsonElement value, Func<JsonPlace, string, string> replace)
     {

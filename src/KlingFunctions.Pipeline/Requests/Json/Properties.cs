@@ -3,7 +3,7 @@ using KlingFunctions.Pipeline.Errors;
 
 namespace KlingFunctions.Pipeline.Requests.Json;
 
-/// <summary>The properties of one JSON object, of which only the known ones are taken, each once.</summary>
+/// <summary>The known properties of one JSON object, each once.</summary>
 internal sealed class Properties
 {
     private readonly string _pointer;
@@ -11,7 +11,7 @@ internal sealed class Properties
 
     private Properties(string pointer, Dictionary<string, JsonElement> values) => (_pointer, _values) = (pointer, values);
 
-    /// <summary>Reads <paramref name="value"/>, which is an object; what is unknown or repeated becomes a fault.</summary>
+    /// <summary>Reads <paramref name="value"/>, which is an object; each unknown or repeated property becomes a fault.</summary>
     public static Properties Of(JsonElement value, string pointer, IReadOnlyList<string> known, Findings findings)
     {
         var values = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
@@ -36,10 +36,10 @@ internal sealed class Properties
     public JsonElement? this[string name] =>
         _values.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
-    /// <summary>The value of a property that may be left out. A form sends an empty text for a field that was left blank: it counts as absent.</summary>
+    /// <summary>The value of an optional property. Forms send an empty text for a blank field: it counts as absent.</summary>
     public JsonElement? Optional(string name) =>
         this[name] is { } value && !(value.ValueKind == JsonValueKind.String && value.ValueEquals("")) ? value : null;
 
-    /// <summary>Where a property of this object is, or would be.</summary>
+    /// <summary>The pointer to a property of this object, present or not.</summary>
     public string PointerTo(string name) => JsonPointer.Child(_pointer, name);
 }

@@ -13,11 +13,11 @@ namespace KlingFunctions.Pipeline.Requests.Models;
 /// </summary>
 /// <remarks>
 /// The source of names, enumerations, counts and image limits is the schema on RunComfy's page
-/// (https://www.runcomfy.com/models/kling/kling-video-o1/image-to-video/reference/api). Where it leaves a unit open, the reading
-/// that refuses more is taken, since it is right under the other one too: a megabyte is 1,000,000 bytes, a character of the
-/// prompt is a UTF-16 code unit (an emoji counts as two or more).
+/// (https://www.runcomfy.com/models/kling/kling-video-o1/image-to-video/reference/api). Where it leaves a unit open, the stricter reading
+/// is used, which is valid under the other one too: a megabyte is 1,000,000 bytes, a character of the prompt is a UTF-16 code unit (an
+/// emoji counts as two or more).
 /// </remarks>
-public sealed partial class KlingO1 : ModelContract
+internal sealed partial class KlingO1 : ModelContract
 {
     /// <summary>The one instance.</summary>
     public static readonly KlingO1 Contract = new();
@@ -26,7 +26,7 @@ public sealed partial class KlingO1 : ModelContract
     public const string ModelId = "kling/kling-video-o1/image-to-video/reference";
 
     /// <summary>
-    /// The most UTF-16 code units of a prompt. RunComfy states no limit; Kling's own API takes 2,500 characters
+    /// The most UTF-16 code units of a prompt. RunComfy states no limit; Kling's own API accepts 2,500 characters
     /// (https://docs.comfy.org, Kling Omni video).
     /// </summary>
     public const int MaxPromptLength = 2_500;
@@ -37,10 +37,12 @@ public sealed partial class KlingO1 : ModelContract
     /// <summary>The most reference images of one element, which needs at least one.</summary>
     public const int MaxElementImages = 4;
 
-    /// <summary>What the schema demands of the images of an element.</summary>
+    /// <summary>The schema's limits for the images of an element.</summary>
     public static readonly ImageLimits ElementImages = new(10_000_000, 300, 300, 0.40, 2.50);
 
-    /// <summary>What the page recommends for any image by URL ("images ≤ 50 MB"): the schema itself sets no limit to <c>image_urls</c>.</summary>
+    /// <summary>
+    /// The page's recommendation for any image by URL ("images ≤ 50 MB"): the schema itself sets no limit for <c>image_urls</c>.
+    /// </summary>
     public static readonly ImageLimits ReferenceImages = new(50_000_000, 0, 0, 0, double.MaxValue);
 
     private static readonly string[] Names = [Prompt, Elements, ImageUrls, Duration, AspectRatio];
@@ -66,6 +68,10 @@ public sealed partial class KlingO1 : ModelContract
 
     internal override IReadOnlyList<string> PropertyNames => Names;
 
+    /// <inheritdoc/>
+    public override string? DurationOf(JsonElement input) =>
+        input.ValueKind is JsonValueKind.Object && input.TryGetProperty(Duration, out var value) && Durations.Contains(value.ToString()) ? value.ToString() : null;
+
     internal override JsonElement Read(Properties body, Func<string, string?> addressFault, Findings findings)
     {
         var images = new ImageReading(addressFault, findings);
@@ -78,7 +84,7 @@ public sealed partial class KlingO1 : ModelContract
         if (elements is { Count: <= MaxReferences } && imageUrls is { Count: <= MaxReferences } && elements.Count + imageUrls.Count > MaxReferences)
         {
             findings.Fault("", FaultCode.TooMany,
-                $"There are {elements.Count} elements and {imageUrls.Count} image_urls: at most {MaxReferences} are taken together.");
+                $"There are {elements.Count} elements and {imageUrls.Count} image_urls: at most {MaxReferences} are accepted together.");
         }
         if (elements is { Count: 0 } && imageUrls is { Count: 0 })
             findings.Warn("", FaultCode.NoReferenceImages, "There are neither elements nor image_urls: the video will come from the prompt alone.");
@@ -117,7 +123,7 @@ public sealed partial class KlingO1 : ModelContract
         var prompt = value.GetString()!;
         if (string.IsNullOrWhiteSpace(prompt)) findings.Fault(place, FaultCode.Empty, "The prompt is empty: say what the video should show.");
         if (prompt.Length > MaxPromptLength)
-            findings.Fault(place, FaultCode.TooLong, $"The prompt has {prompt.Length:N0} characters: at most {MaxPromptLength:N0} are taken.");
+            findings.Fault(place, FaultCode.TooLong, $"The prompt has {prompt.Length:N0} characters: at most {MaxPromptLength:N0} are accepted.");
         return prompt;
     }
 
@@ -131,7 +137,7 @@ public sealed partial class KlingO1 : ModelContract
             return null;
         }
         if (list.GetArrayLength() > most)
-            findings.Fault(place, FaultCode.TooMany, $"There are {list.GetArrayLength()} {name}: at most {most} are taken.");
+            findings.Fault(place, FaultCode.TooMany, $"There are {list.GetArrayLength()} {name}: at most {most} are accepted.");
         return [.. list.EnumerateArray().Select((item, i) => read(item, JsonPointer.Child(place, i)))];
     }
 
@@ -204,7 +210,7 @@ public sealed partial class KlingO1 : ModelContract
 
     private static bool IsElement(JsonPlace place) => place is { IsItem: true, Parent: { Name: Elements, Parent.IsRoot: true } };
 
-    /// <summary>Reads addresses of images, and notices one that was there before.</summary>
+    /// <summary>Reads addresses of images, and detects repeated ones.</summary>
     private sealed class ImageReading(Func<string, string?> addressFault, Findings findings)
     {
         private readonly Dictionary<string, string> _places = new(StringComparer.Ordinal);
@@ -227,11 +233,11 @@ public sealed partial class KlingO1 : ModelContract
         }
     }
 
-    /// <summary>What a prompt can refer to: <c>@Element1</c>, <c>@Element2</c> … or <c>@Image1</c>, <c>@Image2</c> …</summary>
-    /// <param name="Word">The word as it has to be spelt.</param>
-    /// <param name="Noun">What a sentence calls one of them.</param>
-    /// <param name="Count">How many there are; <see langword="null"/> if that cannot be told.</param>
-    /// <param name="Pointer">Where the list of them is.</param>
+    /// <summary>A target of references in a prompt: <c>@Element1</c>, <c>@Element2</c> … or <c>@Image1</c>, <c>@Image2</c> …</summary>
+    /// <param name="Word">The word in its exact spelling.</param>
+    /// <param name="Noun">The noun for one of them in sentences.</param>
+    /// <param name="Count">The number of them; <see langword="null"/> if unknown.</param>
+    /// <param name="Pointer">The place of their list.</param>
     private sealed record Referable(string Word, string Noun, int? Count, string Pointer)
     {
         private static readonly string[] ShortForms = ["el", "elem", "elems", "im", "img", "imgs"];
@@ -241,7 +247,7 @@ public sealed partial class KlingO1 : ModelContract
 
         public string Range => Count is > 1 ? $"@{Word}1 to @{Word}{Count}" : $"@{Word}1";
 
-        /// <summary>Whether somebody who wrote <paramref name="word"/> before a number meant this.</summary>
+        /// <summary>Whether <paramref name="word"/> before a number was probably meant as this.</summary>
         public bool IsMeantBy(string word, bool numberFollowsAtOnce)
         {
             var lower = LookAlikes.Latin(word);
@@ -252,7 +258,7 @@ public sealed partial class KlingO1 : ModelContract
         }
     }
 
-    // Cased letters only, so that a reference may stand between Chinese or Japanese characters, which are written without spaces.
+    // Cased letters only: Chinese and Japanese are written without spaces, so a reference may touch other characters.
     [GeneratedRegex(
         @"@(?<gap>\s?)(?<word>[\p{Lu}\p{Ll}\p{Lt}\p{M}]+)(?:(?<separator>[\s_#\p{Pd}]{0,2})(?<number>\p{Nd}+))?(?<tail>[A-Za-z0-9_]+)?",
         RegexOptions.CultureInvariant)]
@@ -273,7 +279,7 @@ public sealed partial class KlingO1 : ModelContract
             var (word, number, tail) = (Part("word"), AsciiDigits(Part("number")), Part("tail"));
             var numberFollowsAtOnce = number.Length > 0 && Part("separator").Length == 0 && Part("gap").Length == 0;
 
-            // "@images_of_mine" is somebody's name, and "meet @ Image works" a place.
+            // "@images_of_mine" is a user name, and "meet @ Image works" a place.
             if (number.Length == 0 && (tail.Length > 0 || Part("gap").Length > 0)) continue;
             var isInMailAddress = MailAddress.IsMatch(plain, match.Index);
             if (isInMailAddress && number.Length == 0) continue;
@@ -289,7 +295,7 @@ public sealed partial class KlingO1 : ModelContract
                 if (isInMailAddress) findings.Warn(place, FaultCode.MisspeltReference, $"{says}: if it is no mail address but a reference, write {advice}.");
                 else findings.Fault(place, FaultCode.MisspeltReference, $"{says}, which the model does not recognise: write {advice}.");
             }
-            // An address of somebody, as far as can be told.
+            // Most likely a mail address.
             if (isMisspelt && isInMailAddress) continue;
             if (number.Length > 0 && used.Add(right) && !meant.Has(number))
             {
@@ -316,7 +322,7 @@ public sealed partial class KlingO1 : ModelContract
         }
     }
 
-    /// <summary>The number as the model spells it: in 0 to 9, without zeros in front.</summary>
+    /// <summary>The number in the model's spelling: digits 0 to 9, without leading zeros.</summary>
     private static string AsciiDigits(string digits)
     {
         if (digits.Length == 0) return "";

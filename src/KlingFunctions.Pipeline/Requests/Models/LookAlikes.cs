@@ -5,13 +5,13 @@ using System.Text;
 namespace KlingFunctions.Pipeline.Requests.Models;
 
 /// <summary>
-/// Characters that a reader takes for plain ones: full-width and mathematical letters and digits, invisible characters, letters of other
-/// alphabets. A model compares characters, and does not recognise them.
+/// Characters that look like plain ones: full-width and mathematical letters and digits, invisible characters, letters of other alphabets.
+/// A model compares code points, and does not recognise them.
 /// </summary>
 internal static class LookAlikes
 {
-    // Runs of characters whose compatibility form (NFKC of Unicode 15) is one plain character, as first, its plain form, and how many
-    // follow in order. .NET normalises nothing when globalization is invariant, as it is here.
+    // Runs of characters whose compatibility form (NFKC of Unicode 15) is one plain character: the first, its plain form, and the number of
+    // characters that follow in order. .NET does not normalise when globalization is invariant, as it is here.
     private static readonly (int First, char Plain, int Count)[] Runs =
     [
         (0xAA, 'a', 1), (0xB2, '2', 2), (0xB9, '1', 1), (0xBA, 'o', 1), (0x17F, 's', 1), (0x2B0, 'h', 1), (0x2B2, 'j', 1),
@@ -44,7 +44,7 @@ internal static class LookAlikes
     private static readonly FrozenDictionary<int, char> Compatible = Runs
         .SelectMany(run => Enumerable.Range(0, run.Count).Select(i => KeyValuePair.Create(run.First + i, (char)(run.Plain + i)))).ToFrozenDictionary();
 
-    // Letters of the words that prompts refer by, in Cyrillic, Greek, Armenian, Cherokee and rarer Latin.
+    // Cyrillic, Greek, Armenian, Cherokee and rare Latin look-alikes of the letters in reference words.
     private static readonly FrozenDictionary<char, char> OtherAlphabets = new[]
     {
         ("аɑαᴀАΑᎪ", 'a'), ("еεєҽᴇЕΕᎬҼ", 'e'), ("ɡԍցɢԌᏀ", 'g'), ("іıιɩɪІΙӀاᎥ", 'i'), ("ӏǀℓւᒪᏞʟ", 'l'), ("мᴍМΜᎷϺ", 'm'), ("пոηɴΝ", 'n'),
@@ -52,8 +52,8 @@ internal static class LookAlikes
     }.SelectMany(pair => pair.Item1.Select(letter => KeyValuePair.Create(letter, pair.Item2))).ToFrozenDictionary();
 
     /// <summary>
-    /// <paramref name="text"/> as it looks: without invisible characters, and with plain ones for those that differ in form alone; and where
-    /// each of its characters begins and ends in <paramref name="text"/>.
+    /// The visible form of <paramref name="text"/>: without invisible characters, with plain ones for those that differ in form alone; and
+    /// the range of each character in <paramref name="text"/>.
     /// </summary>
     public static (string Plain, IReadOnlyList<Range> Places) Plain(string text)
     {
@@ -61,7 +61,7 @@ internal static class LookAlikes
         var places = new List<Range>(text.Length);
         for (var i = 0; i < text.Length;)
         {
-            // Half of a surrogate pair stands for itself.
+            // Half of a surrogate pair counts as itself.
             var length = Rune.TryGetRuneAt(text, i, out var rune) ? rune.Utf16SequenceLength : 1;
             if (length == 1 && char.IsSurrogate(text[i])) Add(text[i], i, 1);
             else if (Compatible.TryGetValue(rune.Value, out var same)) Add(same, i, length);
@@ -80,11 +80,11 @@ internal static class LookAlikes
     /// <summary>A word in lower case, with Latin letters for those of other alphabets that look the same.</summary>
     public static string Latin(string word) => string.Concat(word.Select(c => OtherAlphabets.GetValueOrDefault(c, c))).ToLowerInvariant();
 
-    /// <summary>The characters of a text that are not ASCII, by their numbers: some of them can't be seen.</summary>
+    /// <summary>The code points of a text's non-ASCII characters, some of which are invisible.</summary>
     public static string Numbers(string text) =>
         string.Join(", ", text.EnumerateRunes().Where(r => !r.IsAscii || Rune.IsControl(r)).Distinct().Select(r => $"U+{r.Value:X4}"));
 
-    // Default_Ignorable_Code_Point of Unicode, the blank of Braille, and controls that are no white space.
+    // Default_Ignorable_Code_Point of Unicode, the Braille blank, and controls that are not white space.
     private static bool IsInvisible(Rune rune) =>
         (rune.Value > 0x7F || Rune.IsControl(rune))
         && !Rune.IsWhiteSpace(rune)

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using KlingFunctions.Pipeline.Batching;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace KlingFunctions.Pipeline.Http;
+
+/// <summary>The answer to a batch.</summary>
+/// <param name="Batch">The batch's current state.</param>
+/// <param name="Items">An answer for each request, in their order.</param>
+public sealed record BatchAnswer(BatchResource Batch, IReadOnlyList<BatchItemAnswer> Items);
+
+/// <summary>The answer to one request of a batch: a job, or a problem.</summary>
+/// <param name="Index">The number of the request, from 0.</param>
+/// <param name="Id">The id of its job.</param>
+/// <param name="Status">The status of the job.</param>
+/// <param name="Warnings">Warnings about the request.</param>
+/// <param name="Problem">Why there is no job.</param>
+public sealed record BatchItemAnswer(int Index, string? Id = null, JobStatus? Status = null, IReadOnlyList<Fault>? Warnings = null, Problem? Problem = null);
+
+/// <summary>The routes of batches.</summary>
+internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchIntake batchIntake, Batches batches, IOptions<PublicOptions> address)
+{
+    /// <summary><c>POST /api/videos/batch</c>: accepts many jobs independently.</summary>
+    public async Task<IResult> SubmitAsync(HttpContext http)
+    {
+        var (body, refusal) = await RequestBody.ReadLinesAsync(http.Request, BatchBody.MaxBytes, http.RequestAborted);
+        if (refusal is not null) return refusal;
+        if (IdempotencyKey.Read(http.Request, out var key) is { } keyFault) return Problem.Faults([keyFault]);
+        var (requests, fault) = BatchBody.Split(body);
+        if (fault is not null) return Problem.Faults([fault]);
+
+        var id = key is null ? Batches.NewId() : Batches.IdOf(key);
+        var baseUrl = address.Value.Url ?? AppBaseUrl.Of(http.Request);
+        var items = requests.Select((bytes, i) => new BatchItem(Batches.JobIdOf(new(id, i)), bytes, Read(bytes))).ToList();
+        var outcomes = await batchIntake.AcceptAsync(
+            id, items, baseUrl, intake.ReserveAsync, async (item, place, cancellationToken) => await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, upload: null, cancellationToken, place), http.RequestAborted);
+        if (outcomes is null || await batches.FindSettledAsync(id, http.RequestAborted) is not { } batch)
+        {
+            return Problem.Result(
+                StatusCodes.Status422UnprocessableEntity, ProblemCode.IdempotencyKeyReused,
+                "This Idempotency-Key was used for a batch of other requests: use a new key for a new batch, or send the same requests again.");
+        }
+        if (outcomes.OfType<Intake.DayIsFull>().FirstOrDefault() is { RetryAfter: var wait })
+            VideoRoutes.RetryAfter(http, wait);
+        // No Location: pollers such as Logic Apps would follow it without the required key.
+        return Results.Json(
+            new BatchAnswer(batch.Resource(AppBaseUrl.Of(http.Request)), [.. items.Select((item, i) => AnswerTo(i, item, outcomes[i]))]),
+            PipelineJson.Default.BatchAnswer, statusCode: StatusCodes.Status202Accepted);
+    }
+
+    /// <summary><c>GET /api/batches/{id}</c>: the number of its jobs in each status.</summary>
+    public async Task<IResult> GetAsync(HttpContext http, string id) => await batches.FindSettledAsync(id, http.RequestAborted) is { } batch
+        ? Tagged.Json(batch.Resource(AppBaseUrl.Of(http.Request)), PipelineJson.Default.BatchResource)
+        : Problem.Result(StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no batch '{id}' here: check the id. A batch is forgotten with its jobs.");
+
+    private RequestReading Read(ReadOnlyMemory<byte> request) => request.Length <= RequestReader.MaxBytes
+        ? reader.Read(request)
+        : new(null, [new("", ProblemCode.BodyTooLarge, $"The request is larger than {RequestReader.MaxBytes / 1024} KiB. Pass images as URLs, not inline.")], []);
+
+    private static BatchItemAnswer AnswerTo(int index, BatchItem item, Intake? outcome) => outcome switch
+    {
+        null => new(index, Problem: Problem.OfFaults(item.Reading.Faults)),
+        Intake.Accepted { Snapshot: var job } => new(index, job.Job.Id, job.State.Status, job.Job.Warnings.Count > 0 ? job.Job.Warnings : null),
+        Intake.Conflict => new(index, Problem: VideoRoutes.KeyReused(item.JobId)),
+        Intake.DayIsFull => new(index, Problem: VideoRoutes.DayIsFull),
+        _ => throw new UnreachableException(),
+    };
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using KlingFunctions.Pipeline.Batching;
+using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Requests;
+using Microsoft.Extensions.Logging;
+
+namespace KlingFunctions.Pipeline.Uploads;
+
+/// <summary>
+/// Turns a <c>name.jsonl</c>, one request a line, into a batch of jobs. The id of each job comes from the path and the line, and each has
+/// its own record as an upload: after lines are corrected, added or moved, a new upload of the file pays for the changed lines alone.
+/// </summary>
+public sealed partial class UploadedBatches(
+    IUploads uploads, UploadReader reader, UploadReports reports, BatchIntake batchIntake, JobIntake intake, IJobs jobs, TimeProvider time,
+    ILogger<UploadedBatches> logger)
+{
+    private static readonly RequestReading TooLong = new(
+        null, [new("", ProblemCode.BodyTooLarge, $"The request is larger than {RequestReader.MaxBytes / 1024} KiB. Name images by their paths or URLs, not inline.")], []);
+
+    /// <summary>Processes the current version of the file at <paramref name="path"/>.</summary>
+    /// <inheritdoc cref="UploadIntake.AcceptAsync"/>
+    public async Task<UploadOutcome> AcceptAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
+    {
+        if (await uploads.ReadAsync(path, BatchBody.MaxBytes, cancellationToken) is not var (file, bytes)) return UploadOutcome.Nothing;
+        if (mayGrow && BatchBody.IsCutOff(bytes)) return UploadOutcome.Unfinished;
+        if (bytes.Length > BatchBody.MaxBytes)
+            return await RefuseAsync(path, [new("", ProblemCode.BodyTooLarge, $"The file is larger than {BatchBody.MaxBytes / 1024 / 1024} MiB: split it.")], cancellationToken);
+        var version = Upload.JobId(path, Hash(bytes));
+        if (await uploads.IsAcceptedAsync(version, cancellationToken)) return UploadOutcome.Started;
+        var (lines, fault) = BatchBody.Split(bytes);
+        if (fault is not null) return await RefuseAsync(path, [fault], cancellationToken);
+
+        var items = ItemsOf(path, lines);
+        await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, place, cancellationToken), cancellationToken);
+        var faults = items.Index().SelectMany(i => i.Item.Reading.Faults.Select(f => new Fault($"/{i.Index}{f.Pointer}", f.Code, $"Request {i.Index + 1}: {f.Message}"))).ToList();
+        if (faults.Count > 0)
+        {
+            var bad = items.Count(item => item.Reading.Request is null);
+            return await RefuseAsync(
+                path, faults, cancellationToken,
+                $"{bad} of {items.Count} requests have faults and started nothing; the others have their jobs. Correct them and upload the file again: a request that has its job starts no second one.");
+        }
+        await reports.DeleteAsync(path, cancellationToken);
+        // Last: without this record, the file is read again.
+        await RecordAsync(version, path, file.ETag, cancellationToken);
+        LogTaken(logger, path, items.Count);
+        return UploadOutcome.Started;
+    }
+
+    /// <summary>The requests. Equal lines are separate requests: a number distinguishes the second from the first.</summary>
+    private List<BatchItem> ItemsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    {
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. lines.Select(line =>
+        {
+            var hash = Hash(line.Span);
+            var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
+            var id = Upload.JobId(path, before == 0 ? hash : string.Create(CultureInfo.InvariantCulture, $"{hash}#{before}"));
+            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line) : TooLong);
+        })];
+    }
+
+    private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, BatchPlace place, CancellationToken cancellationToken)
+    {
+        var job = await jobs.GetAsync(item.JobId, cancellationToken);
+        if (job is null && await uploads.IsAcceptedAsync(item.JobId, cancellationToken)) return null;
+        // Before the job starts, because it may fail at once and write its own report.
+        if (job is null) await reports.DeleteAsync(path, cancellationToken, place.Index + 1);
+        var outcome = await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, path, cancellationToken, place);
+        // Without the file's version: its other requests may have no job yet.
+        await RecordAsync(item.JobId, path, "", cancellationToken);
+        return outcome;
+    }
+
+    private async Task RecordAsync(string id, string path, string etag, CancellationToken cancellationToken)
+    {
+        if (!await uploads.TryRecordAsync(new(id, path, etag, time.GetUtcNow()), cancellationToken))
+            throw new IOException("The uploads are away: that this one has its jobs could not be recorded.");
+    }
+
+    private async Task<UploadOutcome> RefuseAsync(
+        string path, List<Fault> faults, CancellationToken cancellationToken, string message = Upload.NothingStarted)
+    {
+        LogRefused(logger, path, faults.Count, await reports.WriteAsync(path, faults, cancellationToken, message));
+        return UploadOutcome.Refused;
+    }
+
+    private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    [LoggerMessage(LogLevel.Information, "The upload {Path} is {Count} jobs.")]
+    private static partial void LogTaken(ILogger logger, string path, int count);
+
+    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults: see {Report} beside it.")]
+    private static partial void LogRefused(ILogger logger, string path, int count, string report);
+}

@@ -1,0 +1,28 @@
+using System.Globalization;
+using KlingFunctions.Benchmarks;
+using KlingFunctions.Benchmarks.Polls;
+
+var benchmarks = new Dictionary<string, Func<Task<double>>>
+{
+    ["polls"] = () => Task.FromResult(PollsBenchmark.Run()),
+    ["history"] = () => Task.FromResult(HistoryBenchmark.Run()),
+    ["places"] = PlacesBenchmark.RunAsync,
+    ["jobs"] = JobsBenchmark.RunAsync,
+    ["waiting"] = WaitingBenchmark.RunAsync,
+    ["start"] = StartBenchmark.RunAsync,
+    ["delay"] = DelayBenchmark.RunAsync,
+};
+
+if (args is [JobsBenchmark.BareLoop, var runComfy, var webhook, var directory])
+{
+    await JobsBenchmark.RunBareAsync(new(runComfy), new(webhook), directory);
+    return 0;
+}
+if (args is not [var name] || !benchmarks.TryGetValue(name, out var benchmark))
+{
+    await Console.Error.WriteLineAsync($"Usage: dotnet run -c Release --project tests/KlingFunctions.Benchmarks -- {string.Join('|', benchmarks.Keys)}");
+    return 64;
+}
+var ratio = await benchmark();
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {ratio:F2}"));
+return 0;
