@@ -11,9 +11,6 @@ namespace KlingFunctions.Local.Cli;
 /// <summary>All verbs of the program. Each failure becomes a sentence and an exit code.</summary>
 internal static class CommandLine
 {
-    // The time that a command has to clean up after a signal.
-    private static readonly TimeSpan CleanupTime = TimeSpan.FromSeconds(10);
-
     /// <summary>Runs a command; returns one of <see cref="ExitCodes"/>.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancellationToken = default)
     {
@@ -34,9 +31,11 @@ internal static class CommandLine
         try
         {
             var invocation = Streams(terminal);
+            invocation.ProcessTerminationTimeout = null;
             // The host handles signals itself: a running step may be a paid POST, which needs time to finish.
-            invocation.ProcessTerminationTimeout = parsed.CommandResult.Command is ServeCommand ? null : CleanupTime;
-            return await parsed.InvokeAsync(invocation, cancellationToken);
+            return parsed.CommandResult.Command is ServeCommand
+                ? await parsed.InvokeAsync(invocation, cancellationToken)
+                : await TerminationSignals.CancelAsync(token => parsed.InvokeAsync(invocation, token), cancellationToken);
         }
         catch (ExitException e)
         {

@@ -182,7 +182,9 @@ public sealed partial class ListenTests(RunningHost host) : IClassFixture<Runnin
         await using var stub = await StubHost.StartAsync((http, _) => StubHost.AnswerAsync(http, Subscription, http.Request.Method == "DELETE" ? 200 : 201));
         using var terminal = new PseudoTerminal("listen", "--port", "0", "--url", stub.Url);
         await terminal.ShowsAsync("Ctrl-C ends it");
-        Assert.Equal(ExitCodes.Success, await terminal.InterruptAsync());
+        var exitCode = await terminal.InterruptAsync();
+        Assert.Contains("The subscription is ended.", terminal.Screen, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Success, exitCode);
         Assert.Equal(("DELETE", "/api/subscriptions/sub_1"), (stub.Calls[^1].Method, stub.Calls[^1].Path));
     }
 
