@@ -156,14 +156,16 @@ internal static class ConnectorDefinition
             };
         }
         var schema = SchemaOf(api, body["content"]!["application/json"]!["schema"]!.AsObject(), definitions);
+        var description = schema["description"]!.DeepClone();
+        schema.Remove("description");
         return new()
         {
             ["name"] = "body",
             ["in"] = "body",
             ["required"] = body["required"]?.GetValue<bool>() ?? false,
-            ["x-ms-summary"] = "Request",
-            ["description"] = schema["description"]!.DeepClone(),
-            ["schema"] = new JsonObject { ["$ref"] = schema["$ref"]!.DeepClone() },
+            ["x-ms-summary"] = schema.ContainsKey("items") ? "Requests" : "Request",
+            ["description"] = description,
+            ["schema"] = schema,
         };
     }
 
