@@ -1,5 +1,6 @@
 using System.Globalization;
 using KlingFunctions.Benchmarks;
+using KlingFunctions.Benchmarks.Engine;
 using KlingFunctions.Benchmarks.Polls;
 
 var benchmarks = new Dictionary<string, Func<Task<double>>>
@@ -8,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<Task<double>>>
     ["history"] = () => Task.FromResult(HistoryBenchmark.Run()),
     ["places"] = PlacesBenchmark.RunAsync,
     ["jobs"] = JobsBenchmark.RunAsync,
+    ["engine"] = EngineBenchmark.RunAsync,
     ["waiting"] = WaitingBenchmark.RunAsync,
     ["start"] = StartBenchmark.RunAsync,
     ["delay"] = DelayBenchmark.RunAsync,
@@ -16,6 +18,16 @@ var benchmarks = new Dictionary<string, Func<Task<double>>>
 if (args is [JobsBenchmark.BareLoop, var runComfy, var webhook, var directory])
 {
     await JobsBenchmark.RunBareAsync(new(runComfy), new(webhook), directory);
+    return 0;
+}
+if (args is [LocalEngine.Argument, var journal])
+{
+    await LocalEngine.RunAsync(journal);
+    return 0;
+}
+if (args is [BareLoop.Argument])
+{
+    await BareLoop.RunAsync();
     return 0;
 }
 if (args is not [var name] || !benchmarks.TryGetValue(name, out var benchmark))
