@@ -38,10 +38,10 @@ internal sealed class CountedApp : IAsyncDisposable
         return new(azurite, traffic, runComfy, await Receiver.StartAsync(), await AppProcess.StartAsync(AppSettings.Of(settings, traffic.Account)));
     }
 
-    /// <summary>Runs one job whose request ends before its last poll.</summary>
+    /// <summary>Runs one job with this many polls, 2 or more.</summary>
+    /// <remarks>Its generation ends after the poll before the last, whatever time that takes: so the speed of the machine decides nothing.</remarks>
     public async Task<CountedJob> RunAsync(int polls)
     {
-        await UntilQuietAsync();
         var (earlierRequests, earlierPolls, earlierWebhooks) = (_traffic.Requests.Count, PollsSoFar(), _receiver.Count);
         _runComfy.Behaviour = _runComfy.Behaviour with { NeverFinishes = true };
         var id = await SubmitAsync();
