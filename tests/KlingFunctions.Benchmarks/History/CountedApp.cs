@@ -44,7 +44,7 @@ internal sealed class CountedApp : IAsyncDisposable
     {
         var (earlierRequests, earlierPolls, earlierWebhooks) = (_traffic.Requests.Count, PollsSoFar(), _receiver.Count);
         _runComfy.Behaviour = _runComfy.Behaviour with { NeverFinishes = true };
-        var id = await SubmitAsync();
+        var id = await SubmitAsync($"{polls} polls");
         await Patience.UntilAsync(() => PollsSoFar() >= earlierPolls + polls - 1, "the poll before the last");
         _runComfy.Behaviour = _runComfy.Behaviour with { NeverFinishes = false };
         await Patience.UntilAsync(() => _receiver.Count > earlierWebhooks, "the webhook");
@@ -65,7 +65,8 @@ internal sealed class CountedApp : IAsyncDisposable
 
     private int PollsSoFar() => _runComfy.Account.Calls(ApiCall.Status);
 
-    private async Task<string> SubmitAsync()
+    /// <param name="key">The same key, the same job id: some ids have no timer before the first poll.</param>
+    private async Task<string> SubmitAsync(string key)
     {
         var request = new JsonObject
         {
@@ -73,7 +74,12 @@ internal sealed class CountedApp : IAsyncDisposable
             ["image_urls"] = new JsonArray(new Uri(_runComfy.BaseUrl, "/simulator/images/valley.webp").AbsoluteUri),
             ["webhook_url"] = _receiver.Url.AbsoluteUri,
         };
-        using var answer = await _app.Http.PostAsJsonAsync(new Uri("/api/videos", UriKind.Relative), request);
+        using var call = new HttpRequestMessage(HttpMethod.Post, new Uri("/api/videos", UriKind.Relative))
+        {
+            Content = JsonContent.Create(request),
+            Headers = { { "Idempotency-Key", key } },
+        };
+        using var answer = await _app.Http.SendAsync(call);
         return (await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }
 
