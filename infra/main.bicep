@@ -68,7 +68,7 @@ param previousLinkSigningKey string = ''
 @allowed(['storage', 'dts'])
 param durableBackend string = 'storage'
 
-@description('Closes storage and vault to the Internet, except for allowedIpRanges. RunComfy then can\'t fetch uploaded images by signed links, and requests must name images elsewhere.')
+@description('Closes storage and vault to the Internet, except for allowedIpRanges. RunComfy then can\'t fetch uploaded images by signed links, so they are sent within the paid request.')
 param networkIsolation bool = false
 
 @description('Public IPv4 addresses or CIDR ranges that may reach storage despite networkIsolation, separated by commas.')

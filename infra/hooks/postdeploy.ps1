@@ -26,7 +26,7 @@ for ($try = 1; ; $try++) {
     if ($LASTEXITCODE -eq 0) { break }
     if ($try -ge $tries) {
         $trouble | Out-Host
-        Write-Error "Uploads do not start jobs yet: the app did not take the events in $tries tries. HTTP works. Run 'azd hooks run postdeploy' later."
+        Write-Error "Uploads do not start jobs yet: the app did not accept the events in $tries tries. HTTP works. Run 'azd hooks run postdeploy' later."
     }
     Write-Host "The app is not ready for events yet, which takes some minutes after the first deployment: try $try of $tries, again in 30 s."
     Start-Sleep -Seconds 30

@@ -27,7 +27,7 @@ while ! trouble=$(
 ); do
   if [ "$try" -ge "$tries" ]; then
     echo "$trouble" >&2
-    echo "Uploads do not start jobs yet: the app did not take the events in $tries tries. HTTP works. Run 'azd hooks run postdeploy' later." >&2
+    echo "Uploads do not start jobs yet: the app did not accept the events in $tries tries. HTTP works. Run 'azd hooks run postdeploy' later." >&2
     exit 1
   fi
   echo "The app is not ready for events yet, which takes some minutes after the first deployment: try $try of $tries, again in 30 s."

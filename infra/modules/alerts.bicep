@@ -100,7 +100,7 @@ resource undeliveredEvents 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'Event Grid gave up telling the app of an upload: the event lies in the container event-dead-letters. Upload the file again.'
+    description: 'Event Grid could not deliver the event of an upload to the app: the event is in the container event-dead-letters. Upload the file again.'
     severity: 2
     enabled: true
     scopes: [topic.id]

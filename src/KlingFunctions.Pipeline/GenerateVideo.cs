@@ -204,7 +204,7 @@ public sealed class GenerateVideo
                     {
                         return _memo.MayBePaid
                             ? Fail(ErrorCodes.SubmissionInDoubt, $"What came of the submission was not known at the deadline. {outcome.Error!.Message}")
-                            : Fail(ErrorCodes.ProviderTimeout, $"RunComfy took no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
+                            : Fail(ErrorCodes.ProviderTimeout, $"RunComfy accepted no submission before the deadline, and nothing was paid. {outcome.Error!.Message}");
                     }
                     Change(s => s with { PendingIssue = new("", outcome.Error!.Code, outcome.Error.Message) });
                     var isInLine = _job.HasPlannedWaits && outcome.Error!.Code is FaultCode.InFlightCapReached && !_cancelRequested.IsCompleted;

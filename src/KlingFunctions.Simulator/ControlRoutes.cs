@@ -17,10 +17,10 @@ internal static class ControlRoutes
         GET  /v1/models    /v1/models/categories    /v1/models/{model_id}    /prod/v2/balance
 
         GET  /simulator/knobs               every knob with its values, and three recipes
-        GET  /simulator/account             what was asked, accepted, paid
-        GET  /simulator/behaviour           the knobs; PUT sets them (the rest goes back to the default), PATCH changes some
-                                    {"weather": {"seed": 7}} strikes calls with passing troubles
-        POST /simulator/reset               forgets everything
+        GET  /simulator/account             the calls, the accepted requests, the money
+        GET  /simulator/behaviour           the knobs; PUT sets them (the others get their defaults), PATCH changes some:
+                                            {"weather": {"seed": 7}} gives calls temporary faults
+        POST /simulator/reset               deletes all requests and resets the knobs
         GET  /simulator/images/{name}       sample images:
         """;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using KlingFunctions.Benchmarks;
+using KlingFunctions.Benchmarks.Engine;
 using KlingFunctions.Benchmarks.History;
 using KlingFunctions.Benchmarks.Polls;
 
@@ -9,6 +10,7 @@ var benchmarks = new Dictionary<string, Func<Task<double>>>
     ["history"] = HistoryBenchmark.RunAsync,
     ["places"] = PlacesBenchmark.RunAsync,
     ["jobs"] = JobsBenchmark.RunAsync,
+    ["engine"] = EngineBenchmark.RunAsync,
     ["waiting"] = WaitingBenchmark.RunAsync,
     ["start"] = StartBenchmark.RunAsync,
     ["delay"] = DelayBenchmark.RunAsync,
@@ -17,6 +19,16 @@ var benchmarks = new Dictionary<string, Func<Task<double>>>
 if (args is [JobsBenchmark.BareLoop, var runComfy, var webhook, var directory])
 {
     await JobsBenchmark.RunBareAsync(new(runComfy), new(webhook), directory);
+    return 0;
+}
+if (args is [LocalEngine.Argument, var journal])
+{
+    await LocalEngine.RunAsync(journal);
+    return 0;
+}
+if (args is [BareLoop.Argument])
+{
+    await BareLoop.RunAsync();
     return 0;
 }
 if (args is not [var name] || !benchmarks.TryGetValue(name, out var benchmark))

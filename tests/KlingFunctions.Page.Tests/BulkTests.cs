@@ -25,7 +25,7 @@ public sealed class BulkTests(Chromium chromium)
 
         await stage.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(stage.Page.Locator(".job .state--cancelled")).ToHaveCountAsync(2);
-        await Expect(stage.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("2 videos asked to cancel.");
+        await Expect(stage.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("Cancel requested for 2 videos.");
         await Expect(stage.Page.GetByLabel("Select all")).ToBeFocusedAsync();
         foreach (var id in ids) Assert.Equal("cancelled", await stage.StatusAsync(id));
     }

@@ -92,7 +92,7 @@ public sealed class FormTests(Chromium chromium)
         await stage.Page.Keyboard.PressAsync("Enter");
         await stage.Page.GetByLabel("What happens").FillAsync("@Image1 at dawn");
         await Expect(stage.Page.Locator(".image .fault")).ToContainTextAsync("404");
-        await Expect(stage.Page.GetByText("1 thing to put right.")).ToBeVisibleAsync();
+        await Expect(stage.Page.GetByText("1 fault to fix.")).ToBeVisibleAsync();
         Assert.Empty(stage.RunComfy.Account.Accepted);
     }
 

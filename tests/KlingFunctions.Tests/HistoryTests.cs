@@ -24,7 +24,7 @@ namespace KlingFunctions.Tests;
 /// </summary>
 public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
 {
-    private const string Version = "v3";
+    private const string Version = "v4";
 
     // The limit for a turn of a waiting job, however long it has waited: forty waits of eight events, and those before and after.
     private const int MostEvents = 400;
@@ -39,6 +39,7 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
         ["watched-long"] = t => t.WatchLongAsync(),
         ["resumed"] = t => t.ResumeAsync(),
         ["placed"] = t => t.WaitForAPlaceAsync(),
+        ["batched"] = t => t.EndBatchAsync(),
     };
 
     private readonly TurnLog _turns = new();
@@ -176,6 +177,20 @@ public sealed class HistoryTests(SharedAzurite azurite) : IDisposable
             new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(500), Slots = 2 }, ("Pipeline:MaxInFlight", "1"));
         var jobs = new[] { await stage.Scene.SubmitAsync(), await stage.Scene.SubmitAsync() };
         foreach (var id in jobs) await stage.Scene.UntilAsync(id, "succeeded");
+        return History.Of(_turns.Read());
+    }
+
+    private async Task<History> EndBatchAsync()
+    {
+        await using var stage = await StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromMilliseconds(500) });
+        var scene = stage.Scene;
+        using var subscribed = await scene.PostAsync(
+            "/api/subscriptions", new JsonObject { ["url"] = scene.Receiver.Url, ["events"] = new JsonArray("batch.finished") });
+        Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
+        using var accepted = await scene.PostAsync("/api/videos/batch", new JsonArray(scene.Request(), scene.Request()));
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        while (scene.Receiver.Received.Count == 0) await Task.Delay(20, Cancel);
+        await scene.Host.RunToRestAsync();
         return History.Of(_turns.Read());
     }
 

@@ -11,7 +11,7 @@ const busy = signal(null);
 const chosen = computed(() => (jobs.value?.videos ?? []).filter(job => ticked.value.has(job.id)));
 
 const ACTIONS = [
-  { name: 'cancel', label: 'Cancel', fits: job => job.links.cancel, said: count => `${count} asked to cancel. What RunComfy generates already comes all the same.` },
+  { name: 'cancel', label: 'Cancel', fits: job => job.links.cancel, said: count => `Cancel requested for ${count}. RunComfy does not stop a video that it already generates.` },
   { name: 'resume', label: 'Resume', fits: job => job.links.resume && job.error?.code !== 'submission_in_doubt', said: count => `${count} resumed.` },
   { name: 'redeliver', label: 'Send webhooks again', fits: job => job.links.redeliver, said: count => `The webhooks of ${count} are sent again.` },
 ];

@@ -71,8 +71,8 @@ export class Drawer extends Component {
 }
 
 const SAID = {
-  cancel: 'Cancel is asked for. If RunComfy generates already, the video comes all the same.',
-  resume: 'The job goes on.',
+  cancel: 'Cancel requested. RunComfy does not stop a video that it already generates.',
+  resume: 'The job continues.',
   redeliver: 'The webhooks are sent again.',
 };
 
@@ -103,7 +103,7 @@ function watch(event, act) {
   act('watch', 'resume', { request_id: new FormData(event.target).get('request_id').trim() });
 }
 
-const PAID = { no: 'Nothing was paid.', yes: 'It was paid for.', unknown: 'It may have been paid for: RunComfy does not say.' };
+const PAID = { no: 'Nothing was paid.', yes: 'It was paid.', unknown: 'It may have been paid: RunComfy does not report it.' };
 
 const STAGES = ['Accepted', 'In queue', 'Generating', 'Stored', 'Notified'];
 const REACHED = { accepted: 0, validating: 0, submitting: 0, in_queue: 1, in_progress: 2, storing: 3, succeeded: 4 };

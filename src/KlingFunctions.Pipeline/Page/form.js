@@ -37,7 +37,7 @@ export class Form extends Component {
       location.hash = addressOfJob(job.id);
     } catch (refusal) {
       if (refusal.status === 400) check.value = { ...check.peek(), state: 'bad', faults: refusal.errors };
-      this.setState({ isSending: false, fault: refusal.status ? refusal.message : 'The host does not answer. Send it again: it is the same job.' });
+      this.setState({ isSending: false, fault: refusal.status ? refusal.message : 'The host does not answer. Send it again: it stays the same job.' });
     }
   }
 
@@ -114,7 +114,7 @@ const BESIDE = /^\/(prompt|image_urls\/\d+|elements\/\d+|webhook_url)/;
 
 function Verdict() {
   const { state, faults, warnings } = check.value;
-  const said = { none: '', checking: 'Checking …', good: 'All checks passed.', bad: `${faults.length} ${faults.length === 1 ? 'thing' : 'things'} to put right.`, unknown: 'The checks can\'t be made just now.' }[state];
+  const said = { none: '', checking: 'Checking …', good: 'All checks passed.', bad: `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'} to fix.`, unknown: 'The checks can\'t be made just now.' }[state];
   return html`
     <div class=${`verdict verdict--${state}`} role="status" aria-live="polite">
       ${said && html`<p>${said}</p>`}

@@ -69,7 +69,7 @@ export class Images extends Component {
                 <input type="file" accept="image/jpeg,image/png,image/webp" multiple=${most - urls.length > 1} aria-label=${`${label}: choose a file`}
                   onChange=${e => { this.take([...e.target.files]); e.target.value = ''; }} /></label>
             </div>
-            ${uploading.value > 0 && html`<p class="hint" role="status">Handing the picture in …</p>`}
+            ${uploading.value > 0 && html`<p class="hint" role="status">Uploading the picture …</p>`}
             ${fault && html`<p class="fault" role="alert">${fault}</p>`}
           </div>`}
       </div>`;

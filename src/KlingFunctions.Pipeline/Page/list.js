@@ -15,7 +15,7 @@ export function List() {
       <${OfBatch} />
       <${Statuses} />
       ${page.videos.length === 0
-        ? html`<p class="empty">No video is like that. <a href="#/">Show all</a></p>`
+        ? html`<p class="empty">No video matches. <a href="#/">Show all</a></p>`
         : html`<${Chosen} /><ul class="jobs">${page.videos.map(job => html`<${Row} key=${job.id} job=${job} />`)}</ul>`}
       <${Pages} page=${page} />
     </section>`;
@@ -101,7 +101,7 @@ function Welcome() {
     <section class="welcome card">
       <img src="page/icon.svg" alt="" width="64" height="64" />
       <h2>Make your first video</h2>
-      <p>Write what should happen, add the pictures that it should happen with, and send it. The video is made by RunComfy, and lies in your own storage when it is ready.</p>
+      <p>Write what should happen, add the pictures that it should happen with, and send it. RunComfy makes the video. When it is ready, it is in your own storage.</p>
       <ol class="steps">
         <li>Add pictures: a place as <b>@Image1</b>, a character as <b>@Element1</b>.</li>
         <li>Name them in the prompt: <q>@Element1 walks through @Image1 at dawn</q>.</li>

@@ -80,7 +80,7 @@ export class Player extends Media {
   wantsBytes = true;
 
   render({ file }, { source, hasFailed }) {
-    if (hasFailed) return html`<p class="fault">The file can't be fetched just now.</p>`;
+    if (hasFailed) return html`<p class="fault">The file can't be fetched now.</p>`;
     if (!source) return html`<p class="hint player player--empty">Loading the video …</p>`;
     const isVideo = file.content_type.startsWith('video/');
     return html`

@@ -187,7 +187,7 @@ public sealed partial class UploadIntake(
     [LoggerMessage(LogLevel.Information, "The file {Path} starts nothing: uploads are requests (.json, or .jsonl with one a line) and images (JPEG, PNG, WebP).")]
     private static partial void LogStray(ILogger logger, string path);
 
-    [LoggerMessage(LogLevel.Information, "The image {Path} starts nothing by itself: put a _recipe.json beside it, or name it in a request.")]
+    [LoggerMessage(LogLevel.Information, "The image {Path} alone starts no job: put a _recipe.json beside it, or name it in a request.")]
     private static partial void LogNoRecipe(ILogger logger, string path);
 
     [LoggerMessage(LogLevel.Warning, "The image {Path} is older than Pipeline:KeepFor ({KeepFor}) and was not taken with its recipe: upload it again.")]
