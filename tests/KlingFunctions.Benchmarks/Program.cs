@@ -1,12 +1,13 @@
 using System.Globalization;
 using KlingFunctions.Benchmarks;
 using KlingFunctions.Benchmarks.Engine;
+using KlingFunctions.Benchmarks.History;
 using KlingFunctions.Benchmarks.Polls;
 
 var benchmarks = new Dictionary<string, Func<Task<double>>>
 {
     ["polls"] = () => Task.FromResult(PollsBenchmark.Run()),
-    ["history"] = () => Task.FromResult(HistoryBenchmark.Run()),
+    ["history"] = HistoryBenchmark.RunAsync,
     ["places"] = PlacesBenchmark.RunAsync,
     ["jobs"] = JobsBenchmark.RunAsync,
     ["engine"] = EngineBenchmark.RunAsync,

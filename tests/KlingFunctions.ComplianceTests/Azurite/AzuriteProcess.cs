@@ -70,16 +70,24 @@ public sealed partial class AzuriteProcess : IAsyncDisposable
 
     /// <summary>The connection string of an unused account.</summary>
     /// <param name="blobs">The address of its blobs, if not the direct one.</param>
-    public string NextAccount(string? blobs = null)
+    /// <param name="queues">The address of its queues, if not the direct one.</param>
+    /// <param name="tables">The address of its tables, if not the direct one.</param>
+    public string NextAccount(string? blobs = null, string? queues = null, string? tables = null)
     {
         var n = Interlocked.Increment(ref _taken) - 1;
         if (n >= Accounts) throw new InvalidOperationException($"All {Accounts} accounts are taken: raise {nameof(AzuriteProcess)}.{nameof(Accounts)}.");
         return $"DefaultEndpointsProtocol=http;AccountName={NameOf(n)};AccountKey={KeyOf(n)};BlobEndpoint={blobs ?? _addresses.Blobs}/{NameOf(n)};"
-            + $"QueueEndpoint={_addresses.Queues}/{NameOf(n)};TableEndpoint={_addresses.Tables}/{NameOf(n)};";
+            + $"QueueEndpoint={queues ?? _addresses.Queues}/{NameOf(n)};TableEndpoint={tables ?? _addresses.Tables}/{NameOf(n)};";
     }
 
     /// <summary>The address of its Blob service: <c>http://127.0.0.1:</c> and a port.</summary>
     public string Url => _addresses.Blobs;
+
+    /// <summary>The address of its Queue service.</summary>
+    public string QueueUrl => _addresses.Queues;
+
+    /// <summary>The address of its Table service.</summary>
+    public string TableUrl => _addresses.Tables;
 
     public async ValueTask DisposeAsync()
     {
