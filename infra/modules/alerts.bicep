@@ -49,7 +49,7 @@ var metrics = [
   {
     name: 'in-doubt'
     title: 'A submission is in doubt'
-    advice: 'RunComfy may have taken a paid request whose answer was lost: docs/operations.md, submission_in_doubt.'
+    advice: 'RunComfy may have accepted a paid request whose answer was lost: docs/operations.md, submission_in_doubt.'
     severity: 1
     query: 'AppMetrics | where Name == "kling.submissions.in_doubt"'
   }

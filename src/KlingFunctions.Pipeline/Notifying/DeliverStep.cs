@@ -28,7 +28,7 @@ internal sealed partial class DeliverStep(
         var (url, header) = isOwn
             ? (await jobs.GetAsync(notification.About, cancellationToken))?.Job.Request is { } request ? (request.WebhookUrl, request.WebhookHeader) : default
             : await subscriptions.FindAsync(receiver.Id, cancellationToken) is { } subscription ? (subscription.Url, subscription.Header) : default;
-        if (url is null) return (new(DeliveryState.Gone, Reason: "The receiver is not known any more: its subscription was deleted."), true);
+        if (url is null) return (new(DeliveryState.Gone, Reason: "The subscription of this receiver was deleted."), true);
 
         var body = WebhookBody.Of(notification);
         var trace = JobTrace.Outgoing(notification.Job?.TraceParent);
@@ -41,7 +41,7 @@ internal sealed partial class DeliverStep(
                 await AfterwardsAsync(id, () => deadLetters.RemoveAsync(id, cancellationToken));
                 return (new(DeliveryState.Delivered), true);
             case DeliveryAttempt.Gone when isOwn:
-                return (new(DeliveryState.Gone, Reason: "The receiver answered 410: it wants no more of these."), true);
+                return (new(DeliveryState.Gone, Reason: "The receiver answered 410: it wants no more webhooks."), true);
             case DeliveryAttempt.Gone:
                 await AfterwardsAsync(id, () => subscriptions.RemoveAsync(receiver.Id, cancellationToken));
                 return (new(DeliveryState.Gone, Reason: "The receiver answered 410: its subscription is deleted."), true);

@@ -20,7 +20,7 @@ internal sealed class Findings
         if (_faults.Count < Most)
             _faults.Add(new(pointer, code, message));
         else if (_faults.Count == Most)
-            _faults.Add(new("", FaultCode.TooMany, $"There are more faults than the {Most} listed: put these right first."));
+            _faults.Add(new("", FaultCode.TooMany, $"There are more faults than the {Most} listed: fix these first."));
     }
 
     public void Warn(string pointer, string code, string message)

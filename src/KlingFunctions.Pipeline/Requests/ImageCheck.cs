@@ -183,7 +183,7 @@ internal sealed partial class ImageCheck(GuardedClient client, TimeProvider time
             if (notAnImage is null && partial && size > read && read < ImageHeader.MostBytes) continue;
             return Finding.NotAnImage(notAnImage ?? (read == 0 ? "empty"
                 : read < ImageHeader.MostBytes ? "an image that breaks off before its size is told"
-                : "an image whose size is not told within its first 10 MB"), response.Content.Headers.ContentType?.MediaType);
+                : "an image without a size in its first 10 MB"), response.Content.Headers.ContentType?.MediaType);
         }
         return Finding.Unreachable("is answered with a part of the file that was not asked for: check the server.");
     }
