@@ -35,9 +35,6 @@ internal sealed class AppProcess : IAsyncDisposable
     private const string WorkerIs = "Worker process ";
     private const string WorkerConnects = "Worker connects to ";
 
-    // A start uses all the time of a processor for seconds, while most tests wait. More starts at once would only delay each other.
-    private static readonly SemaphoreSlim Starts = new(Environment.ProcessorCount);
-
     private readonly Dictionary<string, string?> _settings;
     private readonly string _account;
     private readonly ConcurrentQueue<string> _log = [];
@@ -135,19 +132,6 @@ internal sealed class AppProcess : IAsyncDisposable
     }
 
     private async Task StartOnceAsync()
-    {
-        await Starts.WaitAsync();
-        try
-        {
-            await RunAsync();
-        }
-        finally
-        {
-            Starts.Release();
-        }
-    }
-
-    private async Task RunAsync()
     {
         var start = new ProcessStartInfo("dotnet", [Metadata("HostProgram"), Directory, Address.AbsoluteUri])
         {
