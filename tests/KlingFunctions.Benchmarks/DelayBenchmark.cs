@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.ComplianceTests.Azurite;
 using KlingFunctions.Simulator;
-using KlingFunctions.Tests.Host;
 
 namespace KlingFunctions.Benchmarks;
 
@@ -40,15 +39,8 @@ internal static class DelayBenchmark
     private static async Task OnDurableAsync(CompletedClock clock, int jobs)
     {
         await using var azurite = await AzuriteProcess.StartAsync();
-        var settings = new Dictionary<string, string?>
-        {
-            ["RunComfy:ApiToken"] = "t0ken-of-the-benchmark",
-            ["RunComfy:BaseUrl"] = clock.Url.AbsoluteUri,
-            ["Network:AllowLoopback"] = "true",
-            ["Pipeline:PollMin"] = "00:00:01",
-            ["Pipeline:PollMax"] = "00:00:02",
-        };
-        await using var app = await AppProcess.StartAsync(AppSettings.Of(settings, azurite.NextAccount()));
+        await using var app = await FunctionsApp.StartAsync(
+            clock.Url, azurite.NextAccount(), more: [("Pipeline:PollMin", "00:00:01"), ("Pipeline:PollMax", "00:00:02")]);
         await MeasureAsync("Durable, Azurite", app.Http, clock, jobs);
     }
 

@@ -40,16 +40,11 @@ internal static class StartBenchmark
         await host.Http.GetStringAsync(new Uri("/api/health", UriKind.Relative));
         return clock.Elapsed;
     }
+
     private static async Task<TimeSpan> AppAsync(Uri runComfy, string account, string directory)
     {
-        var settings = new Dictionary<string, string?>
-        {
-            ["RunComfy:ApiToken"] = "t0ken-of-the-benchmark",
-            ["RunComfy:BaseUrl"] = runComfy.AbsoluteUri,
-            ["Network:AllowLoopback"] = "true",
-        };
         var clock = Stopwatch.StartNew();
-        await using var app = await AppProcess.StartAsync(AppSettings.Of(settings, account), directory);
+        await using var app = await FunctionsApp.StartAsync(runComfy, account, directory);
         await app.Http.GetStringAsync(new Uri("/api/health", UriKind.Relative));
         return clock.Elapsed;
     }

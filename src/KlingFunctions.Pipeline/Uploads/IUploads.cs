@@ -43,4 +43,12 @@ public interface IUploads
     /// <summary>Records that an upload has its job. Idempotent. Records are never deleted.</summary>
     /// <returns>False if the uploads are unavailable, for example an unmounted folder: then nothing is recorded.</returns>
     Task<bool> TryRecordAsync(AcceptedUpload upload, CancellationToken cancellationToken);
+
+    /// <summary>Records like <see cref="TryRecordAsync"/>, for a caller that can't continue without the record.</summary>
+    /// <exception cref="IOException">The uploads are unavailable: nothing is recorded.</exception>
+    async Task RecordAsync(AcceptedUpload upload, CancellationToken cancellationToken)
+    {
+        if (!await TryRecordAsync(upload, cancellationToken))
+            throw new IOException("The uploads are unavailable, so it could not be recorded that this one has its job.");
+    }
 }

@@ -163,11 +163,8 @@ public sealed partial class UploadIntake(
         return UploadOutcome.Started;
     }
 
-    private async Task RecordAsync(UploadedFile file, string id, CancellationToken cancellationToken)
-    {
-        if (!await uploads.TryRecordAsync(new(id, file.Path, file.ETag, time.GetUtcNow()), cancellationToken))
-            throw new IOException("The uploads are away: that this one has its job could not be recorded.");
-    }
+    private Task RecordAsync(UploadedFile file, string id, CancellationToken cancellationToken) =>
+        uploads.RecordAsync(new(id, file.Path, file.ETag, time.GetUtcNow()), cancellationToken);
 
     private async Task<UploadOutcome> ReportAsync(string path, IReadOnlyList<Fault> faults, CancellationToken cancellationToken)
     {

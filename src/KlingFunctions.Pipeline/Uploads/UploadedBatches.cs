@@ -44,7 +44,7 @@ public sealed partial class UploadedBatches(
         }
         await reports.DeleteAsync(path, cancellationToken);
         // Last: without this record, the file is read again.
-        await RecordAsync(version, path, file.ETag, cancellationToken);
+        await uploads.RecordAsync(new(version, path, file.ETag, time.GetUtcNow()), cancellationToken);
         LogTaken(logger, path, items.Count);
         return UploadOutcome.Started;
     }
@@ -70,14 +70,8 @@ public sealed partial class UploadedBatches(
         if (job is null) await reports.DeleteAsync(path, cancellationToken, place.Index + 1);
         var outcome = await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, path, cancellationToken, place);
         // Without the file's version: its other requests may have no job yet.
-        await RecordAsync(item.JobId, path, "", cancellationToken);
+        await uploads.RecordAsync(new(item.JobId, path, "", time.GetUtcNow()), cancellationToken);
         return outcome;
-    }
-
-    private async Task RecordAsync(string id, string path, string etag, CancellationToken cancellationToken)
-    {
-        if (!await uploads.TryRecordAsync(new(id, path, etag, time.GetUtcNow()), cancellationToken))
-            throw new IOException("The uploads are away: that this one has its jobs could not be recorded.");
     }
 
     private async Task<UploadOutcome> RefuseAsync(

@@ -27,15 +27,9 @@ internal sealed class CountedApp : IAsyncDisposable
         var azurite = await AzuriteProcess.StartAsync();
         var traffic = await StorageTraffic.StartAsync(azurite);
         var runComfy = await SimulatorHost.StartAsync(new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.FromSeconds(0.5) });
-        var settings = new Dictionary<string, string?>
-        {
-            ["RunComfy:ApiToken"] = "t0ken-of-the-benchmark",
-            ["RunComfy:BaseUrl"] = runComfy.BaseUrl.AbsoluteUri,
-            ["Network:AllowLoopback"] = "true",
-            ["Pipeline:PollMin"] = "00:00:01",
-            ["Pipeline:PollMax"] = "00:00:01",
-        };
-        return new(azurite, traffic, runComfy, await Receiver.StartAsync(), await AppProcess.StartAsync(AppSettings.Of(settings, traffic.Account)));
+        var app = await FunctionsApp.StartAsync(
+            runComfy.BaseUrl, traffic.Account, more: [("Pipeline:PollMin", "00:00:01"), ("Pipeline:PollMax", "00:00:01")]);
+        return new(azurite, traffic, runComfy, await Receiver.StartAsync(), app);
     }
 
     /// <summary>Runs one job with this many polls, 2 or more.</summary>
