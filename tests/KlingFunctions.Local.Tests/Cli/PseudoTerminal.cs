@@ -18,7 +18,8 @@ internal sealed class PseudoTerminal : IDisposable
     public PseudoTerminal(params string[] args)
     {
         // A shell's background jobs, such as tests, inherit an ignored SIGINT, and would pass it on to the program.
-        var command = string.Join(' ', ["env", "--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "KlingFunctions.Local.dll"), .. args]);
+        // 'exec', since a shell that stays (dash does) gets the Ctrl-C too, and exits with 130 whatever the program does.
+        var command = string.Join(' ', ["exec", "env", "--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "KlingFunctions.Local.dll"), .. args]);
         _script = Process.Start(new ProcessStartInfo("script", ["--quiet", "--return", "--command", command, "/dev/null"])
         {
             RedirectStandardInput = true,
