@@ -162,6 +162,8 @@ public sealed class BlobCostTests(TestStorage storage)
         public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
             Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), IsRunning: true, []) : null);
 
+        public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id));
+
         public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();

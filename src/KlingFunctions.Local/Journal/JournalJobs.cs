@@ -22,6 +22,9 @@ internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore s
     public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(store.Find(id) is { Workflow: GenerateVideo.Name } instance ? Snapshot(instance) : null);
 
+    public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) =>
+        Task.FromResult(store.Find(id) is { Workflow: GenerateVideo.Name } instance ? JobOf(instance) : null);
+
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
     {
         // One row more than the page shows whether there is a next page.
@@ -83,10 +86,12 @@ internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore s
 
     private JobSnapshot Snapshot(Instance instance)
     {
-        var job = JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob) ?? throw new JsonException("The input is null.");
         var state = instance.Status is { } status ? JsonSerializer.Deserialize(status, PipelineJson.Default.JobState) : null;
-        return JobSnapshot.Of(job, state, RunOf(instance), [.. (state?.Receivers ?? []).Select(Notification)]);
+        return JobSnapshot.Of(JobOf(instance), state, RunOf(instance), [.. (state?.Receivers ?? []).Select(Notification)]);
     }
+
+    private static VideoJob JobOf(Instance instance) =>
+        JsonSerializer.Deserialize(instance.Input, PipelineJson.Default.VideoJob) ?? throw new JsonException("The input is null.");
 
     private NotificationState Notification(Receiver receiver)
     {

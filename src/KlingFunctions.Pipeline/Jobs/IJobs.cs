@@ -25,6 +25,9 @@ public interface IJobs
     /// <summary>The current state of a job; null if there is none of this id.</summary>
     Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken);
 
+    /// <summary>A job without its state and notifications, in one read; null if there is none of this id.</summary>
+    Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken);
+
     /// <summary>A page of jobs, newest first. Notifications may be left out.</summary>
     /// <exception cref="FormatException">The cursor does not come from this method.</exception>
     Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken);

@@ -88,7 +88,7 @@ public sealed class JobIntake(IJobs jobs, StalePlaces places, PriceList prices, 
     public async Task ReserveAsync(IReadOnlyList<string> ids, CancellationToken cancellationToken)
     {
         if (options.Value.MaxJobsPerDay == 0) return;
-        var isNew = await Task.WhenAll(ids.Select(async id => await jobs.GetAsync(id, cancellationToken) is null));
+        var isNew = await Task.WhenAll(ids.Select(async id => await jobs.GetJobAsync(id, cancellationToken) is null));
         await places.TakeTodayAsync([.. ids.Where((_, i) => isNew[i])], cancellationToken);
     }
 

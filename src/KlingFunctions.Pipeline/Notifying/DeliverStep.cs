@@ -26,7 +26,7 @@ internal sealed partial class DeliverStep(
         var (id, receiver) = (notification.Receiver.NotificationId, notification.Receiver);
         var isOwn = receiver.Id == FindReceiversStep.OwnWebhook;
         var (url, header) = isOwn
-            ? (await jobs.GetAsync(notification.About, cancellationToken))?.Job.Request is { } request ? (request.WebhookUrl, request.WebhookHeader) : default
+            ? await jobs.GetJobAsync(notification.About, cancellationToken) is { Request: var request } ? (request.WebhookUrl, request.WebhookHeader) : default
             : await subscriptions.FindAsync(receiver.Id, cancellationToken) is { } subscription ? (subscription.Url, subscription.Header) : default;
         if (url is null) return (new(DeliveryState.Gone, Reason: "The subscription of this receiver was deleted."), true);
 

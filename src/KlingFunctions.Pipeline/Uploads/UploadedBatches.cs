@@ -64,7 +64,7 @@ public sealed partial class UploadedBatches(
 
     private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, BatchPlace place, CancellationToken cancellationToken)
     {
-        var job = await jobs.GetAsync(item.JobId, cancellationToken);
+        var job = await jobs.GetJobAsync(item.JobId, cancellationToken);
         if (job is null && await uploads.IsAcceptedAsync(item.JobId, cancellationToken)) return null;
         // Before the job starts, because it may fail at once and write its own report.
         if (job is null) await reports.DeleteAsync(path, cancellationToken, place.Index + 1);

@@ -65,6 +65,9 @@ internal sealed class DurableJobs(DurableClientSource durable, JobReader reader,
     public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
         JobIntake.IsId(id) ? await reader.FindAsync(id, cancellationToken) : null;
 
+    public async Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) =>
+        JobIntake.IsId(id) ? await reader.FindInputAsync(id, cancellationToken) : null;
+
     public async Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)
     {
         var jobs = new List<JobSnapshot>();

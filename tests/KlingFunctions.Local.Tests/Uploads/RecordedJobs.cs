@@ -39,6 +39,12 @@ internal sealed class RecordedJobs : IJobs
         return Task.FromResult(_jobs.TryGetValue(id, out var job) ? Ended(job) : null);
     }
 
+    public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken)
+    {
+        Getting?.Invoke();
+        return Task.FromResult(_jobs.GetValueOrDefault(id));
+    }
+
     public IAsyncEnumerable<JobSnapshot> AcceptedBeforeAsync(DateTimeOffset time, CancellationToken cancellationToken) =>
         _jobs.Values.Where(job => job.CreatedAt < time).Select(Ended).ToList().ToAsyncEnumerable();
 
