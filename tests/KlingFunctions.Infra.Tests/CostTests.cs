@@ -79,7 +79,7 @@ public sealed class CostTests
         PerDay("messages, or actions on the Scheduler", job.Messages);
         Assert.Equal(CostDocument.Row("events in the job's history"), [job.Events]);
         var queue = 3 * job.Messages;
-        var table = (3 * job.Turns) + (3 * job.Instances) + 2 + 1 + Receivers;
+        var table = (3 * job.Turns) + (3 * job.Instances) + 2 + 1;
         var blob = CostDocument.Row("in all, with its own webhook")[0];
         PerDay("queue operations", queue);
         PerDay("table operations", table);

@@ -57,7 +57,7 @@ internal static class HistoryBenchmark
         var (activities, instances) = (polls + 4 + (2 * Receivers), 1 + Receivers);
         var turns = activities + timers + instances;
         var messages = (2 * activities) + timers + instances;
-        var (queue, table) = (3 * messages, (3 * turns) + (3 * instances) + 3 + Receivers);
+        var (queue, table) = (3 * messages, (3 * turns) + (3 * instances) + 3);
         return new()
         {
             ["polls"] = polls,
