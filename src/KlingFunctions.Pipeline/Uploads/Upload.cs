@@ -77,6 +77,13 @@ public static class Upload
     }
 
     /// <summary>
+    /// An id for all layouts of the same request: editors change white space when they save a file. A request is on record under this id too.
+    /// </summary>
+    /// <param name="path">The path of the request.</param>
+    /// <param name="meaning">A hash of its meaning: see <see cref="Requests.Json.CanonicalJson"/>.</param>
+    internal static string MeaningId(string path, string meaning) => JobId(path, $"means {meaning}");
+
+    /// <summary>
     /// The path of the report on a bad upload: <c>name.error.json</c> for <c>name.json</c>, <c>name.png.error.json</c> for <c>name.png</c>,
     /// so that reports on a request and on an image of the same name do not overwrite each other. A name that would be too long is cut, and
     /// gets a hash.

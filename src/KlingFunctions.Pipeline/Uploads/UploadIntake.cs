@@ -76,8 +76,9 @@ public sealed partial class UploadIntake(
         if (await uploads.ReadAsync(path, MaxJson, cancellationToken) is not { } request) return UploadOutcome.Nothing;
         if (mayGrow && JsonBody.IsCutOff(request.Bytes)) return UploadOutcome.Unfinished;
         var id = Upload.JobId(path, Convert.ToHexStringLower(SHA256.HashData(request.Bytes)));
-        if (await HasJobAsync(request.File, id, cancellationToken)) return UploadOutcome.Started;
-        return await AcceptRequestAsync(request.File, id, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
+        var meaning = Upload.MeaningId(path, CanonicalJson.Fingerprint(request.Bytes));
+        if (await HasJobAsync(request.File, id, meaning, cancellationToken)) return UploadOutcome.Started;
+        return await AcceptRequestAsync(request.File, id, meaning, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
     }
 
     private async Task<UploadOutcome> TakeImageAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
@@ -89,11 +90,14 @@ public sealed partial class UploadIntake(
             return UploadOutcome.NoRecipe;
         }
         if (await uploads.OpenAsync(path, cancellationToken) is not { } image) return UploadOutcome.Nothing;
-        var (state, hash) = await ReadImageAsync(image.Content, cancellationToken);
+        var (state, hash, wholeFile) = await ReadImageAsync(image.Content, cancellationToken);
         if (mayGrow && state is not ImageFileState.Whole) return UploadOutcome.Unfinished;
+        // Data behind the image may arrive later, and changes nothing.
         var id = Upload.JobId(path, hash);
         // The image has its job, even if the recipe has changed since.
-        if (await HasJobAsync(image.File, id, cancellationToken)) return UploadOutcome.Started;
+        if (await HasJobAsync(image.File, id, meaning: null, cancellationToken)) return UploadOutcome.Started;
+        // Older versions used the hash of the whole file.
+        if (wholeFile != hash && await HasJobAsync(image.File, Upload.JobId(path, wholeFile), meaning: null, cancellationToken)) return UploadOutcome.Started;
         if (mayGrow && JsonBody.IsCutOff(recipe)) return UploadOutcome.Unfinished;
         return state switch
         {
@@ -101,7 +105,8 @@ public sealed partial class UploadIntake(
                 path, FaultCode.ImageNotAnImage, "The image breaks off before its end: upload it again, whole.", cancellationToken),
             ImageFileState.NotAnImage => await RefuseAsync(
                 path, FaultCode.ImageNotAnImage, "The file is neither JPEG nor PNG nor WebP, whatever its name says: convert it.", cancellationToken),
-            _ => await AcceptRequestAsync(image.File, id, TooLong(recipe) ?? reader.ReadImage(path, recipe), baseUrl, cancellationToken),
+            _ => await AcceptRequestAsync(
+                image.File, id, meaning: null, TooLong(recipe) ?? reader.ReadImage(path, recipe), baseUrl, cancellationToken, new(path, hash)),
         };
     }
 
@@ -130,36 +135,39 @@ public sealed partial class UploadIntake(
         return others.Min(StringComparer.Ordinal) is { } other ? (await uploads.ReadAsync(other, MaxJson, cancellationToken))?.Bytes : null;
     }
 
-    private static async Task<(ImageFileState State, string Hash)> ReadImageAsync(Stream content, CancellationToken cancellationToken)
+    private static async Task<(ImageFileState State, string Image, string File)> ReadImageAsync(Stream content, CancellationToken cancellationToken)
     {
-        using var sha = SHA256.Create();
-        await using var hashed = new CryptoStream(content, sha, CryptoStreamMode.Read);
-        var state = await ImageFile.ReadAsync(hashed, cancellationToken);
-        await hashed.CopyToAsync(Stream.Null, cancellationToken);
-        return (state, Convert.ToHexStringLower(sha.Hash!));
+        await using (content) return await ImageFile.HashAsync(content, cancellationToken);
     }
 
-    private async Task<bool> HasJobAsync(UploadedFile file, string id, CancellationToken cancellationToken)
+    private async Task<bool> HasJobAsync(UploadedFile file, string id, string? meaning, CancellationToken cancellationToken)
     {
         if (await uploads.IsAcceptedAsync(id, cancellationToken)) return true;
+        if (meaning is not null && await uploads.IsAcceptedAsync(meaning, cancellationToken))
+        {
+            await RecordAsync(file, id, cancellationToken);
+            return true;
+        }
         // Older versions used the ETag instead of the content's hash.
         var older = Upload.JobId(file.Path, file.ETag);
         var job = await jobs.GetAsync(id, cancellationToken) ?? await jobs.GetAsync(older, cancellationToken);
         if (job is null && !await uploads.IsAcceptedAsync(older, cancellationToken)) return false;
         if (job?.State.Status is not JobStatus.Failed) await reports.DeleteAsync(file.Path, cancellationToken);
         await RecordAsync(file, id, cancellationToken);
+        if (meaning is not null) await RecordAsync(file, meaning, cancellationToken);
         return true;
     }
 
     private async Task<UploadOutcome> AcceptRequestAsync(
-        UploadedFile file, string id, RequestReading reading, string baseUrl, CancellationToken cancellationToken)
+        UploadedFile file, string id, string? meaning, RequestReading reading, string baseUrl, CancellationToken cancellationToken, UploadedImage? image = null)
     {
         if (reading.Request is null) return await ReportAsync(file.Path, reading.Faults, cancellationToken);
         // Before the job starts, because it may fail at once and write its own report.
         await reports.DeleteAsync(file.Path, cancellationToken);
-        await intake.AcceptAsync(id, reading, baseUrl, file.Path, cancellationToken);
+        await intake.AcceptAsync(id, reading, baseUrl, file.Path, cancellationToken, image: image);
         LogTaken(logger, file.Path, id);
         await RecordAsync(file, id, cancellationToken);
+        if (meaning is not null) await RecordAsync(file, meaning, cancellationToken);
         return UploadOutcome.Started;
     }
 

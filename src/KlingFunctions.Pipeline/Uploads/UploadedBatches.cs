@@ -4,6 +4,7 @@ using KlingFunctions.Pipeline.Batching;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Json;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Uploads;
@@ -32,8 +33,8 @@ public sealed partial class UploadedBatches(
         var (lines, fault) = BatchBody.Split(bytes);
         if (fault is not null) return await RefuseAsync(path, [fault], cancellationToken);
 
-        var items = ItemsOf(path, lines);
-        await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, place, cancellationToken), cancellationToken);
+        var (items, meanings) = (ItemsOf(path, lines), MeaningsOf(path, lines));
+        await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, meanings[place.Index], place, cancellationToken), cancellationToken);
         var faults = items.Index().SelectMany(i => i.Item.Reading.Faults.Select(f => new Fault($"/{i.Index}{f.Pointer}", f.Code, $"Request {i.Index + 1}: {f.Message}"))).ToList();
         if (faults.Count > 0)
         {
@@ -62,15 +63,27 @@ public sealed partial class UploadedBatches(
         })];
     }
 
-    private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, BatchPlace place, CancellationToken cancellationToken)
+    /// <summary>The ids of the requests whatever their layout, numbered in the same way.</summary>
+    private static List<string> MeaningsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    {
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. lines.Select(line =>
+        {
+            var meaning = CanonicalJson.Fingerprint(line.Span);
+            var before = seen[meaning] = seen.GetValueOrDefault(meaning, -1) + 1;
+            return Upload.MeaningId(path, string.Create(CultureInfo.InvariantCulture, $"{meaning}#{before}"));
+        })];
+    }
+
+    private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, string meaning, BatchPlace place, CancellationToken cancellationToken)
     {
         var job = await jobs.GetJobAsync(item.JobId, cancellationToken);
-        if (job is null && await uploads.IsAcceptedAsync(item.JobId, cancellationToken)) return null;
+        if (job is null && (await uploads.IsAcceptedAsync(item.JobId, cancellationToken) || await uploads.IsAcceptedAsync(meaning, cancellationToken))) return null;
         // Before the job starts, because it may fail at once and write its own report.
         if (job is null) await reports.DeleteAsync(path, cancellationToken, place.Index + 1);
         var outcome = await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, path, cancellationToken, place);
         // Without the file's version: its other requests may have no job yet.
-        await uploads.RecordAsync(new(item.JobId, path, "", time.GetUtcNow()), cancellationToken);
+        foreach (var id in new[] { item.JobId, meaning }) await uploads.RecordAsync(new(id, path, "", time.GetUtcNow()), cancellationToken);
         return outcome;
     }
 

@@ -147,6 +147,18 @@ public class WatchingTests
     [InlineData("""{"state":"succeed","output":{"video":"https://h/v"}}""")]
     [InlineData("""{"data":{"status":"completed","video":"https://h/v"}}""")]
     [InlineData("""{"video_result":"//h/v.mp4","output":{"video":"//h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"result_url":"https://h/v.mp4"}}""")]
+    [InlineData("""{"status":"completed","result_url":"https://h/result","output":{"metadata":{"download":"https://h/v.mp4"}}}""")]
+    [InlineData("""{"status":"completed","output":{"video_with_audio":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"image_to_video":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"video_cover":"https://h/c","audio":"https://h/a","image_to_video":"https://h/v"}}""")]
+    [InlineData("""{"output":{"url":"https://h/v"}}""")]
+    [InlineData("""{"output":["https://h/v"]}""")]
+    [InlineData("\"https://h/v.mp4\"")]
+    [InlineData("""["https://h/v.mp4"]""")]
+    [InlineData("""{"status":"completed","progress":NaN,"eta":-Infinity,"output":{"video":"https://h/v"}}""")]
+    [InlineData("""{"status":"completed","output":{"videos":["https://h/v",],},}""")]
+    [InlineData("{\"status\":\"completed\",\"output\":{\"video\":\"https://h/v\"}}\n<!-- cached -->")]
     public void Video_is_found_wherever_the_answer_names_it(string body)
     {
         var files = Assert.IsType<ResultAnswer.Succeeded>(ReplyReading.Result(Reply(200, body))).Files;
@@ -185,7 +197,22 @@ public class WatchingTests
         Assert.Equal("https://h/v.mp4", Assert.Single(Assert.IsType<ResultAnswer.Succeeded>(answer).Files).Url);
     }
 
+    [Fact]
+    public async Task Video_behind_thousands_of_log_lines_is_found()
+    {
+        var logs = string.Join(',', Enumerable.Range(0, 20_000).Select(i => $$"""{"at":{{i}},"line":"frame {{i}} rendered"}"""));
+        var answer = await Clients.On(StubHandler.Answering(200, $$$"""{"status":"completed","logs":[{{{logs}}}],"output":{"video":"https://h/v.mp4"}}""")).GetResultAsync("req_1", Ct);
+        Assert.Equal("https://h/v.mp4", Assert.Single(Assert.IsType<ResultAnswer.Succeeded>(answer).Files).Url);
+    }
+
     [Theory]
+    [InlineData("""{"output":{"log":{"status_url":"https://h/s"}}}""")]
+    [InlineData("""{"detail":"https://h/docs"}""")]
+    public void Answer_without_a_state_and_without_output_is_asked_for_again(string body) =>
+        Assert.IsType<ResultAnswer.Faulted>(ReplyReading.Result(Reply(200, body)));
+
+    [Theory]
+    [InlineData("""{"status":"marinating","output":{"page":"https://h/live"}}""")]
     [InlineData("""{"status":"marinating","request":{"image_urls":["https://h/i.mp4"]}}""")]
     [InlineData("""{"status":"success","data":{"status":"in_progress"}}""")]
     [InlineData("""{"status_url":"https://h/s.mp4","status":"marinating"}""")]
