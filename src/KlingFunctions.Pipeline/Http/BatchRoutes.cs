@@ -35,7 +35,7 @@ internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchI
 
         var id = key is null ? Batches.NewId() : Batches.IdOf(key);
         var baseUrl = address.Value.Url ?? AppBaseUrl.Of(http.Request);
-        var items = requests.Select((bytes, i) => new BatchItem(Batches.JobIdOf(new(id, i)), bytes, Read(bytes))).ToList();
+        var items = requests.Select((request, i) => new BatchItem(Batches.JobIdOf(new(id, i)), request.Bytes, Read(request))).ToList();
         var outcomes = await batchIntake.AcceptAsync(
             id, items, baseUrl, intake.ReserveAsync, async (item, place, cancellationToken) => await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, upload: null, cancellationToken, place), http.RequestAborted);
         if (outcomes is null || await batches.FindSettledAsync(id, http.RequestAborted) is not { } batch)
@@ -57,8 +57,8 @@ internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchI
         ? Tagged.Json(batch.Resource(AppBaseUrl.Of(http.Request)), PipelineJson.Default.BatchResource)
         : Problem.Result(StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no batch '{id}' here: check the id. A batch is forgotten with its jobs.");
 
-    private RequestReading Read(ReadOnlyMemory<byte> request) => request.Length <= RequestReader.MaxBytes
-        ? reader.Read(request)
+    private RequestReading Read(BatchEntry request) => request.Bytes.Length <= RequestReader.MaxBytes
+        ? reader.Read(request.Bytes, firstLine: request.Line)
         : new(null, [new("", ProblemCode.BodyTooLarge, $"The request is larger than {RequestReader.MaxBytes / 1024} KiB. Pass images as URLs, not inline.")], []);
 
     private static BatchItemAnswer AnswerTo(int index, BatchItem item, Intake? outcome) => outcome switch

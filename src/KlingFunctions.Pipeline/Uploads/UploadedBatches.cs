@@ -29,10 +29,10 @@ public sealed partial class UploadedBatches(
             return await RefuseAsync(path, [new("", ProblemCode.BodyTooLarge, $"The file is larger than {BatchBody.MaxBytes / 1024 / 1024} MiB: split it.")], cancellationToken);
         var version = Upload.JobId(path, Hash(bytes));
         if (await uploads.IsAcceptedAsync(version, cancellationToken)) return UploadOutcome.Started;
-        var (lines, fault) = BatchBody.Split(bytes);
+        var (entries, fault) = BatchBody.Split(bytes);
         if (fault is not null) return await RefuseAsync(path, [fault], cancellationToken);
 
-        var items = ItemsOf(path, lines);
+        var items = ItemsOf(path, entries);
         await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, place, cancellationToken), cancellationToken);
         var faults = items.Index().SelectMany(i => i.Item.Reading.Faults.Select(f => new Fault($"/{i.Index}{f.Pointer}", f.Code, $"Request {i.Index + 1}: {f.Message}"))).ToList();
         if (faults.Count > 0)
@@ -50,15 +50,16 @@ public sealed partial class UploadedBatches(
     }
 
     /// <summary>The requests. Equal lines are separate requests: a number distinguishes the second from the first.</summary>
-    private List<BatchItem> ItemsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    private List<BatchItem> ItemsOf(string path, IReadOnlyList<BatchEntry> entries)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. lines.Select(line =>
+        return [.. entries.Select(entry =>
         {
+            var line = entry.Bytes;
             var hash = Hash(line.Span);
             var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
             var id = Upload.JobId(path, before == 0 ? hash : string.Create(CultureInfo.InvariantCulture, $"{hash}#{before}"));
-            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line) : TooLong);
+            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line, entry.Line) : TooLong);
         })];
     }
 
@@ -86,6 +87,6 @@ public sealed partial class UploadedBatches(
     [LoggerMessage(LogLevel.Information, "The upload {Path} is {Count} jobs.")]
     private static partial void LogTaken(ILogger logger, string path, int count);
 
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults: see {Report} beside it.")]
+    [LoggerMessage(LogLevel.Warning, "The upload {Path} is faulty. Faults: {Count}, see {Report} beside it.")]
     private static partial void LogRefused(ILogger logger, string path, int count, string report);
 }
