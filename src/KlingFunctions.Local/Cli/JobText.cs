@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.RunComfy;
 using Spectre.Console;
@@ -22,8 +23,8 @@ internal static class JobText
     public static string? Note(VideoResource job, Hints hints) => job switch
     {
         { Error: { } error } => InFlags(error.Message, job.Id, hints),
-        // Warnings of the request have a JSON pointer; those of later stages do not.
-        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0) is { } issue => issue.Message,
+        // Warnings of the request have a JSON pointer, or are about the whole request; those of later stages have none.
+        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0 && w.Code is not FaultCode.NoReferenceImages) is { } issue => issue.Message,
         { Status: JobStatus.InQueue, Provider.QueuePosition: { } position } => $"position {position}",
         _ => null,
     };
