@@ -13,6 +13,7 @@ using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -50,13 +51,23 @@ internal static class LocalHost
         return app;
     }
 
+    // In code, so that a user's own appsettings.json adds to these settings instead of replacing a file that has them.
+    private static readonly Dictionary<string, string?> Defaults = new()
+    {
+        ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
+        ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
+        ["Logging:Console:FormatterName"] = LogLines.FormatterName,
+    };
+
     /// <summary>A builder with the settings of the environment, and of the file <c>appsettings.json</c> in a folder.</summary>
     /// <exception cref="SettingException">The file can't be read.</exception>
     internal static WebApplicationBuilder CreateBuilder(string folder)
     {
         try
         {
-            return WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = folder });
+            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = folder });
+            ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults });
+            return builder;
         }
         catch (InvalidDataException e)
         {

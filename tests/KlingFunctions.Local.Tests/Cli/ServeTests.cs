@@ -186,6 +186,16 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
+    public void Own_file_of_settings_adds_to_the_defaults_of_the_log()
+    {
+        File.WriteAllText(Path.Combine(_folder.FullName, "appsettings.json"), "{\"Pipeline\": {\"MaxJobsPerDay\": 5}, \"Logging\": {\"LogLevel\": {\"Default\": \"Debug\"}}}");
+        var settings = LocalHost.CreateBuilder(_folder.FullName).Configuration;
+        Assert.Equal(
+            ("sentences", "Debug", "Warning", "5"),
+            (settings["Logging:Console:FormatterName"], settings["Logging:LogLevel:Default"], settings["Logging:LogLevel:Microsoft"], settings["Pipeline:MaxJobsPerDay"]));
+    }
+
+    [Fact]
     public async Task Address_in_use_is_reported()
     {
         await using var stub = await StubHost.StartAsync(StubHost.Job());
