@@ -22,6 +22,7 @@ internal abstract class JobsCommand : ClientCommand
     {
         _action = $"/{name}";
         _status.CompletionSources.Add(Enum.GetValues<JobStatus>().Select(JsonWord.Of).ToArray());
+        RefuseEmpty(_batch, _status);
         Arguments.Add(_ids);
         Options.Add(_batch);
         Options.Add(_status);

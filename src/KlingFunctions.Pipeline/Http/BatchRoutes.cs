@@ -42,7 +42,7 @@ internal sealed partial class BatchRoutes(
 
         var id = key is null ? Batches.NewId() : Batches.IdOf(key);
         var baseUrl = address.Value.Url ?? AppBaseUrl.Of(http.Request);
-        var items = requests.Select((bytes, i) => new BatchItem(Batches.JobIdOf(new(id, i)), bytes, Read(bytes))).ToList();
+        var items = requests.Select((request, i) => new BatchItem(Batches.JobIdOf(new(id, i)), request.Bytes, Read(request))).ToList();
         var outcomes = await batchIntake.AcceptAsync(
             id, items, baseUrl, intake.ReserveAsync, async (item, place, cancellationToken) => await TryAcceptAsync(item, baseUrl, place, cancellationToken), http.RequestAborted);
         if (outcomes?.OfType<Intake.Failed>().FirstOrDefault() is { Cause: var cause })
@@ -82,8 +82,8 @@ internal sealed partial class BatchRoutes(
         }
     }
 
-    private RequestReading Read(ReadOnlyMemory<byte> request) => request.Length <= RequestReader.MaxBytes
-        ? reader.Read(request)
+    private RequestReading Read(BatchEntry request) => request.Bytes.Length <= RequestReader.MaxBytes
+        ? reader.Read(request.Bytes, firstLine: request.Line)
         : new(null, [new("", ProblemCode.BodyTooLarge, $"The request is larger than {RequestReader.MaxBytes / 1024} KiB. Pass images as URLs, not inline.")], []);
 
     private static BatchItemAnswer AnswerTo(int index, BatchItem item, Intake? outcome) => outcome switch

@@ -17,7 +17,7 @@ public static class Upload
     /// <summary>The name of the file with the request for the images of its folder.</summary>
     public const string RecipeName = "_recipe.json";
 
-    internal const string NothingStarted = "No video was started and nothing was paid. Put the faults right and upload the file again.";
+    internal const string NothingStarted = "No video was started and nothing was paid. Correct the faults and upload the file again.";
 
     private const string ErrorExtension = ".error.json";
 

@@ -30,10 +30,10 @@ public sealed partial class UploadedBatches(
             return await RefuseAsync(path, [new("", ProblemCode.BodyTooLarge, $"The file is larger than {BatchBody.MaxBytes / 1024 / 1024} MiB: split it.")], cancellationToken);
         var version = Upload.JobId(path, Hash(bytes));
         if (await uploads.IsAcceptedAsync(version, cancellationToken)) return UploadOutcome.Started;
-        var (lines, fault) = BatchBody.Split(bytes);
+        var (entries, fault) = BatchBody.Split(bytes);
         if (fault is not null) return await RefuseAsync(path, [fault], cancellationToken);
 
-        var (items, meanings) = (ItemsOf(path, lines), MeaningsOf(path, lines));
+        var (items, meanings) = (ItemsOf(path, entries), MeaningsOf(path, entries));
         await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, meanings[place.Index], place, cancellationToken), cancellationToken);
         var faults = items.Index().SelectMany(i => i.Item.Reading.Faults.Select(f => new Fault($"/{i.Index}{f.Pointer}", f.Code, $"Request {i.Index + 1}: {f.Message}"))).ToList();
         if (faults.Count > 0)
@@ -51,25 +51,26 @@ public sealed partial class UploadedBatches(
     }
 
     /// <summary>The requests. Equal lines are separate requests: a number distinguishes the second from the first.</summary>
-    private List<BatchItem> ItemsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    private List<BatchItem> ItemsOf(string path, IReadOnlyList<BatchEntry> entries)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. lines.Select(line =>
+        return [.. entries.Select(entry =>
         {
+            var line = entry.Bytes;
             var hash = Hash(line.Span);
             var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
             var id = Upload.JobId(path, before == 0 ? hash : string.Create(CultureInfo.InvariantCulture, $"{hash}#{before}"));
-            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line) : TooLong);
+            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line, entry.Line) : TooLong);
         })];
     }
 
     /// <summary>The ids of the requests whatever their layout, numbered in the same way.</summary>
-    private static List<string> MeaningsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    private static List<string> MeaningsOf(string path, IReadOnlyList<BatchEntry> entries)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. lines.Select(line =>
+        return [.. entries.Select(entry =>
         {
-            var meaning = CanonicalJson.Fingerprint(line.Span);
+            var meaning = CanonicalJson.Fingerprint(entry.Bytes.Span);
             var before = seen[meaning] = seen.GetValueOrDefault(meaning, -1) + 1;
             return Upload.MeaningId(path, string.Create(CultureInfo.InvariantCulture, $"{meaning}#{before}"));
         })];
@@ -99,6 +100,6 @@ public sealed partial class UploadedBatches(
     [LoggerMessage(LogLevel.Information, "The upload {Path} is {Count} jobs.")]
     private static partial void LogTaken(ILogger logger, string path, int count);
 
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults: see {Report} beside it.")]
+    [LoggerMessage(LogLevel.Warning, "The upload {Path} is faulty. Faults: {Count}, see {Report} beside it.")]
     private static partial void LogRefused(ILogger logger, string path, int count, string report);
 }

@@ -55,6 +55,24 @@ public class UploadIntakeTests
     }
 
     [Fact]
+    public async Task Recipe_under_another_name_is_refused_with_the_right_name()
+    {
+        _folder.Put("spin/recipe.json", Recipe);
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("spin/recipe.json"));
+        Assert.Contains("_recipe.json", _folder.Text("spin/recipe.error.json"), StringComparison.Ordinal);
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Report_beside_an_image_names_the_recipe_that_has_the_faults()
+    {
+        _folder.Put("spin/_recipe.json", """{"promt": "@Image1 turns", "image_urls": ["$asset"]}""");
+        _folder.Put("spin/one.png", Image);
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("spin/one.png"));
+        Assert.Contains("spin/_recipe.json", _folder.Text("spin/one.png.error.json"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Recipe_is_for_the_images_of_its_own_folder()
     {
         _folder.Put("spin/one.png", Image);
