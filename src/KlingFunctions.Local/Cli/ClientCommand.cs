@@ -62,7 +62,7 @@ internal abstract class ClientCommand : Command
     }
 
     /// <summary>Refuses options that are given without a value: an empty variable of a script must not change what the command does.</summary>
-    protected static void RefuseEmpty(params Option<string?>[] options)
+    internal static void RefuseEmpty(params Option<string?>[] options)
     {
         foreach (var option in options)
         {
@@ -107,6 +107,6 @@ internal abstract class ClientCommand : Command
     }
 
     /// <summary>Replaces a call in a message of the host with the matching command.</summary>
-    private static string InCommands(string message, Hints hints) =>
+    protected static string InCommands(string message, Hints hints) =>
         message.Replace("; GET /api/videos lists those that there are.", $". List the jobs with: {hints.For("list")}", StringComparison.Ordinal);
 }

@@ -61,7 +61,7 @@ internal abstract class JobsCommand : ClientCommand
                 var bulk = answer.As<BulkAnswer>();
                 commandOutput.Result(answer, console =>
                 {
-                    foreach (var video in bulk.Videos) console.Say($"{video.Id}  {video.Problem?.Detail ?? JsonWord.Of(video.Status!.Value)}");
+                    foreach (var video in bulk.Videos) console.Say($"{video.Id}  {(video.Problem is { } problem ? InCommands(problem.Detail, commandOutput.Hints) : JsonWord.Of(video.Status!.Value))}");
                 });
                 done += bulk.Videos.Count(video => video.Problem is null);
                 refused += bulk.Videos.Count(video => video.Problem is not null);

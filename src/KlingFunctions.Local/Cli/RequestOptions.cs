@@ -35,6 +35,7 @@ internal sealed class RequestOptions
     {
         _duration.CompletionSources.Add("5", "10");
         _aspectRatio.CompletionSources.Add("16:9", "9:16", "1:1");
+        ClientCommand.RefuseEmpty(_duration, _aspectRatio, _webhook, _input);
         Option[] single = [_prompt, _images, _elements, _duration, _aspectRatio, _webhook];
         foreach (var option in (Option[])[.. single, _input]) command.Options.Add(option);
         command.Validators.Add(result =>

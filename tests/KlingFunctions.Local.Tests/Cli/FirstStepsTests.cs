@@ -84,6 +84,9 @@ public sealed class FirstStepsTests : IDisposable
     [InlineData("cancel", "--batch", "")]
     [InlineData("list", "--batch", "")]
     [InlineData("list", "--status", "")]
+    [InlineData("submit", "--prompt", "rain", "--webhook", "")]
+    [InlineData("submit", "--prompt", "rain", "--idempotency-key", " ")]
+    [InlineData("validate", "--prompt", "rain", "--duration", "")]
     public async Task Empty_variable_in_place_of_an_id_is_wrong_usage(params string[] args)
     {
         await using var stub = await StubHost.StartAsync(StubHost.Job());
@@ -130,6 +133,14 @@ public sealed class FirstStepsTests : IDisposable
         var called = await stub.CallAsync("status", "vid_1");
         Assert.Contains($"Check the id. List the jobs with: kling list --url {stub.Url}", called.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("GET ", called.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Unknown_jobs_among_several_are_answered_with_the_command_too()
+    {
+        var item = new JsonObject { ["id"] = "vid_1", ["problem"] = Problem(404, "not_found", "There is no video 'vid_1' here. Check the id; GET /api/videos lists those that there are.") };
+        await using var stub = await StubHost.StartAsync(new JsonObject { ["videos"] = new JsonArray(item) });
+        Assert.Contains($"kling list --url {stub.Url}", (await stub.CallAsync("cancel", "vid_1", "vid_2")).Out, StringComparison.Ordinal);
     }
 
     [Fact]
