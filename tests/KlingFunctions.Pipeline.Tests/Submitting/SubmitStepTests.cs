@@ -1,9 +1,12 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.Requests.Models;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Polling;
 using KlingFunctions.Pipeline.Tests.Requests;
@@ -176,7 +179,7 @@ public class SubmitStepTests
     public async Task Submission_that_was_never_sent_may_be_sent_again()
     {
         var outcome = await Step(new Unreachable()).RunAsync(Input, Ct);
-        Assert.Equal(SubmitResult.Retryable, outcome.Result);
+        Assert.Equal((SubmitResult.Retryable, _time.GetUtcNow().AddHours(2)), (outcome.Result, outcome.Until));
         Assert.Empty(_ledger.Entries);
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
     }
@@ -204,6 +207,49 @@ public class SubmitStepTests
         var outcome = await Step(StubHandler.Answering(status, body), "resubmit").RunAsync(Input, Ct);
         Assert.Equal(result, outcome.Result);
         if (result is SubmitResult.Failed) Assert.Equal(ErrorCodes.SubmissionInDoubt, outcome.Error!.Code);
+    }
+
+    [Fact]
+    public async Task Refusal_of_a_resubmission_never_withdraws_the_intent_in_doubt()
+    {
+        await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
+        _ledger.FailsToWithdraw = true;
+        var outcome = await Step(StubHandler.Answering(429, "{}"), "resubmit").RunAsync(Input, Ct);
+        Assert.Equal((SubmitResult.Unknown, null), (outcome.Result, outcome.RefusedIntent));
+    }
+
+    [Fact]
+    public async Task Shortest_poll_above_the_longest_wait_does_not_lengthen_a_wait()
+    {
+        _options.PollMin = TimeSpan.FromMinutes(20);
+        Assert.Equal(TimeSpan.FromMinutes(10), (await Step(StubHandler.Answering(429, "{}")).RunAsync(Input, Ct)).Delay);
+    }
+
+    [Fact]
+    public async Task Accepted_submission_is_counted_with_its_price_and_a_refused_one_is_not()
+    {
+        // All tests of the process share the counter; the currency identifies this test.
+        var spent = 0.0;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument == KlingTelemetry.Spent) listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, amount, tags, _) =>
+        {
+            foreach (var tag in tags)
+            {
+                if (tag is { Key: "currency", Value: "XTS" }) spent += amount;
+            }
+        });
+        listener.Start();
+        var priced = Input with { Price = new Price(0.5m, "XTS", Price.PerVideo, "test") };
+        await Step(StubHandler.Answering(429, "{}")).RunAsync(priced, Ct);
+        Assert.Equal(0, spent);
+        await Step(Accepting()).RunAsync(priced, Ct);
+        Assert.Equal(0.5, spent);
     }
 
     [Fact]
