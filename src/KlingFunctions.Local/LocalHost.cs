@@ -13,6 +13,7 @@ using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Uploads;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
@@ -26,8 +27,9 @@ internal static class LocalHost
     /// <exception cref="OptionsValidationException">Settings are unknown, or have the wrong form: one sentence for each.</exception>
     public static WebApplication Build(IReadOnlyDictionary<string, string?> settings, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        var builder = CreateBuilder(AppContext.BaseDirectory);
         builder.Configuration.AddInMemoryCollection(settings);
+        LoggingCheck.Run(builder.Configuration);
         SettingsCheck.Run(builder.Configuration, new Dictionary<string, Type>(PipelineServices.Sections) { [LocalOptions.Section] = typeof(LocalOptions) });
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists()) builder.WebHost.UseUrls(DeploymentOptions.DefaultUrl);
         // Kestrel's own log lines would show whole URLs, with secrets in their queries.
@@ -47,6 +49,30 @@ internal static class LocalHost
         app.MapPipeline();
         app.MapMethods($"{SignedAssetLinks.Route}/{{**path}}", [HttpMethods.Get, HttpMethods.Head], (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
         return app;
+    }
+
+    // In code, so that a user's own appsettings.json adds to these settings instead of replacing a file that has them.
+    private static readonly Dictionary<string, string?> Defaults = new()
+    {
+        ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
+        ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
+        ["Logging:Console:FormatterName"] = LogLines.FormatterName,
+    };
+
+    /// <summary>A builder with the settings of the environment, and of the file <c>appsettings.json</c> in a folder.</summary>
+    /// <exception cref="SettingException">The file can't be read.</exception>
+    internal static WebApplicationBuilder CreateBuilder(string folder)
+    {
+        try
+        {
+            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = folder });
+            ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults });
+            return builder;
+        }
+        catch (InvalidDataException e)
+        {
+            throw new SettingException($"{e.Message} {e.GetBaseException().Message.TrimEnd('.')}. Correct the file, or take it away.");
+        }
     }
 
     private static void AddLocal(WebApplicationBuilder builder)

@@ -29,6 +29,11 @@ internal sealed class LocalOptionsValidator : IValidateOptions<LocalOptions>
         if (string.IsNullOrWhiteSpace(options.DataDirectory)) return ValidateOptionsResult.Fail("Local:DataDirectory must name a folder, for example ./data.");
         if (options.ApiKey is { Length: > 0 and < ShortestKey })
             return ValidateOptionsResult.Fail($"Local:ApiKey must have at least {ShortestKey} characters: a short key can be guessed.");
+        if (options.ApiKey is { Length: > 0 } key && (key.Trim() != key || key.Any(c => c is < ' ' or > '~')))
+        {
+            return ValidateOptionsResult.Fail(
+                "Local:ApiKey begins or ends with a blank, or holds a character that no header can carry, so that no call could have it: use letters, digits and signs of ASCII.");
+        }
         return ValidateOptionsResult.Success;
     }
 }

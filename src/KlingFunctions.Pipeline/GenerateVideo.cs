@@ -174,7 +174,7 @@ public sealed class GenerateVideo
             var cancelRequested = _cancelRequested.IsCompleted;
             if (cancelRequested && !_memo.MayBePaid) return CancelUnpaid();
             var outcome = await _context.CallAsync(
-                Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelRequested, _state.RefusedIntent, _job.Price));
+                Steps.Submit, new SubmitInput(_job.Id, _job.SubmissionKey, _job.Request.Input, OnlyAsk: cancelRequested, _state.RefusedIntent, _job.Price, _job.Image));
             if (outcome.RefusedIntent is { } refused) Change(s => s with { RefusedIntent = refused });
             switch (outcome.Result)
             {

@@ -38,7 +38,7 @@ public sealed partial class OldJobs(
             await deadLetters.RemoveOfJobAsync(job.Job.Id, cancellationToken);
             // The job itself comes last: after an interruption, the next run finds it again.
             await ledger.ForgetAsync(job.Job.Id, cancellationToken);
-            if (job.Job.Batch is { } place) await ForgetBatchAsync(place.Id, cancellationToken);
+            if (job.Job.Batch is { } place) await ForgetBatchAsync(place.Id, before, cancellationToken);
             await jobs.ForgetAsync(job, cancellationToken);
             forgotten++;
         }
@@ -47,10 +47,14 @@ public sealed partial class OldJobs(
         return forgotten;
     }
 
-    /// <summary>Deletes a batch with the first of its jobs, unless others still run. A batch not fully accepted does not wait.</summary>
-    private async Task ForgetBatchAsync(string id, CancellationToken cancellationToken)
+    /// <summary>
+    /// Deletes a batch with the last of its jobs: until then it keeps those that are deleted from starting again, when the batch is sent again
+    /// for its rest. A batch not fully accepted does not wait.
+    /// </summary>
+    private async Task ForgetBatchAsync(string id, DateTimeOffset before, CancellationToken cancellationToken)
     {
-        if (await batches.FindAsync(id, cancellationToken) is not { } batch || (batch.Batch.Accepted is not null && !batch.IsFinished)) return;
+        if (await batches.FindAsync(id, cancellationToken) is not { } batch) return;
+        if (batch.Batch.Accepted is not null && (!batch.IsFinished || batch.LastEndAt > before)) return;
         await deadLetters.RemoveOfJobAsync(id, cancellationToken);
         await jobs.ForgetNotificationsAsync(id, cancellationToken);
         await batches.ForgetAsync(id, cancellationToken);

@@ -73,6 +73,26 @@ public sealed class OldJobsTests : IDisposable
     }
 
     [Fact]
+    public async Task Batch_stays_until_its_last_job_may_be_deleted()
+    {
+        var (batches, id) = (new Batches(_documents, _jobs, _time), Batches.NewId());
+        await batches.OpenAsync(id, "f", 2, Cancel);
+        await batches.CloseAsync(id, [0, 1], Cancel);
+        await batches.EndAsync("vid_a", new(id, 0), 0, JobStatus.Succeeded, Cancel);
+        _jobs.Put(SampleJobs.Ended(SampleJobs.New("vid_a") with { Batch = new(id, 0) }, JobStatus.Succeeded));
+        _time.Advance(_options.KeepFor / 2);
+        await batches.EndAsync("vid_b", new(id, 1), 0, JobStatus.Succeeded, Cancel);
+        var last = SampleJobs.Ended(SampleJobs.New("vid_b") with { Batch = new(id, 1) }, JobStatus.Succeeded);
+        _jobs.Put(last with { State = last.State with { UpdatedAt = _time.GetUtcNow() } });
+        _time.Advance(_options.KeepFor / 2 + TimeSpan.FromMinutes(4));
+        Assert.Equal(1, await ForgetAsync());
+        Assert.NotNull(await batches.FindAsync(id, Cancel));
+        _time.Advance(_options.KeepFor / 2);
+        Assert.Equal(1, await ForgetAsync());
+        Assert.Null(await batches.FindAsync(id, Cancel));
+    }
+
+    [Fact]
     public async Task Job_of_an_upload_is_deleted_once_the_upload_is_on_record()
     {
         var job = SampleJobs.New(Upload.JobId("walk.json", "v1")) with { Upload = "walk.json" };

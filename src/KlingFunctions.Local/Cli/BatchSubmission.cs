@@ -31,7 +31,7 @@ internal sealed class BatchSubmission(Deployment deployment, CommandOutput comma
         if (!isWatched)
         {
             commandOutput.Result(answer, console => console.Say(sent.Batch.Id));
-            commandOutput.Say($"Follow them with: {commandOutput.Hints.For($"watch {sent.Batch.Id}")}");
+            if (sent.Items.Count > refused.Count) commandOutput.Say($"Follow them with: {commandOutput.Hints.For($"watch {sent.Batch.Id}")}");
         }
         var exitCode = refused switch
         {

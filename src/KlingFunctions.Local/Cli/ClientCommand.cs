@@ -6,6 +6,8 @@ namespace KlingFunctions.Local.Cli;
 /// <summary>A verb that calls a host, on this machine or elsewhere.</summary>
 internal abstract class ClientCommand : Command
 {
+    private const string EmptyId = "The id is empty: is a variable of your script not set?";
+
     private readonly DeploymentOptions _deployment = new();
 
     private readonly Option<bool> _json = new("--json") { Description = "JSON on stdout, as the host gives it; everything else on stderr." };
@@ -41,6 +43,7 @@ internal abstract class ClientCommand : Command
         id.Validators.Add(given =>
         {
             if (given.Tokens is [{ Value: ['-', ..] } option]) given.AddError($"'{option.Value}' is neither an option of this command nor a job's id.");
+            if (given.Tokens is [{ Value: var value }] && string.IsNullOrWhiteSpace(value)) given.AddError(EmptyId);
         });
         return id;
     }
@@ -53,8 +56,21 @@ internal abstract class ClientCommand : Command
         {
             foreach (var token in given.Tokens.Where(token => token.Value.StartsWith('-')))
                 given.AddError($"'{token.Value}' is neither an option of this command nor a job's id.");
+            if (given.Tokens.Any(token => string.IsNullOrWhiteSpace(token.Value))) given.AddError(EmptyId);
         });
         return ids;
+    }
+
+    /// <summary>Refuses options that are given without a value: an empty variable of a script must not change what the command does.</summary>
+    internal static void RefuseEmpty(params Option<string?>[] options)
+    {
+        foreach (var option in options)
+        {
+            option.Validators.Add(given =>
+            {
+                if (given.Tokens is [{ Value: var value }] && string.IsNullOrWhiteSpace(value)) given.AddError($"{option.Name} is empty: give a value, or leave it out.");
+            });
+        }
     }
 
     protected abstract Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken);
@@ -73,7 +89,7 @@ internal abstract class ClientCommand : Command
         else
         {
             // A 401 of Azure Functions has no text.
-            if (refused is not { Status: HttpStatusCode.Unauthorized, Problem: null }) commandOutput.Say(refused.Message);
+            if (refused is not { Status: HttpStatusCode.Unauthorized, Problem: null }) commandOutput.Say(InCommands(refused.Message, commandOutput.Hints));
             if (refused.Status is HttpStatusCode.Unauthorized)
             {
                 commandOutput.Say(hasKey
@@ -82,6 +98,15 @@ internal abstract class ClientCommand : Command
             }
         }
         if (refused.RetryAfter is { } wait) commandOutput.Say($"Ask again in {Elapsed.Of(wait)}.");
-        return ExitCodes.Of(refused.Status);
+        return (refused.Problem, ExitCodes.Of(refused.Status)) switch
+        {
+            // Another program answered, and refused nothing.
+            (null, ExitCodes.BadData) => ExitCodes.Unavailable,
+            var (_, code) => code,
+        };
     }
+
+    /// <summary>Replaces a call in a message of the host with the matching command.</summary>
+    protected static string InCommands(string message, Hints hints) =>
+        message.Replace("; GET /api/videos lists those that there are.", $". List the jobs with: {hints.For("list")}", StringComparison.Ordinal);
 }

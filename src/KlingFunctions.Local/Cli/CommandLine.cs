@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Local.Demo;
@@ -19,6 +20,13 @@ internal static class CommandLine
         if (args.Count > 0 && args[0] is "help") args = [.. args.Skip(1), "--help"];
         // A prompt may begin with @Element1: response files are off.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Action is HelpAction && parsed.CommandResult.Command == root && args[0] is [not ('-' or '['), ..])
+        {
+            // System.CommandLine would show the help of the program, as if the word were not there.
+            var meant = Suggestion.For(args[0], root.Subcommands.Select(sub => sub.Name));
+            terminal.Error.Say($"There is no command '{args[0]}'. {(meant is null ? "--help lists them all." : $"Did you mean '{meant}'?")}");
+            return ExitCodes.Usage;
+        }
         if (parsed.Action is ParseErrorAction misread)
         {
             // Without arguments, show the help.

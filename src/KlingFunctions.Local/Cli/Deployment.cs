@@ -29,6 +29,8 @@ internal sealed class Deployment : IDisposable
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
             throw new ExitException(ExitCodes.Usage, $"'{url}' is not the address of a host: give --url (or KLING_URL) like http://127.0.0.1:7071.");
+        if (parsed.UserInfo.Length > 0)
+            throw new ExitException(ExitCodes.Usage, "The address of the host holds a user name or a password, which is not sent: leave it out, and give the host's key in KLING_KEY.");
         _url = url.TrimEnd('/');
         _key = key?.Trim();
         if (_key?.Any(c => c is < ' ' or > '~') == true)
@@ -74,13 +76,16 @@ internal sealed class Deployment : IDisposable
         return await ReadAsync(response, cancellationToken);
     }
 
-    /// <summary>Sends a DELETE. A 404 counts as success: the resource is deleted already.</summary>
+    /// <summary>Sends a DELETE.</summary>
+    /// <returns>False if there is no such resource, because it is deleted already or never was.</returns>
     /// <exception cref="RefusedException">The host refuses.</exception>
     /// <exception cref="ExitException">The host can't be reached, or is not a KlingFunctions host.</exception>
-    public async Task DeleteAsync(string path, CancellationToken cancellationToken)
+    public async Task<bool> DeleteAsync(string path, CancellationToken cancellationToken)
     {
         using var response = await SendAsync(() => new(HttpMethod.Delete, _url + path), Briefly, HttpCompletionOption.ResponseContentRead, cancellationToken);
-        if (response.StatusCode is not HttpStatusCode.NotFound) await ReadAsync(response, cancellationToken);
+        if (response.StatusCode is HttpStatusCode.NotFound) return false;
+        await ReadAsync(response, cancellationToken);
+        return true;
     }
 
     /// <summary>Uploads a file, and repeats the call after a lost response: the host stores equal content once.</summary>
@@ -144,6 +149,12 @@ internal sealed class Deployment : IDisposable
             {
                 // A host that has answered before may be restarting. One that never answered is not retried.
                 var trouble = (e as HttpRequestException)?.HttpRequestError ?? HttpRequestError.ConnectionError;
+                if (trouble is HttpRequestError.SecureConnectionError && (isLast || !_hasAnswered))
+                {
+                    throw new ExitException(
+                        ExitCodes.Unavailable,
+                        $"{_url} can't be reached: the secure connection failed ({e.GetBaseException().Message.TrimEnd('.')}). If the host speaks plain http, give its address with http: as --url. Otherwise check its certificate.");
+                }
                 var isAbsent = !_hasAnswered && trouble is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
                 if (isLast || isAbsent)
                     throw new ExitException(ExitCodes.Unavailable, $"{_url} can't be reached ({e.Message.TrimEnd('.')}). Does the host run, and is --url right?");

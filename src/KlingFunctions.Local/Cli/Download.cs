@@ -19,6 +19,7 @@ internal sealed class Download(Deployment deployment, TimeProvider time)
     /// </summary>
     public static string? FaultOf(string file)
     {
+        if (file is "-") return "'-', for stdout, is not supported: name a file, such as video.mp4.";
         if (file.Length == 0 || Path.EndsInDirectorySeparator(file) || Directory.Exists(file))
             return $"'{file}' is a folder: name a file in it, such as {Path.Combine(file.Length == 0 ? "." : file, "video.mp4")}.";
         if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) return $"There is no folder for '{file}': make it first.";

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using KlingFunctions.Pipeline;
+using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.RunComfy;
 using Spectre.Console;
@@ -11,6 +12,10 @@ namespace KlingFunctions.Local.Cli;
 internal static class JobText
 {
     private const int LongestPrompt = 60;
+    private const int ShortestPrompt = 10;
+
+    // On a narrower terminal, the time would leave no room for the prompt.
+    private const int WidthWithTime = 100;
 
     /// <summary>A time (UTC).</summary>
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
@@ -22,8 +27,8 @@ internal static class JobText
     public static string? Note(VideoResource job, Hints hints) => job switch
     {
         { Error: { } error } => InFlags(error.Message, job.Id, hints),
-        // Warnings of the request have a JSON pointer; those of later stages do not.
-        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0) is { } issue => issue.Message,
+        // Warnings of the request have a JSON pointer, or are about the whole request; those of later stages have none.
+        { Warnings: var warnings } when warnings.LastOrDefault(w => w.Pointer.Length == 0 && w.Code is not FaultCode.NoReferenceImages) is { } issue => issue.Message,
         { Status: JobStatus.InQueue, Provider.QueuePosition: { } position } => $"position {position}",
         _ => null,
     };
@@ -73,14 +78,18 @@ internal static class JobText
             foreach (var job in jobs) console.Fields(job.Id, JsonWord.Of(job.Status), Time(job.CreatedAt), Title(job));
             return;
         }
-        var table = new Table().Border(TableBorder.Minimal).AddColumns("Job", "Status", "Created", "Prompt");
-        foreach (var column in table.Columns.Take(3)) column.NoWrap();
+        var hasTime = console.Profile.Width >= WidthWithTime;
+        string[] names = hasTime ? ["Job", "Status", "Created", "Prompt"] : ["Job", "Status", "Prompt"];
+        var table = new Table().Border(TableBorder.Minimal).AddColumns(names);
+        foreach (var column in table.Columns) column.NoWrap();
+        // Each column has a blank at both sides and a border.
+        var others = jobs.Max(job => job.Id.Length) + jobs.Max(job => JsonWord.Of(job.Status).Length) + (hasTime ? Time(default).Length : 0) + (names.Length * 3) + 1;
+        var room = Math.Clamp(console.Profile.Width - others, ShortestPrompt, LongestPrompt);
         foreach (var job in jobs)
         {
-            var prompt = Title(job);
-            table.AddRow(
-                PlainText.Cell(job.Id), PlainText.Cell(JsonWord.Of(job.Status), Colour(job.Status)), PlainText.Cell(Time(job.CreatedAt)),
-                PlainText.Cell(prompt.Length > LongestPrompt ? prompt[..LongestPrompt] + "…" : prompt));
+            var (status, prompt) = (PlainText.Cell(JsonWord.Of(job.Status), Colour(job.Status)), PlainText.Cell(Cut(Title(job), room)));
+            if (hasTime) table.AddRow(PlainText.Cell(job.Id), status, PlainText.Cell(Time(job.CreatedAt)), prompt);
+            else table.AddRow(PlainText.Cell(job.Id), status, prompt);
         }
         console.Write(table);
     }
@@ -103,6 +112,20 @@ internal static class JobText
         from verb in new[] { ("cancel", "cancel"), ("resume", "resume"), ("redeliver", "redeliver"), ("content", "download") }
         where job.Links.ContainsKey(verb.Item1)
         select verb.Item2;
+
+    /// <summary>The beginning of a text. Letters of Chinese and Japanese, and emoji, are two columns wide.</summary>
+    private static string Cut(string text, int columns)
+    {
+        if (text.GetCellWidth() <= columns) return text;
+        var (length, width) = (0, 0);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            width += rune.ToString().GetCellWidth();
+            if (width > columns - 1) break;
+            length += rune.Utf16SequenceLength;
+        }
+        return text[..length] + "…";
+    }
 
     private static string Title(VideoResource job) => (job.Upload is { } upload ? $"{upload}: " : "") + Prompt(job);
 

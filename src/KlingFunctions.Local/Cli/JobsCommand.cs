@@ -22,6 +22,7 @@ internal abstract class JobsCommand : ClientCommand
     {
         _action = $"/{name}";
         _status.CompletionSources.Add(Enum.GetValues<JobStatus>().Select(JsonWord.Of).ToArray());
+        RefuseEmpty(_batch, _status);
         Arguments.Add(_ids);
         Options.Add(_batch);
         Options.Add(_status);
@@ -60,7 +61,7 @@ internal abstract class JobsCommand : ClientCommand
                 var bulk = answer.As<BulkAnswer>();
                 commandOutput.Result(answer, console =>
                 {
-                    foreach (var video in bulk.Videos) console.Say($"{video.Id}  {video.Problem?.Detail ?? JsonWord.Of(video.Status!.Value)}");
+                    foreach (var video in bulk.Videos) console.Say($"{video.Id}  {(video.Problem is { } problem ? InCommands(problem.Detail, commandOutput.Hints) : JsonWord.Of(video.Status!.Value))}");
                 });
                 done += bulk.Videos.Count(video => video.Problem is null);
                 refused += bulk.Videos.Count(video => video.Problem is not null);

@@ -17,6 +17,7 @@ internal sealed class ListCommand : ClientCommand
         : base("list", "Lists the jobs, newest first.", terminal)
     {
         _status.CompletionSources.Add(Enum.GetValues<JobStatus>().Select(JsonWord.Of).ToArray());
+        RefuseEmpty(_status, _batch, _limit, _cursor);
         Options.Add(_status);
         Options.Add(_batch);
         Options.Add(_limit);

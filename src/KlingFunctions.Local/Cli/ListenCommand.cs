@@ -23,7 +23,17 @@ internal sealed class ListenCommand : ClientCommand
     };
 
     private readonly Option<string?> _forward = new("--forward") { Description = "Also sends each webhook to this URL, and passes its answer on to the host." };
-    private readonly Option<int> _port = new("--port") { Description = "The port on loopback to listen on.", DefaultValueFactory = _ => DefaultPort };
+    private readonly Option<int> _port = new("--port")
+    {
+        Description = "The port on loopback to listen on.",
+        DefaultValueFactory = _ => DefaultPort,
+        CustomParser = given =>
+        {
+            if (ushort.TryParse(given.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return port;
+            given.AddError("--port must be from 0 (any free one) to 65535.");
+            return DefaultPort;
+        },
+    };
 
     private readonly Option<string?> _publicUrl = new("--public-url")
     {
@@ -47,10 +57,6 @@ internal sealed class ListenCommand : ClientCommand
     {
         _time = terminal.Time;
         _events.AcceptOnlyFromAmong([.. EventTypes.All]);
-        _port.Validators.Add(given =>
-        {
-            if (given.GetValueOrDefault<int>() is < 0 or > ushort.MaxValue) given.AddError("--port must be from 0 (any free one) to 65535.");
-        });
         Options.Add(_events);
         Options.Add(_forward);
         Options.Add(_port);

@@ -35,6 +35,7 @@ internal sealed class RequestOptions
     {
         _duration.CompletionSources.Add("5", "10");
         _aspectRatio.CompletionSources.Add("16:9", "9:16", "1:1");
+        ClientCommand.RefuseEmpty(_duration, _aspectRatio, _webhook, _input);
         Option[] single = [_prompt, _images, _elements, _duration, _aspectRatio, _webhook];
         foreach (var option in (Option[])[.. single, _input]) command.Options.Add(option);
         command.Validators.Add(result =>
@@ -82,6 +83,7 @@ internal sealed class RequestOptions
         async Task<JsonArray> UrlsAsync(string[] images)
         {
             var urls = new JsonArray();
+            if (images.Any(string.IsNullOrWhiteSpace)) throw new ExitException(ExitCodes.NoInput, "An --image or --element names no image: give a file or an https URL.");
             foreach (var image in images) urls.Add((JsonNode)await LocalImage.UrlOfAsync(image, deployment, cancellationToken));
             return urls;
         }
@@ -91,6 +93,8 @@ internal sealed class RequestOptions
     /// <exception cref="ExitException">The file can't be read.</exception>
     public static async Task<byte[]> ReadAsync(string file, CommandOutput commandOutput, CancellationToken cancellationToken)
     {
+        // .NET would report that access is denied.
+        if (Directory.Exists(file)) throw new ExitException(ExitCodes.NoInput, $"'{file}' is a folder: name a file in it.");
         try
         {
             if (file is not "-") return await File.ReadAllBytesAsync(file, cancellationToken);

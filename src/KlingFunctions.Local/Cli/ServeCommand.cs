@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Azure.Storage.Blobs;
 using KlingFunctions.AzureStorage;
 using KlingFunctions.Pipeline;
@@ -18,6 +19,8 @@ internal sealed class ServeCommand : Command
     private const string SamplePrompt = "@Image1 at dawn";
     private const string SampleImage = "https://playgrounds-storage-public.runcomfy.net/tools/7244/media-files/input-1-4.png";
     private static readonly string[] OwnOptions = ["--urls", "--data", "--simulate"];
+
+    private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core";
 
     private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
 
@@ -108,11 +111,33 @@ internal sealed class ServeCommand : Command
         {
             throw new ExitException(ExitCodes.Configuration, e.Message);
         }
+        catch (InvalidOperationException e) when (e.Source == Kestrel)
+        {
+            throw new ExitException(
+                ExitCodes.Configuration,
+                e.Message.Contains("HTTPS", StringComparison.Ordinal)
+                    ? "An address with https: needs a certificate: set Kestrel:Certificates:Default:Path (and :Password), or listen on http: behind a proxy with TLS."
+                    : $"Kestrel:Endpoints: {e.Message}");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or CryptographicException)
+        {
+            throw new ExitException(ExitCodes.Configuration, $"The certificate in Kestrel:Certificates or Kestrel:Endpoints can't be read: {e.Message}");
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressNotAvailable)
+        {
+            throw new ExitException(ExitCodes.Configuration, $"{Addresses(settings)} is not an address of this machine: choose another one with --urls.");
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.AccessDenied)
+        {
+            throw new ExitException(ExitCodes.NoPermission, $"This user may not listen on {Addresses(settings)}: choose a port above 1023 with --urls, or give the program the right to use this one.");
+        }
         catch (Exception e) when (e is IOException or SocketException)
         {
             throw new ExitException(ExitCodes.Unavailable, $"{e.Message} Stop what listens there, or choose another address with --urls.");
         }
     }
+
+    private static string Addresses(Dictionary<string, string?> settings) => settings.GetValueOrDefault("urls") ?? "the configured address";
 
     private static async Task<SimulatorHost> SimulateAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
     {

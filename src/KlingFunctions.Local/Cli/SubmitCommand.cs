@@ -28,6 +28,7 @@ internal sealed class SubmitCommand : ClientCommand
         : base("submit", "Submits a request. It costs money, unless the host simulates RunComfy; 'validate' checks the same request for free, and shows the price.", terminal)
     {
         _request.AddTo(this, instead: _batch);
+        RefuseEmpty(_batch, _idempotencyKey);
         Options.Add(_batch);
         Options.Add(_idempotencyKey);
         Options.Add(_watch);

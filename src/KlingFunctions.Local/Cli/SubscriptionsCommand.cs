@@ -25,6 +25,7 @@ internal sealed class SubscriptionsCommand : ClientCommand
         : base("subscriptions", "Lists the receivers that are notified of every job that ends; --add and --delete change them.", terminal)
     {
         _events.AcceptOnlyFromAmong([.. EventTypes.All]);
+        RefuseEmpty(_add, _delete);
         Options.Add(_add);
         Options.Add(_events);
         Options.Add(_delete);
@@ -68,7 +69,11 @@ internal sealed class SubscriptionsCommand : ClientCommand
 
     private static async Task<int> DeleteAsync(Deployment deployment, CommandOutput commandOutput, string id, CancellationToken cancellationToken)
     {
-        await deployment.DeleteAsync($"{Route}/{Uri.EscapeDataString(id)}", cancellationToken);
+        if (!await deployment.DeleteAsync($"{Route}/{Uri.EscapeDataString(id)}", cancellationToken))
+        {
+            commandOutput.Say($"There is no subscription '{id}': it may have been ended already. List them with: {commandOutput.Hints.For("subscriptions")}");
+            return ExitCodes.BadData;
+        }
         commandOutput.Say($"The subscription {id} is ended.");
         return ExitCodes.Success;
     }

@@ -20,7 +20,10 @@ internal sealed class WatchCommand : ClientCommand
         });
     }
 
-    protected override Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken) =>
-        Batches.IsId(parsed.GetValue(_id)!) ? new BatchWatching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(cancellationToken)
-        : new Watching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(parsed.GetValue(_output), cancellationToken);
+    protected override Task<int> RunAsync(Deployment deployment, CommandOutput commandOutput, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        if (parsed.GetValue(_output) is { } output && Download.FaultOf(output) is { } fault) throw new ExitException(ExitCodes.CantCreate, fault);
+        return Batches.IsId(parsed.GetValue(_id)!) ? new BatchWatching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(cancellationToken)
+            : new Watching(deployment, commandOutput, parsed.GetValue(_id)!).ToTheEndAsync(parsed.GetValue(_output), cancellationToken);
+    }
 }

@@ -79,7 +79,9 @@ internal sealed class DemoRun(Terminal terminal, string data)
             // Environment variables for the real RunComfy, keys and stores do not apply to the demo.
             builder.Configuration.Sources.Clear();
             builder.Configuration.AddInMemoryCollection(settings);
-            builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+            builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace)
+                // The reason of a failed start is printed by the command line, as one sentence.
+                .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         });
     }
 

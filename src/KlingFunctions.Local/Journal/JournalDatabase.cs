@@ -59,6 +59,9 @@ internal sealed class JournalDatabase : IAsyncDisposable
         _writing = Task.Run(WriteAllAsync);
     }
 
+    /// <summary>The data directory.</summary>
+    public string Folder => Path.GetDirectoryName(_path)!;
+
     private interface IWrite
     {
         void Run(Statements statements);

@@ -20,6 +20,7 @@ internal sealed class McpCommand : Command
         SetAction(async (parsed, cancellationToken) =>
         {
             using var deployment = _deployment.Open(parsed, terminal.Time);
+            if (!Console.IsInputRedirected) terminal.Error.Say("This command speaks to an agent on stdin and stdout, not to people: name it in the settings of your agent. Ctrl-D ends it.");
             var options = ServerOptions(deployment, terminal.Time);
             // No logger: stdout carries only the protocol.
             await using var transport = new StdioServerTransport(options);

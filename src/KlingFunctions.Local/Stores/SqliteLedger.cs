@@ -3,13 +3,21 @@ using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Local.Stores;
 
-/// <summary>The ledger in the journal's database: each entry is on the disk before the method completes.</summary>
+/// <summary>
+/// The ledger in the journal's database: each entry is on the disk before the method completes. A copy outlives a restore of the journal.
+/// </summary>
 internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
 {
     // Only one process uses the journal, and never runs a step twice at a time. So an intent without an id is from a process that died.
     private const bool MayBeUnderWay = false;
 
-    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => Task.FromResult(database.Read(db => db.Query(
+    private readonly LedgerCopy _copy = new(database);
+
+    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => Task.FromResult(
+        // The copy may have the id even if the journal could not be written.
+        Find(key) is { RequestId: not null } known ? known : _copy.Find(key) ?? Find(key));
+
+    private Submission? Find(string key) => database.Read(db => db.Query(
         "SELECT key, intended_at, request_id, submitted_at FROM submissions WHERE key = $1",
         r => new Submission(
             r.GetString(0),
@@ -17,23 +25,41 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
             r.IsDBNull(2) ? null : r.GetString(2),
             r.IsDBNull(3) ? null : new DateTimeOffset(r.GetInt64(3), TimeSpan.Zero),
             MayBeUnderWay),
-        key)).FirstOrDefault());
+        key)).FirstOrDefault();
 
-    public Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
-        "INSERT INTO submissions (key, intended_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", key, now.UtcTicks) > 0);
+    public async Task<bool> TryIntendAsync(string key, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var isIntended = await database.WriteAsync(db => db.Execute(
+            "INSERT INTO submissions (key, intended_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", key, now.UtcTicks) > 0);
+        if (isIntended) _copy.Write(new(key, now, RequestId: null, SubmittedAt: null, MayBeUnderWay));
+        return isIntended;
+    }
 
-    public Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
-        """
-        INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
-        ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
-        """,
-        key, requestId, now.UtcTicks));
+    public async Task RecordAsync(string key, string requestId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // First the copy: the id is paid for, even if the journal can't be written now.
+        _copy.Write(new(key, now, requestId, now, MayBeUnderWay));
+        await database.WriteAsync(db => db.Execute(
+            """
+            INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
+            ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
+            """,
+            key, requestId, now.UtcTicks));
+    }
 
-    public Task ForgetAsync(string jobId, CancellationToken cancellationToken) => database.WriteAsync(db =>
-        db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId)
-        // Documents beside the submissions are deleted with them.
-        + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
+    public async Task ForgetAsync(string jobId, CancellationToken cancellationToken)
+    {
+        await database.WriteAsync(db =>
+            db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId)
+            // Documents beside the submissions are deleted with them.
+            + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
+        _copy.Delete(jobId);
+    }
 
-    public Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken) => database.WriteAsync(db => db.Execute(
-        "DELETE FROM submissions WHERE key = $1 AND intended_at = $2 AND request_id IS NULL", key, intendedAt.UtcTicks));
+    public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken)
+    {
+        var isWithdrawn = await database.WriteAsync(db => db.Execute(
+            "DELETE FROM submissions WHERE key = $1 AND intended_at = $2 AND request_id IS NULL", key, intendedAt.UtcTicks) > 0);
+        if (isWithdrawn) _copy.DeleteOne(key);
+    }
 }

@@ -17,7 +17,7 @@ public sealed record BatchItem(string JobId, ReadOnlyMemory<byte> Bytes, Request
 /// Accepts the requests of a batch, several concurrently. All ids are known beforehand, so an interrupted call can be repeated and resumes;
 /// a request with faults never stops another.
 /// </summary>
-public sealed class BatchIntake(Batches batches, EndBatchItemStep endItem)
+public sealed class BatchIntake(Batches batches, EndBatchItemStep endItem, IJobs jobs)
 {
     private const int AtOnce = 128;
 
@@ -36,17 +36,30 @@ public sealed class BatchIntake(Batches batches, EndBatchItemStep endItem)
     {
         if (!await batches.OpenAsync(id, FingerprintOf(items), items.Count, cancellationToken)) return null;
         var outcomes = new Intake?[items.Count];
+        var before = await batches.FindAsync(id, cancellationToken);
         var options = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
         foreach (var group in Enumerable.Range(0, items.Count).Where(i => items[i].Reading.Request is not null).Chunk(AtOnce))
         {
-            if (prepare is not null) await prepare([.. group.Select(i => items[i].JobId)], cancellationToken);
-            await Parallel.ForEachAsync(group, options, async (i, cancellationToken) => outcomes[i] = await accept(items[i], new(id, i), cancellationToken));
+            await Parallel.ForEachAsync(group, options, async (i, cancellationToken) => outcomes[i] = await DeletedAsync(before, items[i], i, cancellationToken));
+            var rest = group.Where(i => outcomes[i] is null).ToList();
+            if (prepare is not null) await prepare([.. rest.Select(i => items[i].JobId)], cancellationToken);
+            await Parallel.ForEachAsync(rest, options, async (i, cancellationToken) => outcomes[i] = await accept(items[i], new(id, i), cancellationToken));
         }
         var accepted = outcomes.Index().Where(o => o.Item is Intake.Accepted { Snapshot.Job.Batch: { } batch } && batch.Id == id).Select(o => o.Index);
         await batches.CloseAsync(id, [.. accepted], cancellationToken);
         // All jobs may have ended meanwhile: then none of them saw the batch complete.
         await endItem.NotifyIfFinishedAsync(id, baseUrl, cancellationToken);
         return outcomes;
+    }
+
+    /// <summary>The outcome of an item whose job was accepted by an earlier call and is deleted: it must not start again.</summary>
+    private async Task<Intake?> DeletedAsync(BatchSnapshot? before, BatchItem item, int index, CancellationToken cancellationToken)
+    {
+        if (before is null) return null;
+        var hasEnded = before.Ended.TryGetValue(index, out var status);
+        return (hasEnded || before.Batch.Accepted?.Contains(index) is true) && await jobs.GetAsync(item.JobId, cancellationToken) is null
+            ? new Intake.Deleted(hasEnded ? status : null)
+            : null;
     }
 
     private static string FingerprintOf(IReadOnlyList<BatchItem> items)

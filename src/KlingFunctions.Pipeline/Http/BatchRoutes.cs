@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using KlingFunctions.Pipeline.Batching;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace KlingFunctions.Pipeline.Http;
@@ -22,8 +24,13 @@ public sealed record BatchAnswer(BatchResource Batch, IReadOnlyList<BatchItemAns
 public sealed record BatchItemAnswer(int Index, string? Id = null, JobStatus? Status = null, IReadOnlyList<Fault>? Warnings = null, Problem? Problem = null);
 
 /// <summary>The routes of batches.</summary>
-internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchIntake batchIntake, Batches batches, IOptions<PublicOptions> address)
+internal sealed partial class BatchRoutes(
+    RequestReader reader, JobIntake intake, BatchIntake batchIntake, Batches batches, IOptions<PublicOptions> address, ILogger<BatchRoutes> logger)
 {
+    private static readonly Problem NotStarted = Problem.Of(
+        StatusCodes.Status503ServiceUnavailable, ProblemCode.StorageUnavailable,
+        "The host could not start this one; its log says why. Send the same batch again with the same Idempotency-Key; without one, send only the requests that have no id.");
+
     /// <summary><c>POST /api/videos/batch</c>: accepts many jobs independently.</summary>
     public async Task<IResult> SubmitAsync(HttpContext http)
     {
@@ -35,9 +42,14 @@ internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchI
 
         var id = key is null ? Batches.NewId() : Batches.IdOf(key);
         var baseUrl = address.Value.Url ?? AppBaseUrl.Of(http.Request);
-        var items = requests.Select((bytes, i) => new BatchItem(Batches.JobIdOf(new(id, i)), bytes, Read(bytes))).ToList();
+        var items = requests.Select((request, i) => new BatchItem(Batches.JobIdOf(new(id, i)), request.Bytes, Read(request))).ToList();
         var outcomes = await batchIntake.AcceptAsync(
-            id, items, baseUrl, intake.ReserveAsync, async (item, place, cancellationToken) => await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, upload: null, cancellationToken, place), http.RequestAborted);
+            id, items, baseUrl, intake.ReserveAsync, async (item, place, cancellationToken) => await TryAcceptAsync(item, baseUrl, place, cancellationToken), http.RequestAborted);
+        if (outcomes?.OfType<Intake.Failed>().FirstOrDefault() is { Cause: var cause })
+        {
+            if (!outcomes.Any(outcome => outcome is Intake.Accepted)) ExceptionDispatchInfo.Throw(cause);
+            LogNotAccepted(logger, cause, id);
+        }
         if (outcomes is null || await batches.FindSettledAsync(id, http.RequestAborted) is not { } batch)
         {
             return Problem.Result(
@@ -57,16 +69,34 @@ internal sealed class BatchRoutes(RequestReader reader, JobIntake intake, BatchI
         ? Tagged.Json(batch.Resource(AppBaseUrl.Of(http.Request)), PipelineJson.Default.BatchResource)
         : Problem.Result(StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no batch '{id}' here: check the id. A batch is forgotten with its jobs.");
 
-    private RequestReading Read(ReadOnlyMemory<byte> request) => request.Length <= RequestReader.MaxBytes
-        ? reader.Read(request)
+    /// <summary>A failure at one request must not hide the jobs of the others: their caller would send, and pay, them again.</summary>
+    private async Task<Intake> TryAcceptAsync(BatchItem item, string baseUrl, BatchPlace place, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, upload: null, cancellationToken, place);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new Intake.Failed(e);
+        }
+    }
+
+    private RequestReading Read(BatchEntry request) => request.Bytes.Length <= RequestReader.MaxBytes
+        ? reader.Read(request.Bytes, firstLine: request.Line)
         : new(null, [new("", ProblemCode.BodyTooLarge, $"The request is larger than {RequestReader.MaxBytes / 1024} KiB. Pass images as URLs, not inline.")], []);
 
     private static BatchItemAnswer AnswerTo(int index, BatchItem item, Intake? outcome) => outcome switch
     {
         null => new(index, Problem: Problem.OfFaults(item.Reading.Faults)),
         Intake.Accepted { Snapshot: var job } => new(index, job.Job.Id, job.State.Status, job.Job.Warnings.Count > 0 ? job.Job.Warnings : null),
+        Intake.Deleted { Status: var status } => new(index, item.JobId, status),
+        Intake.Failed => new(index, Problem: NotStarted),
         Intake.Conflict => new(index, Problem: VideoRoutes.KeyReused(item.JobId)),
         Intake.DayIsFull => new(index, Problem: VideoRoutes.DayIsFull),
         _ => throw new UnreachableException(),
     };
+
+    [LoggerMessage(LogLevel.Error, "Some requests of batch {BatchId} could not be accepted.")]
+    private static partial void LogNotAccepted(ILogger logger, Exception e, string batchId);
 }

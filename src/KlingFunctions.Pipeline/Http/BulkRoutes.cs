@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Notifying;
@@ -17,7 +16,6 @@ namespace KlingFunctions.Pipeline.Http;
 /// <param name="CreatedBefore">Only those accepted before this time.</param>
 /// <param name="Metadata">Only those whose metadata have these properties with these values.</param>
 /// <param name="Cursor">The end of the previous call.</param>
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record BulkRequest(
     IReadOnlyList<string>? Ids = null, string? Status = null, string? Batch = null, string? CreatedAfter = null, string? CreatedBefore = null,
     IReadOnlyDictionary<string, string>? Metadata = null, string? Cursor = null);
@@ -72,7 +70,7 @@ internal sealed class BulkRoutes(ManyJobs many, JobActions actions, Redelivery r
         BulkRequest? request = null;
         try
         {
-            request = JsonSerializer.Deserialize(body.Span, PipelineJson.Default.BulkRequest);
+            request = StrictJson.Read<BulkRequest>(body);
         }
         catch (JsonException)
         {

@@ -14,7 +14,7 @@ internal static class ResumeBody
         if (body.IsEmpty) return (new(), null);
         try
         {
-            var request = JsonSerializer.Deserialize(body.Span, PipelineJson.Default.ResumeRequest) ?? new();
+            var request = StrictJson.Read<ResumeRequest>(body) ?? new();
             if (request.RequestId is { } id && !ProviderReply.IsRequestId(id))
                 return (new(), new("/request_id", FaultCode.NotAllowedValue, "A request id of RunComfy has 1 to 128 letters, digits, '_' or '-': copy it from RunComfy's site."));
             return (request, null);

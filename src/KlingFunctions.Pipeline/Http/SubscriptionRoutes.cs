@@ -42,7 +42,7 @@ internal sealed class SubscriptionRoutes(Subscriptions subscriptions, IOptions<N
         SubscriptionRequest? request;
         try
         {
-            request = JsonSerializer.Deserialize(body.Span, PipelineJson.Default.SubscriptionRequest);
+            request = StrictJson.Read<SubscriptionRequest>(body);
         }
         catch (JsonException)
         {

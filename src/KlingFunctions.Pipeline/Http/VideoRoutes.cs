@@ -111,6 +111,7 @@ internal sealed class VideoRoutes(
     {
         var query = http.Request.Query;
         var faults = new List<Fault>();
+        JobFilterQuery.RefuseUnknown(query, ["limit", "cursor"], faults);
         var filter = JobFilterQuery.Read(query, faults);
         var limit = DefaultPage;
         if (query["limit"].ToString() is { Length: > 0 } number
@@ -137,6 +138,7 @@ internal sealed class VideoRoutes(
     public async Task<IResult> CountAsync(HttpContext http)
     {
         var faults = new List<Fault>();
+        JobFilterQuery.RefuseUnknown(http.Request.Query, [], faults);
         var filter = JobFilterQuery.Read(http.Request.Query, faults);
         if (faults.Count > 0) return Problem.Faults(faults);
         var found = await jobs.CountAsync(await batches.NarrowAsync(filter, http.RequestAborted), http.RequestAborted);

@@ -11,7 +11,8 @@ public sealed record Batch(DateTimeOffset CreatedAt, string Fingerprint, int Tot
 /// <param name="Id">Its id.</param>
 /// <param name="Batch">The batch.</param>
 /// <param name="Ended">The final status by place, for jobs that have ended.</param>
-public sealed record BatchSnapshot(string Id, Batch Batch, IReadOnlyDictionary<int, JobStatus> Ended)
+/// <param name="LastEndAt">When the last of these ended (UTC); null if none has.</param>
+public sealed record BatchSnapshot(string Id, Batch Batch, IReadOnlyDictionary<int, JobStatus> Ended, DateTimeOffset? LastEndAt = null)
 {
     /// <summary>Whether every item has its answer, and every job has ended. A batch without any job never finishes.</summary>
     public bool IsFinished => Batch.Accepted is { Count: > 0 } accepted && accepted.All(Ended.ContainsKey);

@@ -62,7 +62,9 @@ public sealed class Batches(IDocuments documents, IJobs jobs, TimeProvider time)
 
     /// <summary>The batch as counted by its jobs; null if there is none of this id.</summary>
     public async Task<BatchSnapshot?> FindAsync(string id, CancellationToken cancellationToken) =>
-        await MarksAsync(id, cancellationToken) is var (batch, ended) ? new(id, batch, ended.ToDictionary(mark => mark.Index, mark => mark.Status!.Value)) : null;
+        await MarksAsync(id, cancellationToken) is var (batch, ended)
+            ? new(id, batch, ended.ToDictionary(mark => mark.Index, mark => mark.Status!.Value), ended.Count > 0 ? ended.Max(mark => mark.At) : null)
+            : null;
 
     /// <summary>The batch for clients: a job that has counted its end still runs until its workflow has ended.</summary>
     public async Task<BatchSnapshot?> FindSettledAsync(string id, CancellationToken cancellationToken)

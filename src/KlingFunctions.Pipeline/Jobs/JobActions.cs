@@ -1,5 +1,6 @@
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.RunComfy;
+using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Submitting;
 using KlingFunctions.Pipeline.Telemetry;
 using Microsoft.Extensions.Options;
@@ -32,7 +33,8 @@ public abstract record JobActionOutcome
 
 /// <summary>Decides whether a job can be cancelled or resumed, and does so.</summary>
 internal sealed class JobActions(
-    IJobs jobs, ISubmissionLedger ledger, RunComfyClient client, Batches batches, Retention retention, IOptions<PipelineOptions> options, TimeProvider time)
+    IJobs jobs, ISubmissionLedger ledger, RunComfyClient client, RequestFiles videos, Batches batches, Retention retention, IOptions<PipelineOptions> options,
+    TimeProvider time)
 {
     /// <summary>Asks a job to cancel. The workflow finds out whether RunComfy still can.</summary>
     public async Task<JobActionOutcome> CancelAsync(string id, CancellationToken cancellationToken)
@@ -49,7 +51,7 @@ internal sealed class JobActions(
         return new JobActionOutcome.Accepted(snapshot);
     }
 
-    /// <summary>Resumes a failed job.</summary>
+    /// <summary>Resumes a failed job; and one that ended otherwise, if its paid video can be had after all.</summary>
     public async Task<JobActionOutcome> ResumeAsync(string id, ResumeRequest request, CancellationToken cancellationToken)
     {
         if (await jobs.GetAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
@@ -63,15 +65,17 @@ internal sealed class JobActions(
         var isTyped = request.RequestId is not null;
         // An answer that came after the job failed is in the ledger: then nothing is in doubt, and nothing is paid again.
         if (!isTyped && snapshot.State.Error?.Code is ErrorCodes.SubmissionInDoubt
-            && await ledger.FindAsync(snapshot.Job.SubmissionKey, cancellationToken) is { RequestId: { } late })
+            && await SubmissionKeys.FindPaidAsync(ledger, id, snapshot.Job.SubmissionKey, cancellationToken) is { RequestId: { } late })
         {
             request = new(late);
         }
-        var resumption = Resumption.Of(snapshot, request, time.GetUtcNow() + options.Value.Deadline);
+        var found = await FindAsync(snapshot, cancellationToken);
+        var resumption = Resumption.Of(snapshot, request, time.GetUtcNow() + options.Value.Deadline, found);
         if (resumption.Job is not { } job) return Refused(ProblemCode.NotResumable, resumption.Refusal!);
         // A mistyped id would end the job for good: first ask RunComfy whether it knows the id.
         if (isTyped
-            && await client.GetStatusAsync(request.RequestId!, cancellationToken) is StatusAnswer.Faulted { Fault.Class: FaultClass.NotFound })
+            && await client.GetStatusAsync(request.RequestId!, cancellationToken)
+                is StatusAnswer.Faulted { Fault: { Class: FaultClass.NotFound } or { ProviderCode: ReplyReading.PermissionDenied } })
         {
             return new JobActionOutcome.Invalid(new(
                 "/request_id", ProblemCode.NotFound,
@@ -85,6 +89,21 @@ internal sealed class JobActions(
         if (request.RequestId is { } watched) await ledger.RecordAsync(job.SubmissionKey, watched, time.GetUtcNow(), cancellationToken);
         if (job.Batch is { } batch) await batches.ResumeAsync(id, batch, job.Run, cancellationToken);
         return new JobActionOutcome.Accepted(new(job, JobState.Initial(job), IsRunning: true, []));
+    }
+
+    /// <summary>Looks, without cost, for the paid video of a job that has ended without one. A failed look finds nothing.</summary>
+    private async Task<Found> FindAsync(JobSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        if (snapshot is not { IsRunning: false, State: { Provider.RequestId: { } requestId } state }) return Found.Nothing;
+        if (state is { Status: JobStatus.Succeeded, Outputs: [var video, ..] })
+            return await videos.LocateAsync(snapshot.Job.Id, requestId, video.Name, cancellationToken) is null ? Found.Finished : Found.Nothing;
+        if (state is not ({ Status: JobStatus.Cancelled } or { Error.Code: ErrorCodes.ProviderFailed })) return Found.Nothing;
+        return await client.GetResultAsync(requestId, cancellationToken) switch
+        {
+            ResultAnswer.Succeeded { Files.Count: > 0 } => Found.Finished,
+            ResultAnswer.NotReady { State: not null } => Found.Running,
+            _ => Found.Nothing,
+        };
     }
 
     private static JobActionOutcome.Refused Refused(string code, string message) => new(code, message);

@@ -17,6 +17,14 @@ public abstract record Intake
     /// <param name="Snapshot">The job.</param>
     public sealed record Accepted(JobSnapshot Snapshot) : Intake;
 
+    /// <summary>The request had a job in an earlier call of its batch, and the job is deleted.</summary>
+    /// <param name="Status">How it ended; null if not known.</param>
+    public sealed record Deleted(JobStatus? Status) : Intake;
+
+    /// <summary>The job could not be started, or it is not known whether it was.</summary>
+    /// <param name="Cause">The failure.</param>
+    public sealed record Failed(Exception Cause) : Intake;
+
     /// <summary>The id belongs to a job with another request.</summary>
     public sealed record Conflict : Intake;
 
@@ -46,8 +54,10 @@ public sealed class JobIntake(IJobs jobs, StalePlaces places, PriceList prices, 
     /// <param name="upload">The path of the upload that started it.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <param name="batch">Its place in its batch; null if it came alone.</param>
+    /// <param name="image">The uploaded image that it is made for; null for a request.</param>
     public async Task<Intake> AcceptAsync(
-        string id, RequestReading reading, string baseUrl, string? upload, CancellationToken cancellationToken, BatchPlace? batch = null)
+        string id, RequestReading reading, string baseUrl, string? upload, CancellationToken cancellationToken, BatchPlace? batch = null,
+        UploadedImage? image = null)
     {
         var request = reading.Request ?? throw new ArgumentException("Only a request without faults can be handed in.", nameof(reading));
         using var span = JobTrace.Start("accept", id);
@@ -70,6 +80,7 @@ public sealed class JobIntake(IJobs jobs, StalePlaces places, PriceList prices, 
             BaseUrl = baseUrl,
             Price = await prices.OfAsync(request.Input, cancellationToken),
             Upload = upload,
+            Image = image,
             Batch = batch,
             AwaitsDay = cap > 0 && isUpload,
             Capped = options.Value.MaxInFlight > 0,

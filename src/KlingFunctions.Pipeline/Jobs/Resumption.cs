@@ -1,4 +1,5 @@
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Submitting;
 
 namespace KlingFunctions.Pipeline.Jobs;
 
@@ -6,6 +7,19 @@ namespace KlingFunctions.Pipeline.Jobs;
 /// <param name="RequestId">RunComfy's id of the request, found on its site: poll that request.</param>
 /// <param name="Resubmit">True: submit again on purpose, at the risk of paying twice.</param>
 public sealed record ResumeRequest(string? RequestId = null, bool Resubmit = false);
+
+/// <summary>What was found of a paid video whose job has ended without it.</summary>
+internal enum Found
+{
+    /// <summary>Nothing.</summary>
+    Nothing,
+
+    /// <summary>RunComfy had reported a failure or a cancellation, and has the request in its queue or in progress after all.</summary>
+    Running,
+
+    /// <summary>RunComfy has a result. The job did not know of it, or its video is missing from the store.</summary>
+    Finished,
+}
 
 /// <summary>The decision on a resume: the job to start again, or a refusal.</summary>
 /// <param name="Job">The job to start.</param>
@@ -20,10 +34,19 @@ internal sealed record Resumption(VideoJob? Job, string? Refusal)
     /// <param name="snapshot">The job's current state.</param>
     /// <param name="request">The owner's instructions.</param>
     /// <param name="deadline">The end of polling (UTC), if the job resumes there.</param>
-    public static Resumption Of(JobSnapshot snapshot, ResumeRequest request, DateTimeOffset deadline)
+    /// <param name="found">What was found of the paid video, though the job has ended without it.</param>
+    public static Resumption Of(JobSnapshot snapshot, ResumeRequest request, DateTimeOffset deadline, Found found = Found.Nothing)
     {
         var (job, state) = (snapshot.Job, snapshot.State);
         if (snapshot.IsRunning) return Refuse("The job is running: there is nothing to resume.");
+        if (MayCorrect(state) && request is { RequestId: { } corrected, Resubmit: false })
+            return Go(Stage.Watch, JobStatus.InQueue, s => s with { Provider = new(corrected) });
+        if (found is not Found.Nothing && request is { RequestId: null, Resubmit: false })
+        {
+            return found is Found.Finished
+                ? Go(Stage.Store, JobStatus.Storing, s => s with { Outputs = [], Unlisted = null })
+                : Go(Stage.Watch, JobStatus.InQueue, s => s);
+        }
         if (state.Error is not { } error) return Refuse($"The job has {Word(state.Status)}: only a failed one can be resumed.");
         if (!IsPossible(error.Code))
             return Refuse($"A job that failed with {error.Code} can't be resumed: send the request again as a new job, corrected if necessary.");
@@ -37,7 +60,7 @@ internal sealed record Resumption(VideoJob? Job, string? Refusal)
             ErrorCodes.SubmissionInDoubt when request.RequestId is { } id =>
                 Go(Stage.Watch, JobStatus.InQueue, s => s with { Provider = new(id), SubmittedAt = s.SubmittedAt ?? s.UpdatedAt }),
             ErrorCodes.SubmissionInDoubt when request.Resubmit =>
-                Go(Stage.Queue, JobStatus.Accepted, s => s, key: $"{job.Id}.{job.Run + 1}"),
+                Go(Stage.Queue, JobStatus.Accepted, s => s, key: SubmissionKeys.OfResubmission(job.Id, job.Run + 1)),
             ErrorCodes.SubmissionInDoubt => Refuse(
                 "Whether RunComfy accepted it is not known, so say how to go on: {\"request_id\": \"…\"} with the id found on RunComfy's site, or {\"resubmit\": true} to submit anew."),
             ErrorCodes.ProviderTimeout or ErrorCodes.ProviderExpired or ErrorCodes.InternalError when state.Provider is not null =>
@@ -73,6 +96,10 @@ internal sealed record Resumption(VideoJob? Job, string? Refusal)
                 null);
         }
     }
+
+    /// <summary>Whether the request id may be a wrong one that a person gave: RunComfy has not ended this request well.</summary>
+    private static bool MayCorrect(JobState state) =>
+        state is { Provider: not null, Error.Code: ErrorCodes.ProviderExpired or ErrorCodes.ProviderFailed or ErrorCodes.ProviderTimeout };
 
     private static Resumption Refuse(string why) => new(null, why);
 

@@ -60,6 +60,10 @@ public sealed record VideoJob
     /// <summary>The path of the upload that started it; null if it came over HTTP.</summary>
     public string? Upload { get; init; }
 
+    /// <summary>The uploaded image that it was made for; null if it was made for a request, or in an older version.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public UploadedImage? Image { get; init; }
+
     /// <summary>Its place in its batch; null if it came alone.</summary>
     public BatchPlace? Batch { get; init; }
 

@@ -82,7 +82,8 @@ public sealed class GuardedClient : IDisposable
         for (var followed = 0; ; followed++)
         {
             var response = await Send(current, cancellationToken);
-            if (redirects == 0 || Target(current, response) is not { } target) return response;
+            if (redirects == 0 || Target(current, response) is not { } found) return response;
+            var target = Encrypted(current, found);
             response.Dispose();
             if (followed == redirects)
                 throw new UrlRefusedException($"{UrlRule.Redact(request.RequestUri!.OriginalString)} redirects more than {redirects} times.");
@@ -132,6 +133,14 @@ public sealed class GuardedClient : IDisposable
         if (!redirect || (request.Method != HttpMethod.Get && request.Method != HttpMethod.Head)) return null;
         return response.Headers.Location is { } location && Uri.TryCreate(request.RequestUri, location, out var target) ? target : null;
     }
+
+    /// <summary>
+    /// The target over https, if an owner's host redirects to http, as hosts behind a proxy do. Nothing is sent unencrypted.
+    /// </summary>
+    private static Uri Encrypted(HttpRequestMessage request, Uri target) =>
+        target is { Scheme: "http", IsDefaultPort: true, IsLoopback: false } && request.Options.TryGetValue(IsOwnersHost, out var isOwners) && isOwners
+            ? new UriBuilder(target) { Scheme = Uri.UriSchemeHttps, Port = -1 }.Uri
+            : target;
 
     private static HttpRequestMessage Follow(HttpRequestMessage request, Uri target)
     {

@@ -40,6 +40,13 @@ internal sealed class AssetDelivery(ModelContract model, IAssetLinks links, IOpt
         return (urls.Count == 0 || faults.Count > 0 ? input : model.WithImages(input, urls), faults);
     }
 
+    /// <summary>Whether an uploaded image has its content still; true if it is missing, which is another fault.</summary>
+    public async Task<bool> IsThereAsync(UploadedImage image, CancellationToken cancellationToken)
+    {
+        await using var content = await links.OpenAsync(image.Path, cancellationToken);
+        return content is null || (await ImageFile.HashAsync(content, cancellationToken)).Image == image.Sha256;
+    }
+
     private async Task<(string? Url, Fault? Fault)> ResolveAsync(ImageReference image, CancellationToken cancellationToken)
     {
         var path = AssetUri.PathOf(image.Url);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Security.Cryptography;
 
 namespace KlingFunctions.Pipeline.Requests;
 
@@ -32,9 +33,26 @@ internal static class ImageFile
     private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
     /// <summary>Reads only as far as needed.</summary>
-    public static async Task<ImageFileState> ReadAsync(Stream content, CancellationToken cancellationToken)
+    public static Task<ImageFileState> ReadAsync(Stream content, CancellationToken cancellationToken) =>
+        ReadAsync(new ByteWindow(content), cancellationToken);
+
+    /// <summary>
+    /// Reads all, and gives the SHA-256 of the image up to its end mark and of the whole file, in lower-case hex. They differ for an image
+    /// with other data behind it, such as the film of a motion photo.
+    /// </summary>
+    public static async Task<(ImageFileState State, string Image, string File)> HashAsync(Stream content, CancellationToken cancellationToken)
     {
-        var file = new ByteWindow(content);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var file = new ByteWindow(content, hash);
+        var state = await ReadAsync(file, cancellationToken);
+        var image = Convert.ToHexStringLower(hash.GetCurrentHash());
+        await file.SkipAsync(long.MaxValue, cancellationToken);
+        var whole = Convert.ToHexStringLower(hash.GetHashAndReset());
+        return (state, state is ImageFileState.Whole ? image : whole, whole);
+    }
+
+    private static async Task<ImageFileState> ReadAsync(ByteWindow file, CancellationToken cancellationToken)
+    {
         await file.HasAsync(12, cancellationToken);
         if (file.Bytes.IsEmpty || file.Bytes[..Math.Min(12, file.Bytes.Length)].IndexOfAnyExcept((byte)0) < 0) return ImageFileState.CutOff;
         bool isWhole;
@@ -71,8 +89,8 @@ internal static class ImageFile
             if (!await file.SkipAsync(8, cancellationToken)) return false;
             if (!await file.SkipAsync(length, cancellationToken, isPixels ? checksum.Append : null) || !await file.HasAsync(4, cancellationToken)) return false;
             if (isPixels && BinaryPrimitives.ReadUInt32BigEndian(file.Bytes) != checksum.GetCurrentHashAsUInt32()) return false;
-            if (isEnd) return true;
             await file.SkipAsync(4, cancellationToken);
+            if (isEnd) return true;
         }
         return false;
     }
@@ -85,7 +103,7 @@ internal static class ImageFile
         while (await file.SkipToAsync(JpegMark, cancellationToken) && await file.HasAsync(2, cancellationToken))
         {
             var mark = file.Bytes[1];
-            if (mark == JpegEnd) return hasScan;
+            if (mark == JpegEnd) return await file.SkipAsync(2, cancellationToken) && hasScan;
             // Pixel data, a restart marker or padding: these have no length field.
             if (mark is JpegMark or 0x00 or 0x01 or (>= 0xD0 and <= 0xD8))
             {
@@ -128,7 +146,7 @@ internal static class ImageFile
     }
 
     /// <summary>The bytes of a stream that were read and not skipped yet.</summary>
-    private sealed class ByteWindow(Stream content)
+    private sealed class ByteWindow(Stream content, IncrementalHash? hash = null)
     {
         private readonly byte[] _buffer = new byte[64 * 1024];
         private int _start;
@@ -152,7 +170,7 @@ internal static class ImageFile
                 if (!await HasAsync(1, cancellationToken)) return false;
                 var step = (int)Math.Min(count, _end - _start);
                 see?.Invoke(_buffer.AsSpan(_start, step));
-                _start += step;
+                Pass(step);
                 count -= step;
             }
             return true;
@@ -163,10 +181,16 @@ internal static class ImageFile
             while (await HasAsync(1, cancellationToken))
             {
                 var at = Bytes.IndexOf(value);
-                _start = at < 0 ? _end : _start + at;
+                Pass(at < 0 ? _end - _start : at);
                 if (at >= 0) return true;
             }
             return false;
+        }
+
+        private void Pass(int count)
+        {
+            hash?.AppendData(_buffer, _start, count);
+            _start += count;
         }
     }
 }

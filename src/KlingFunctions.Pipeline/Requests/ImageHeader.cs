@@ -29,6 +29,9 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
     private const int WebPHeaderLength = 30;
     private static ReadOnlySpan<byte> PngEnd => [0, 0, 0, 0, (byte)'I', (byte)'E', (byte)'N', (byte)'D', 0xAE, 0x42, 0x60, 0x82];
 
+    // JPEG, PNG, WebP.
+    private static readonly byte[][] Signatures = [[0xFF, 0xD8, 0xFF], [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A], [.. "RIFF"u8]];
+
     private static readonly JpegSegmentType[] Frames =
     [
         JpegSegmentType.Sof0, JpegSegmentType.Sof1, JpegSegmentType.Sof2, JpegSegmentType.Sof3, JpegSegmentType.Sof5,
@@ -53,7 +56,7 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
                 FileType.WebP => ReadWebP(start),
                 _ => null,
             };
-            var mayBecomeOne = start.Length < SignatureLength || type is FileType.Jpeg or FileType.Png or FileType.WebP;
+            var mayBecomeOne = (start.Length < SignatureLength && MayBeStarting(start)) || type is FileType.Jpeg or FileType.Png or FileType.WebP;
             if (header is { Width: <= 0 } or { Height: <= 0 }) notAnImage = $"a {header.Format} without a size";
             else if (!mayBecomeOne) notAnImage = type == FileType.Unknown ? "no known kind of image" : $"of the kind {type.GetName()}";
             return notAnImage is null ? header : null;
@@ -63,6 +66,14 @@ internal sealed record ImageHeader(string Format, int Width, int Height)
             notAnImage = $"a broken {type.GetName()}";
             return null;
         }
+    }
+
+    /// <summary>Whether these few bytes are the beginning of a signature.</summary>
+    private static bool MayBeStarting(ReadOnlySpan<byte> start)
+    {
+        foreach (var signature in Signatures)
+            if (start.StartsWith(signature.AsSpan(0, Math.Min(start.Length, signature.Length)))) return true;
+        return false;
     }
 
     private static FileType Detect(ReadOnlySpan<byte> start)

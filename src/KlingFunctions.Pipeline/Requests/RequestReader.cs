@@ -42,17 +42,18 @@ public sealed class RequestReader(ModelContract model, IOptions<NetworkOptions> 
     /// <summary>Reads <paramref name="utf8Body"/>. Never throws: any bytes give a request or faults.</summary>
     /// <param name="utf8Body">JSON in UTF-8, with or without a byte order mark.</param>
     /// <param name="allowAssets">Accepts paths of uploads as images, as <see cref="AssetUri"/>s: for uploads, which have the same owner.</param>
-    public RequestReading Read(ReadOnlyMemory<byte> utf8Body, bool allowAssets = false)
+    /// <param name="firstLine">The number of its first line in the caller's file.</param>
+    public RequestReading Read(ReadOnlyMemory<byte> utf8Body, bool allowAssets = false, int firstLine = 1)
     {
         var findings = new Findings();
-        if (JsonBody.Parse(utf8Body.Span, out var fault) is not { } body)
+        if (JsonBody.Parse(utf8Body.Span, out var fault, firstLine) is not { } body)
         {
             findings.Fault("", FaultCode.InvalidJson, fault!);
             return findings.Reading(NoRequest);
         }
         if (body.ValueKind != JsonValueKind.Object)
         {
-            findings.Fault("", FaultCode.WrongType, $"The body must be a JSON object, not {Wording.Kind(body)}.");
+            findings.Fault("", FaultCode.WrongType, $"The request must be a JSON object, not {Wording.Kind(body)}.");
             return findings.Reading(NoRequest);
         }
         var properties = Properties.Of(body, "", _propertyNames, findings);

@@ -5,7 +5,8 @@ namespace KlingFunctions.Pipeline.RunComfy;
 
 /// <summary>
 /// Finds the files that a result names. RunComfy documents <c>output</c> with <c>video</c>, <c>videos</c>, <c>image</c> and
-/// <c>images</c>. Without a video there, the whole answer is searched: the video is paid for, whatever the shape of the answer.
+/// <c>images</c>. Without a video there, the whole answer is searched: the video is paid for, whatever the shape of the answer. The last
+/// search also includes properties that usually hold no result, for URLs that are videos by their extension.
 /// </summary>
 internal static class OutputReading
 {
@@ -37,12 +38,25 @@ internal static class OutputReading
     public static IReadOnlyList<OutputFile> Files(JsonElement reply)
     {
         var documented = Documented(reply);
-        return documented.Any(IsVideo) ? documented : Merge(Found(reply, Places.Select(place => Property(reply, place)).Append(reply)), documented);
+        if (documented.Any(IsVideo)) return documented;
+        var places = Places.Select(place => Property(reply, place)).Append(reply).ToList();
+        var found = Found(places);
+        if (!found.Exists(file => file.Kind is OutputKind.Video)) found = Found(places, isLastSearch: true);
+        return Merge(found, documented);
     }
 
     /// <summary>Whether a video or an image is named where only a success names one.</summary>
     public static bool TellsSuccess(JsonElement reply) =>
-        Documented(reply).Count > 0 || Found(reply, Places.Select(place => Property(reply, place))).Any(found => found.Rank == 0);
+        Documented(reply).Count > 0 || Found(Places.Select(place => Property(reply, place)).Append(Bare(reply))).Any(found => found.Rank == 0);
+
+    /// <summary>Whether the documented property holds any URL: it is present only after success.</summary>
+    public static bool HasOutput(JsonElement reply) => Found([Property(reply, "output"), Property(reply, "outputs")]).Count > 0;
+
+    /// <summary>Whether a file of this URL may be a video, though its key promises an image.</summary>
+    public static bool MayBeVideo(string url) => KindByExtension(url) is not OutputKind.Image;
+
+    // An answer that is nothing but its output.
+    private static JsonElement? Bare(JsonElement reply) => reply.ValueKind is JsonValueKind.String or JsonValueKind.Array ? reply : null;
 
     private static bool IsVideo(OutputFile file) => file.Kind is OutputKind.Video && KindByExtension(file.Url) is not OutputKind.Image;
 
@@ -85,13 +99,13 @@ internal static class OutputReading
             : null;
 
     /// <summary>The files of the first place that names a video.</summary>
-    private static List<Candidate> Found(JsonElement reply, IEnumerable<JsonElement?> places)
+    private static List<Candidate> Found(IEnumerable<JsonElement?> places, bool isLastSearch = false)
     {
         List<Candidate> found = [];
         foreach (var place in places.OfType<JsonElement>())
         {
             found.Clear();
-            Search(place, [], siblingType: null, depth: 0, found);
+            Search(place, [], siblingType: null, depth: 0, isLastSearch, found);
             if (found.Any(c => c.Kind is OutputKind.Video)) break;
         }
         return [.. found.OrderBy(c => c.Kind).ThenBy(c => c.Rank).DistinctBy(c => c.Url)];
@@ -113,7 +127,7 @@ internal static class OutputReading
         return [.. files.Concat(kept).OrderBy(file => file.Kind)];
     }
 
-    private static void Search(JsonElement json, IReadOnlyList<string> keys, string? siblingType, int depth, List<Candidate> found)
+    private static void Search(JsonElement json, IReadOnlyList<string> keys, string? siblingType, int depth, bool isLastSearch, List<Candidate> found)
     {
         if (depth > Deepest || found.Count >= MostFound) return;
         switch (json.ValueKind)
@@ -122,20 +136,23 @@ internal static class OutputReading
                 var type = TypeKeys.Select(key => Property(json, key) is { } value ? Text(value) : null).FirstOrDefault(text => text is not null);
                 foreach (var (name, value) in Members(json))
                 {
-                    if (!Passed.Contains(name)) Search(value, [.. keys, name], type ?? siblingType, depth + 1, found);
+                    if (isLastSearch || !Passed.Contains(name)) Search(value, [.. keys, name], type ?? siblingType, depth + 1, isLastSearch, found);
                 }
                 break;
             case JsonValueKind.Array:
-                foreach (var item in json.EnumerateArray()) Search(item, keys, siblingType, depth + 1, found);
+                foreach (var item in json.EnumerateArray()) Search(item, keys, siblingType, depth + 1, isLastSearch, found);
                 break;
             case JsonValueKind.String when Text(json)?.Trim() is { Length: > 0 } text:
-                if (text[0] is '{' or '[' && Parse(text) is { } inner) Search(inner, keys, siblingType, depth + 1, found);
-                else if (Judge(text, keys, siblingType) is { } candidate) found.Add(candidate);
+                if (text[0] is '{' or '[' && Parse(text) is { } inner) Search(inner, keys, siblingType, depth + 1, isLastSearch, found);
+                else if (Judge(text, keys, siblingType) is { } candidate && (!isLastSearch || MayBeResult(candidate, keys))) found.Add(candidate);
                 break;
             default:
                 break;
         }
     }
+
+    private static bool MayBeResult(Candidate candidate, IReadOnlyList<string> keys) =>
+        KindByExtension(candidate.Url) is OutputKind.Video || !keys.Any(Passed.Contains);
 
     private static Candidate? Judge(string text, IReadOnlyList<string> keys, string? siblingType)
     {
@@ -149,7 +166,9 @@ internal static class OutputReading
         if ((byExtension ?? KindByType(siblingType)) is { } sure) return new(text, sure, lesser);
         foreach (var key in keys.Reverse())
         {
-            if (Has(key, OtherWords)) return null;
+            // "image_to_video" and "video_with_audio" name a video, "video_cover" an image, "video_audio" either.
+            if (EndsWithWord(key, VideoWords)) return new(text, OutputKind.Video, lesser);
+            if (Has(key, OtherWords)) return Has(key, VideoWords) ? new(text, OutputKind.Video, Math.Max(lesser, 1)) : null;
             if (Has(key, ImageWords)) return new(text, OutputKind.Image, lesser);
             if (Has(key, VideoWords)) return new(text, OutputKind.Video, lesser);
         }
@@ -171,6 +190,8 @@ internal static class OutputReading
         var path = (end < 0 ? url : url[..end]).TrimEnd();
         return Array.Exists(extensions, extension => path.EndsWith(extension, StringComparison.OrdinalIgnoreCase));
     }
+
+    private static bool EndsWithWord(string key, string[] words) => Array.Exists(words, word => key.EndsWith(word, StringComparison.OrdinalIgnoreCase));
 
     private static bool Has(string key, string[] words) => Array.Exists(words, word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
 

@@ -112,6 +112,9 @@ internal sealed class ProviderReply
     /// <summary>Whether files are named where only a success names them.</summary>
     public bool NamesOutput => OutputReading.TellsSuccess(_json);
 
+    /// <summary>Whether the documented place for files holds any URL.</summary>
+    public bool HasOutput => OutputReading.HasOutput(_json);
+
     /// <summary>The value of a numeric property.</summary>
     public decimal? NumberOf(string name) =>
         decimal.TryParse(Text(_json, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
@@ -209,14 +212,46 @@ internal sealed class ProviderReply
 
     private static JsonElement Parse(byte[] body)
     {
+        ReadOnlySpan<byte> json = body;
+        if (json.StartsWith(Encoding.UTF8.Preamble)) json = json[3..];
         try
         {
-            ReadOnlySpan<byte> json = body;
-            return JsonElement.Parse(json.StartsWith(Encoding.UTF8.Preamble) ? json[3..] : json);
+            return JsonElement.Parse(json);
+        }
+        catch (JsonException)
+        {
+            return ParseLeniently(json.ToArray());
+        }
+    }
+
+    /// <summary>
+    /// Nearly JSON: with NaN as Python writes it, commas before an end, comments, or other text after the end. The answer may name a paid
+    /// video.
+    /// </summary>
+    private static JsonElement ParseLeniently(byte[] body)
+    {
+        ReplaceNonNumbers(body);
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
+        try
+        {
+            return JsonElement.ParseValue(ref reader);
         }
         catch (JsonException)
         {
             return default;
+        }
+    }
+
+    /// <summary>Replaces NaN and Infinity outside of strings with numbers of the same length.</summary>
+    private static void ReplaceNonNumbers(Span<byte> json)
+    {
+        var isString = false;
+        for (var at = 0; at < json.Length; at++)
+        {
+            if (isString && json[at] == '\\') at++;
+            else if (json[at] == '"') isString = !isString;
+            else if (!isString && json[at..].StartsWith("NaN"u8)) "0.0"u8.CopyTo(json[at..]);
+            else if (!isString && json[at..].StartsWith("Infinity"u8)) "0.000000"u8.CopyTo(json[at..]);
         }
     }
 

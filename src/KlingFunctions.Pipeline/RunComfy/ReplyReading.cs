@@ -11,8 +11,10 @@ internal static class ReplyReading
     private const int InsufficientResources = 400002;
     private const int UserAccountError = 400004;
     private const int NotReadyYet = 400005;
-    private const int PermissionDenied = 403001;
     private const int ResourceNotFound = 404001;
+
+    /// <summary>RunComfy's code for a request of another account.</summary>
+    internal const int PermissionDenied = 403001;
 
     public static SubmitAnswer Submit(ProviderReply reply)
     {
@@ -66,7 +68,7 @@ internal static class ReplyReading
             return new ResultAnswer.Faulted(Fault(reply, WatchFault(reply)));
 
         // The word is missing or unknown. Output is present only after success (docs.runcomfy.com/model-apis/async-queue-endpoints).
-        if (reply.NamesOutput)
+        if (reply.NamesOutput || (reply.Word is null && reply.HasOutput))
             return new ResultAnswer.Succeeded(reply.Files, reply.Took, reply.Cost);
         return reply.Word is not null
             ? new ResultAnswer.NotReady(State: null)

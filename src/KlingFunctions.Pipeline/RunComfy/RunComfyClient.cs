@@ -18,7 +18,8 @@ public sealed partial class RunComfyClient
     /// <summary>The timeout of a call. The ledgers wait longer for an intent, and derive that time from this constant.</summary>
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
 
-    private const int LongestBody = 256 * 1024;
+    // Logs of a long generation may come before its result.
+    private const int LongestBody = 4 * 1024 * 1024;
     private const long LongestRead = 8L * 1024 * 1024;
 
     private readonly HttpClient _http;
@@ -212,7 +213,7 @@ public sealed partial class RunComfyClient
         : " The environment names a proxy, which is not used: set Network:Proxy, if this network can only be left through it.";
 
     /// <summary>
-    /// The body as far as it came: up to 256 KiB, not counting cuts from long strings. A broken body may still have the id.
+    /// The body as far as it came: up to 4 MiB, not counting cuts from long strings. A broken body may still have the id.
     /// </summary>
     private async Task<byte[]> ReadBodyAsync(
         HttpResponseMessage response, string call, string requestId, CancellationToken either, CancellationToken cancellationToken)

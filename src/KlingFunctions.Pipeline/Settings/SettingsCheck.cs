@@ -15,6 +15,9 @@ public static partial class SettingsCheck
     // A section this close to a known one, in edits, is a misspelling of it.
     private const int MostSlips = 2;
 
+    // Names without a section are common. Only these are long enough that no other program means something else by them.
+    private const int FewestWordsAlone = 3;
+
     private const string DurationForm = "a duration such as 00:00:05 (hh:mm:ss) or 1.00:00:00 (d.hh:mm:ss), with hours below 24";
 
     private static readonly Dictionary<Type, ValueForm> Forms = new()
@@ -26,6 +29,9 @@ public static partial class SettingsCheck
             value => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _),
             "a whole number without a unit, such as 2147483648"),
         [typeof(double)] = new(value => double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _), "a number such as 0.5"),
+        [typeof(decimal)] = new(
+            value => decimal.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _),
+            "a number of US dollars with a decimal point and without a unit, such as 10.50"),
     };
 
     /// <summary>Checks all settings below the known sections, and sections whose name is nearly that of a known one.</summary>
@@ -42,13 +48,31 @@ public static partial class SettingsCheck
     {
         // A bare value is not our setting but an environment variable of that name, such as PUBLIC on Windows.
         List<IConfigurationSection> settings = [.. section.GetChildren()];
-        if (settings.Count == 0) return [];
+        if (settings.Count == 0) return SeparatorFaults(section, sections);
         var known = sections.Keys.FirstOrDefault(name => string.Equals(name, section.Key, StringComparison.OrdinalIgnoreCase));
         if (known is not null) return settings.SelectMany(setting => Faults(setting, sections[known]));
         var nearest = NearestName.Of(section.Key, sections.Keys);
         return NearestName.Distance(section.Key.ToLowerInvariant(), nearest.ToLowerInvariant()) > MostSlips ? []
             : settings.Select(setting => $"{setting.Path} is no setting that is known: did you mean {nearest}:{setting.Key}?");
     }
+
+    /// <summary>
+    /// A name such as <c>Pipeline_MaxSpendPerDay</c> or <c>MAX_SPEND_PER_DAY</c>. Texts are not checked: other programs have settings such as
+    /// <c>RUNCOMFY_API_TOKEN</c> or <c>PUBLIC_URL</c>.
+    /// </summary>
+    private static IEnumerable<string> SeparatorFaults(IConfigurationSection setting, IReadOnlyDictionary<string, Type> sections)
+    {
+        var written = Letters(setting.Key);
+        return
+            from section in sections
+            from property in section.Value.GetProperties()
+            where property.SetMethod is { IsPublic: true } && property.PropertyType != typeof(string)
+            where NearestName.Distance(written, Letters(section.Key + property.Name)) <= 1
+                || (property.Name.Count(char.IsUpper) >= FewestWordsAlone && written == Letters(property.Name))
+            select $"{setting.Key} is no setting that is known: write {section.Key}:{property.Name}, or {section.Key}__{property.Name} as an environment variable.";
+    }
+
+    private static string Letters(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
     private static IEnumerable<string> Faults(IConfigurationSection setting, Type options)
     {
@@ -75,7 +99,7 @@ public static partial class SettingsCheck
         foreach (var below in setting.GetChildren()) yield return $"{below.Path} is no setting that is known: {setting.Path} is a single value.";
         // Null in JSON counts as absent, like an app setting that is not set.
         // A string may be a secret: it is not checked here, and never quoted.
-        if (setting.Value is { } value && Forms.GetValueOrDefault(type) is { } form && !form.Reads(value))
+        if (setting.Value is { } value && Forms.GetValueOrDefault(Nullable.GetUnderlyingType(type) ?? type) is { } form && !form.Reads(value))
             yield return $"{setting.Path} is '{value}': it should be {form.Words}.";
     }
 

@@ -14,12 +14,18 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
     private static readonly MediaFormat Mp4 = new(OutputKind.Video, "video/mp4", ".mp4");
     private static readonly MediaFormat QuickTime = new(OutputKind.Video, "video/quicktime", ".mov");
     private static readonly MediaFormat WebM = new(OutputKind.Video, "video/webm", ".webm");
+    private static readonly MediaFormat Matroska = new(OutputKind.Video, "video/x-matroska", ".mkv");
+    private static readonly MediaFormat Avi = new(OutputKind.Video, "video/x-msvideo", ".avi");
+    private static readonly MediaFormat TransportStream = new(OutputKind.Video, "video/mp2t", ".ts");
+    private static readonly MediaFormat ProgramStream = new(OutputKind.Video, "video/mpeg", ".mpg");
+    private static readonly MediaFormat Flash = new(OutputKind.Video, "video/x-flv", ".flv");
+    private static readonly MediaFormat Ogg = new(OutputKind.Video, "video/ogg", ".ogv");
     private static readonly MediaFormat Jpeg = new(OutputKind.Image, "image/jpeg", ".jpg");
     private static readonly MediaFormat Png = new(OutputKind.Image, "image/png", ".png");
     private static readonly MediaFormat WebP = new(OutputKind.Image, "image/webp", ".webp");
     private static readonly MediaFormat Gif = new(OutputKind.Image, "image/gif", ".gif");
 
-    private static readonly MediaFormat[] All = [Mp4, QuickTime, WebM, Jpeg, Png, WebP, Gif];
+    private static readonly MediaFormat[] All = [Mp4, QuickTime, WebM, Matroska, Avi, TransportStream, ProgramStream, Flash, Ogg, Jpeg, Png, WebP, Gif];
 
     /// <summary>The format of a file with these first bytes; null if it is not one of those that are stored.</summary>
     /// <param name="head">The first <see cref="HeadLength"/> bytes, or the whole of a shorter file.</param>
@@ -35,8 +41,18 @@ public sealed record MediaFormat(OutputKind Kind, string ContentType, string Ext
         },
         // EBML (RFC 8794): the document type is within the first few dozen bytes.
         [0x1A, 0x45, 0xDF, 0xA3, .. var rest] when rest.IndexOf("webm"u8) >= 0 => WebM,
+        [0x1A, 0x45, 0xDF, 0xA3, .. var rest] when rest.IndexOf("matroska"u8) >= 0 => Matroska,
+        // Not what RunComfy documents, but a video that is paid for.
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'A', (byte)'V', (byte)'I', (byte)' ', ..] => Avi,
+        [0, 0, 1, 0xBA, ..] => ProgramStream,
+        [(byte)'F', (byte)'L', (byte)'V', 1, ..] => Flash,
+        [(byte)'O', (byte)'g', (byte)'g', (byte)'S', 0, ..] => Ogg,
+        // ISO/IEC 13818-1: a sync byte, three flags and the 13 bits of the first table's number.
+        [0x47, var flags, 0 or 0x11, ..] when (flags & 0x9F) == 0 => TransportStream,
         // Files of older QuickTime, and segmented streams, begin with another box than "ftyp".
         [< 0x10, _, _, _, .. var box] when box.Length >= 4 && IsFirstBox(box[..4]) => box.StartsWith("styp"u8) ? Mp4 : QuickTime,
+        // Media data of 268 MB or more, told from a text by the control characters in its size.
+        [_, _, _, _, (byte)'m', (byte)'d', (byte)'a', (byte)'t', ..] when head[..4].ContainsAnyInRange((byte)0, (byte)8) => QuickTime,
         [0xFF, 0xD8, 0xFF, ..] => Jpeg,
         [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png,
         [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => WebP,

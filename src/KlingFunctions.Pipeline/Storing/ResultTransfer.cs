@@ -75,6 +75,9 @@ internal sealed partial class ResultTransfer
     public async Task<TransferOutcome> StoreAsync(
         string jobId, string requestId, IReadOnlyList<OutputFile> files, CancellationToken cancellationToken, bool isLastTry = false)
     {
+        // The key of a video may promise an image. Its bytes decide, after the time in which a video might be named.
+        if (isLastTry && !files.Any(file => file.Kind == OutputKind.Video))
+            files = [.. files.Select(file => OutputReading.MayBeVideo(file.Url) ? file with { Kind = OutputKind.Video } : file).OrderBy(file => file.Kind)];
         if (!files.Any(file => file.Kind == OutputKind.Video))
             return new TransferOutcome.NotStored(ErrorCodes.VideoMissing, "RunComfy says that the job succeeded, but names no video.", MayRetry: true);
         using var soft = new CancellationTokenSource(SoftLimit, _time);

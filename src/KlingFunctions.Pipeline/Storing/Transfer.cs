@@ -203,6 +203,11 @@ internal sealed class Transfer(
         var encoding = string.Join(',', headers.ContentEncoding);
         switch (response.StatusCode)
         {
+            // Some servers send the whole file, or its beginning, as a part that was not asked for.
+            case HttpStatusCode.PartialContent when _length == 0 && headers.ContentRange is { From: 0, Unit: "bytes" } range:
+                (_total, _validator, _declaredEncoding) = (range.Length ?? headers.ContentLength, ValidatorOf(response), encoding);
+                CheckSize(_total ?? 0);
+                return null;
             case HttpStatusCode.PartialContent when _length > 0 && headers.ContentRange is { } range && range.From == _length
                 && (_total is null || range.Length is null || range.Length == _total)
                 // Some servers support ranges but not If-Range.
@@ -215,7 +220,8 @@ internal sealed class Transfer(
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
                 await StartOverAsync(cancellationToken);
                 return new Interruption("answered with another part than the one that was asked for");
-            case HttpStatusCode.OK:
+            // 203: a proxy on the way has changed the headers.
+            case HttpStatusCode.OK or HttpStatusCode.NonAuthoritativeInformation:
                 if (_length > 0)
                     await StartOverAsync(cancellationToken); // the server does not support ranges, or the file has changed
                 break;
@@ -381,7 +387,7 @@ internal sealed class Transfer(
         var head = _head.AsSpan(0, (int)Math.Min(_length, _head.Length));
         throw new TransferFailedException(
             ErrorCodes.VideoInvalid,
-            $"The {file.Name} is not {(file.Kind == OutputKind.Video ? "a video: its first bytes are not those of an MP4, QuickTime or WebM file"
+            $"The {file.Name} is not {(file.Kind == OutputKind.Video ? "a video: its first bytes are not those of an MP4, QuickTime, WebM or other video file"
                 : "an image: its first bytes are not those of a JPEG, PNG, WebP or GIF file")}.",
             // A page or a message instead of the file is a transient fault; another kind of file is not.
             mayRetry: !head.ContainsAnyInRange((byte)0x00, (byte)0x08));

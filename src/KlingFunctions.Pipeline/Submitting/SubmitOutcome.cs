@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests;
 using KlingFunctions.Pipeline.RunComfy;
 
 namespace KlingFunctions.Pipeline.Submitting;
@@ -14,8 +15,10 @@ namespace KlingFunctions.Pipeline.Submitting;
 /// </param>
 /// <param name="RefusedIntent">When an intent was written (UTC) that is still in the ledger though its submission was refused.</param>
 /// <param name="Price">The price of the video as known when the job was accepted: only for the metric.</param>
+/// <param name="Image">The uploaded image that the job was made for, if there is one: it must be the same still.</param>
 public sealed record SubmitInput(
-    string JobId, string Key, JsonElement Input, bool OnlyAsk = false, DateTimeOffset? RefusedIntent = null, Price? Price = null);
+    string JobId, string Key, JsonElement Input, bool OnlyAsk = false, DateTimeOffset? RefusedIntent = null, Price? Price = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] UploadedImage? Image = null);
 
 /// <summary>The result of the submit step.</summary>
 public enum SubmitResult

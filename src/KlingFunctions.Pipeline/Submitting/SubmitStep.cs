@@ -15,9 +15,6 @@ internal sealed partial class SubmitStep(
     RunComfyClient client, ISubmissionLedger ledger, PermitSteps permits, AssetDelivery delivery, FirstPoll firstPoll, IOptions<PipelineOptions> pipeline, IOptions<SubmissionOptions> submission,
     TimeProvider time, ILogger<SubmitStep> logger)
 {
-    // With WhenInDoubt = resubmit, a submission may use a new key when the one before is in doubt; after the last, a person decides.
-    private const int MaxKeys = 3;
-
     private static readonly TimeSpan AskLedgerAgainAfter = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(10);
 
@@ -30,18 +27,32 @@ internal sealed partial class SubmitStep(
         if (input.RefusedIntent is { } refused) await ledger.WithdrawAsync(input.Key, refused, cancellationToken);
         for (var n = 1; ; n++)
         {
-            var key = n == 1 ? input.Key : $"{input.Key}~{n}";
+            // With WhenInDoubt = resubmit, a submission may use a new key when the one before is in doubt.
+            var key = SubmissionKeys.Of(input.Key, n);
             var entry = await ledger.FindAsync(key, cancellationToken);
-            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, isFirst: n == 1, mayTakeAnother: Resubmits && n < MaxKeys, cancellationToken);
+            // An answer to a submission of an earlier run may have come after a person decided to resubmit.
+            if (entry is null && n == 1 && SubmissionKeys.IsResubmission(input.JobId, input.Key)
+                && await SubmissionKeys.FindPaidAsync(ledger, input.JobId, input.Key, cancellationToken) is { RequestId: { } late } paid)
+            {
+                return await AcceptedAsync(input, late, paid.SubmittedAt ?? time.GetUtcNow());
+            }
+            if (entry is null && !input.OnlyAsk) return await SubmitAsync(input, key, isFirst: n == 1, mayTakeAnother: Resubmits && n < SubmissionKeys.MostInARun, cancellationToken);
             if (entry is null && n == 1) return Retryable(TimeSpan.Zero, "Nothing was submitted.");
             if (entry?.RequestId is { } requestId) return await AcceptedAsync(input, requestId, entry.SubmittedAt ?? time.GetUtcNow());
             if (entry is { MayBeUnderWay: true }) return UnderWay();
-            if (entry is null || !Resubmits || n == MaxKeys) return InDoubt("The host stopped between sending the request to RunComfy and hearing the answer.");
+            if (entry is null || !Resubmits || n == SubmissionKeys.MostInARun) return InDoubt("The host stopped between sending the request to RunComfy and hearing the answer.");
         }
     }
 
     private async Task<SubmitOutcome> SubmitAsync(SubmitInput input, string key, bool isFirst, bool mayTakeAnother, CancellationToken cancellationToken)
     {
+        // The upload's path may name another image by now, which has its own job: this one would pay for the same video.
+        if (input.Image is { } image && !await delivery.IsThereAsync(image, cancellationToken))
+        {
+            return Failed(
+                FaultCode.ImageUnreachable,
+                $"The image '{image.Path}' was replaced before its job was submitted, and nothing was paid. The new image has its own job. Upload the former one under another name.");
+        }
         // Links are signed and images read here, and never leave this method.
         var (body, faults) = await delivery.ResolveAsync(input.Input, cancellationToken);
         if (faults.Count > 0) return Failed(faults[0].Code, faults[0].Message);

@@ -17,7 +17,7 @@ public static class Upload
     /// <summary>The name of the file with the request for the images of its folder.</summary>
     public const string RecipeName = "_recipe.json";
 
-    internal const string NothingStarted = "No video was started and nothing was paid. Put the faults right and upload the file again.";
+    internal const string NothingStarted = "No video was started and nothing was paid. Correct the faults and upload the file again.";
 
     private const string ErrorExtension = ".error.json";
 
@@ -75,6 +75,13 @@ public static class Upload
         ArgumentNullException.ThrowIfNull(version);
         return JobIntake.IdOf($"{path.TrimStart('/')}\n{version.Trim('"')}");
     }
+
+    /// <summary>
+    /// An id for all layouts of the same request: editors change white space when they save a file. A request is on record under this id too.
+    /// </summary>
+    /// <param name="path">The path of the request.</param>
+    /// <param name="meaning">A hash of its meaning: see <see cref="Requests.Json.CanonicalJson"/>.</param>
+    internal static string MeaningId(string path, string meaning) => JobId(path, $"means {meaning}");
 
     /// <summary>
     /// The path of the report on a bad upload: <c>name.error.json</c> for <c>name.json</c>, <c>name.png.error.json</c> for <c>name.png</c>,

@@ -76,8 +76,9 @@ public sealed partial class UploadIntake(
         if (await uploads.ReadAsync(path, MaxJson, cancellationToken) is not { } request) return UploadOutcome.Nothing;
         if (mayGrow && JsonBody.IsCutOff(request.Bytes)) return UploadOutcome.Unfinished;
         var id = Upload.JobId(path, Convert.ToHexStringLower(SHA256.HashData(request.Bytes)));
-        if (await HasJobAsync(request.File, id, cancellationToken)) return UploadOutcome.Started;
-        return await AcceptRequestAsync(request.File, id, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
+        var meaning = Upload.MeaningId(path, CanonicalJson.Fingerprint(request.Bytes));
+        if (await HasJobAsync(request.File, id, meaning, cancellationToken)) return UploadOutcome.Started;
+        return await AcceptRequestAsync(request.File, id, meaning, TooLong(request.Bytes) ?? reader.ReadRequest(path, request.Bytes), baseUrl, cancellationToken);
     }
 
     private async Task<UploadOutcome> TakeImageAsync(string path, string baseUrl, bool mayGrow, CancellationToken cancellationToken)
@@ -89,19 +90,25 @@ public sealed partial class UploadIntake(
             return UploadOutcome.NoRecipe;
         }
         if (await uploads.OpenAsync(path, cancellationToken) is not { } image) return UploadOutcome.Nothing;
-        var (state, hash) = await ReadImageAsync(image.Content, cancellationToken);
+        var (state, hash, wholeFile) = await ReadImageAsync(image.Content, cancellationToken);
         if (mayGrow && state is not ImageFileState.Whole) return UploadOutcome.Unfinished;
+        // Data behind the image may arrive later, and changes nothing.
         var id = Upload.JobId(path, hash);
+        var (recipeFile, recipeBytes) = recipe;
         // The image has its job, even if the recipe has changed since.
-        if (await HasJobAsync(image.File, id, cancellationToken)) return UploadOutcome.Started;
-        if (mayGrow && JsonBody.IsCutOff(recipe)) return UploadOutcome.Unfinished;
+        if (await HasJobAsync(image.File, id, meaning: null, cancellationToken)) return UploadOutcome.Started;
+        // Older versions used the hash of the whole file.
+        if (wholeFile != hash && await HasJobAsync(image.File, Upload.JobId(path, wholeFile), meaning: null, cancellationToken)) return UploadOutcome.Started;
+        if (mayGrow && JsonBody.IsCutOff(recipeBytes)) return UploadOutcome.Unfinished;
         return state switch
         {
             ImageFileState.CutOff => await RefuseAsync(
                 path, FaultCode.ImageNotAnImage, "The image breaks off before its end: upload it again, whole.", cancellationToken),
             ImageFileState.NotAnImage => await RefuseAsync(
                 path, FaultCode.ImageNotAnImage, "The file is neither JPEG nor PNG nor WebP, whatever its name says: convert it.", cancellationToken),
-            _ => await AcceptRequestAsync(image.File, id, TooLong(recipe) ?? reader.ReadImage(path, recipe), baseUrl, cancellationToken),
+            _ => await AcceptRequestAsync(
+                image.File, id, meaning: null, TooLong(recipeBytes) ?? reader.ReadImage(path, recipeBytes), baseUrl, cancellationToken, new(path, hash),
+                $"No video was started and nothing was paid. The faults are in the recipe {recipeFile.Path}: correct it, and the image is read again."),
         };
     }
 
@@ -120,55 +127,60 @@ public sealed partial class UploadIntake(
         return outcome;
     }
 
-    /// <summary>The bytes of the recipe beside an image, whatever the case of its name; null if there is none.</summary>
-    private async Task<byte[]?> ReadRecipeAsync(string imagePath, CancellationToken cancellationToken)
+    /// <summary>The recipe beside an image, whatever the case of its name; null if there is none.</summary>
+    private async Task<(UploadedFile File, byte[] Bytes)?> ReadRecipeAsync(string imagePath, CancellationToken cancellationToken)
     {
-        if (await uploads.ReadAsync(Upload.RecipePath(imagePath), MaxJson, cancellationToken) is { } recipe) return recipe.Bytes;
+        if (await uploads.ReadAsync(Upload.RecipePath(imagePath), MaxJson, cancellationToken) is { } recipe) return recipe;
         var others = new List<string>();
         await foreach (var file in uploads.ListAsync(Upload.FolderOf(imagePath), cancellationToken))
             if (Upload.KindOf(file.Path) is UploadKind.Recipe) others.Add(file.Path);
-        return others.Min(StringComparer.Ordinal) is { } other ? (await uploads.ReadAsync(other, MaxJson, cancellationToken))?.Bytes : null;
+        return others.Min(StringComparer.Ordinal) is { } other ? await uploads.ReadAsync(other, MaxJson, cancellationToken) : null;
     }
 
-    private static async Task<(ImageFileState State, string Hash)> ReadImageAsync(Stream content, CancellationToken cancellationToken)
+    private static async Task<(ImageFileState State, string Image, string File)> ReadImageAsync(Stream content, CancellationToken cancellationToken)
     {
-        using var sha = SHA256.Create();
-        await using var hashed = new CryptoStream(content, sha, CryptoStreamMode.Read);
-        var state = await ImageFile.ReadAsync(hashed, cancellationToken);
-        await hashed.CopyToAsync(Stream.Null, cancellationToken);
-        return (state, Convert.ToHexStringLower(sha.Hash!));
+        await using (content) return await ImageFile.HashAsync(content, cancellationToken);
     }
 
-    private async Task<bool> HasJobAsync(UploadedFile file, string id, CancellationToken cancellationToken)
+    private async Task<bool> HasJobAsync(UploadedFile file, string id, string? meaning, CancellationToken cancellationToken)
     {
         if (await uploads.IsAcceptedAsync(id, cancellationToken)) return true;
+        if (meaning is not null && await uploads.IsAcceptedAsync(meaning, cancellationToken))
+        {
+            await RecordAsync(file, id, cancellationToken);
+            return true;
+        }
         // Older versions used the ETag instead of the content's hash.
         var older = Upload.JobId(file.Path, file.ETag);
         var job = await jobs.GetAsync(id, cancellationToken) ?? await jobs.GetAsync(older, cancellationToken);
         if (job is null && !await uploads.IsAcceptedAsync(older, cancellationToken)) return false;
         if (job?.State.Status is not JobStatus.Failed) await reports.DeleteAsync(file.Path, cancellationToken);
         await RecordAsync(file, id, cancellationToken);
+        if (meaning is not null) await RecordAsync(file, meaning, cancellationToken);
         return true;
     }
 
     private async Task<UploadOutcome> AcceptRequestAsync(
-        UploadedFile file, string id, RequestReading reading, string baseUrl, CancellationToken cancellationToken)
+        UploadedFile file, string id, string? meaning, RequestReading reading, string baseUrl, CancellationToken cancellationToken, UploadedImage? image = null,
+        string refusal = Upload.NothingStarted)
     {
-        if (reading.Request is null) return await ReportAsync(file.Path, reading.Faults, cancellationToken);
+        if (reading.Request is null) return await ReportAsync(file.Path, reading.Faults, cancellationToken, refusal);
         // Before the job starts, because it may fail at once and write its own report.
         await reports.DeleteAsync(file.Path, cancellationToken);
-        await intake.AcceptAsync(id, reading, baseUrl, file.Path, cancellationToken);
+        await intake.AcceptAsync(id, reading, baseUrl, file.Path, cancellationToken, image: image);
         LogTaken(logger, file.Path, id);
         await RecordAsync(file, id, cancellationToken);
+        if (meaning is not null) await RecordAsync(file, meaning, cancellationToken);
         return UploadOutcome.Started;
     }
 
     private Task RecordAsync(UploadedFile file, string id, CancellationToken cancellationToken) =>
         uploads.RecordAsync(new(id, file.Path, file.ETag, time.GetUtcNow()), cancellationToken);
 
-    private async Task<UploadOutcome> ReportAsync(string path, IReadOnlyList<Fault> faults, CancellationToken cancellationToken)
+    private async Task<UploadOutcome> ReportAsync(
+        string path, IReadOnlyList<Fault> faults, CancellationToken cancellationToken, string message = Upload.NothingStarted)
     {
-        LogRefused(logger, path, faults.Count, await reports.WriteAsync(path, faults, cancellationToken));
+        LogRefused(logger, path, faults.Count, await reports.WriteAsync(path, faults, cancellationToken, message));
         return UploadOutcome.Refused;
     }
 
@@ -178,7 +190,7 @@ public sealed partial class UploadIntake(
     [LoggerMessage(LogLevel.Information, "The upload {Path} is job {JobId}.")]
     private static partial void LogTaken(ILogger logger, string path, string jobId);
 
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults and starts nothing: see {Report} beside it.")]
+    [LoggerMessage(LogLevel.Warning, "The upload {Path} starts nothing. Faults: {Count}, see {Report} beside it.")]
     private static partial void LogRefused(ILogger logger, string path, int count, string report);
 
     [LoggerMessage(LogLevel.Information, "The file {Path} starts nothing: uploads are requests (.json, or .jsonl with one a line) and images (JPEG, PNG, WebP).")]

@@ -21,10 +21,17 @@ public sealed partial class UploadReader(ModelContract model, RequestReader read
     /// Reads the request at <paramref name="path"/>. Each image that is not an absolute URL is a path relative to the folder of the
     /// request, and becomes an <see cref="AssetUri"/>; a path that leads out of the uploads is a fault.
     /// </summary>
-    public RequestReading ReadRequest(string path, ReadOnlyMemory<byte> utf8Body)
+    /// <param name="path">The path of the file.</param>
+    /// <param name="utf8Body">The request.</param>
+    /// <param name="firstLine">The number of its first line in the file.</param>
+    public RequestReading ReadRequest(string path, ReadOnlyMemory<byte> utf8Body, int firstLine = 1)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return JsonBody.Parse(utf8Body.Span, out _) is { } body ? Read(body, path) : reader.Read(utf8Body);
+        if (JsonBody.Parse(utf8Body.Span, out _) is not { } body) return reader.Read(utf8Body, firstLine: firstLine);
+        // A recipe under another name would wait in vain for a file with the name of the placeholder.
+        return model.Images(body).Any(image => image.Url == Placeholder)
+            ? Refused(FaultCode.NotAllowedValue, $"\"{Placeholder}\" stands for an image in a recipe only: name this file {Upload.RecipeName}, or give the path of the image.")
+            : Read(body, path);
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using KlingFunctions.Pipeline.Batching;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
 using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Json;
 using Microsoft.Extensions.Logging;
 
 namespace KlingFunctions.Pipeline.Uploads;
@@ -29,11 +30,11 @@ public sealed partial class UploadedBatches(
             return await RefuseAsync(path, [new("", ProblemCode.BodyTooLarge, $"The file is larger than {BatchBody.MaxBytes / 1024 / 1024} MiB: split it.")], cancellationToken);
         var version = Upload.JobId(path, Hash(bytes));
         if (await uploads.IsAcceptedAsync(version, cancellationToken)) return UploadOutcome.Started;
-        var (lines, fault) = BatchBody.Split(bytes);
+        var (entries, fault) = BatchBody.Split(bytes);
         if (fault is not null) return await RefuseAsync(path, [fault], cancellationToken);
 
-        var items = ItemsOf(path, lines);
-        await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, place, cancellationToken), cancellationToken);
+        var (items, meanings) = (ItemsOf(path, entries), MeaningsOf(path, entries));
+        await batchIntake.AcceptAsync(Batches.IdOf(version), items, baseUrl, prepare: null, (item, place, cancellationToken) => AcceptItemAsync(path, baseUrl, item, meanings[place.Index], place, cancellationToken), cancellationToken);
         var faults = items.Index().SelectMany(i => i.Item.Reading.Faults.Select(f => new Fault($"/{i.Index}{f.Pointer}", f.Code, $"Request {i.Index + 1}: {f.Message}"))).ToList();
         if (faults.Count > 0)
         {
@@ -50,27 +51,40 @@ public sealed partial class UploadedBatches(
     }
 
     /// <summary>The requests. Equal lines are separate requests: a number distinguishes the second from the first.</summary>
-    private List<BatchItem> ItemsOf(string path, IReadOnlyList<ReadOnlyMemory<byte>> lines)
+    private List<BatchItem> ItemsOf(string path, IReadOnlyList<BatchEntry> entries)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. lines.Select(line =>
+        return [.. entries.Select(entry =>
         {
+            var line = entry.Bytes;
             var hash = Hash(line.Span);
             var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
             var id = Upload.JobId(path, before == 0 ? hash : string.Create(CultureInfo.InvariantCulture, $"{hash}#{before}"));
-            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line) : TooLong);
+            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line, entry.Line) : TooLong);
         })];
     }
 
-    private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, BatchPlace place, CancellationToken cancellationToken)
+    /// <summary>The ids of the requests whatever their layout, numbered in the same way.</summary>
+    private static List<string> MeaningsOf(string path, IReadOnlyList<BatchEntry> entries)
+    {
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. entries.Select(entry =>
+        {
+            var meaning = CanonicalJson.Fingerprint(entry.Bytes.Span);
+            var before = seen[meaning] = seen.GetValueOrDefault(meaning, -1) + 1;
+            return Upload.MeaningId(path, string.Create(CultureInfo.InvariantCulture, $"{meaning}#{before}"));
+        })];
+    }
+
+    private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, string meaning, BatchPlace place, CancellationToken cancellationToken)
     {
         var job = await jobs.GetJobAsync(item.JobId, cancellationToken);
-        if (job is null && await uploads.IsAcceptedAsync(item.JobId, cancellationToken)) return null;
+        if (job is null && (await uploads.IsAcceptedAsync(item.JobId, cancellationToken) || await uploads.IsAcceptedAsync(meaning, cancellationToken))) return null;
         // Before the job starts, because it may fail at once and write its own report.
         if (job is null) await reports.DeleteAsync(path, cancellationToken, place.Index + 1);
         var outcome = await intake.AcceptAsync(item.JobId, item.Reading, baseUrl, path, cancellationToken, place);
         // Without the file's version: its other requests may have no job yet.
-        await uploads.RecordAsync(new(item.JobId, path, "", time.GetUtcNow()), cancellationToken);
+        foreach (var id in new[] { item.JobId, meaning }) await uploads.RecordAsync(new(id, path, "", time.GetUtcNow()), cancellationToken);
         return outcome;
     }
 
@@ -86,6 +100,6 @@ public sealed partial class UploadedBatches(
     [LoggerMessage(LogLevel.Information, "The upload {Path} is {Count} jobs.")]
     private static partial void LogTaken(ILogger logger, string path, int count);
 
-    [LoggerMessage(LogLevel.Warning, "The upload {Path} has {Count} faults: see {Report} beside it.")]
+    [LoggerMessage(LogLevel.Warning, "The upload {Path} is faulty. Faults: {Count}, see {Report} beside it.")]
     private static partial void LogRefused(ILogger logger, string path, int count, string report);
 }

@@ -32,6 +32,6 @@ public static class UploadIntakes
         var batches = new Batches(documents, jobs, time);
         var receivers = new FindReceiversStep(
             new Subscriptions(documents, NullLogger<Subscriptions>.Instance), documents, new DeliverySchedule([]), NullLogger<FindReceiversStep>.Instance);
-        return new(batches, new EndBatchItemStep(batches, receivers, jobs, time));
+        return new(batches, new EndBatchItemStep(batches, receivers, jobs, time), jobs);
     }
 }

@@ -28,6 +28,8 @@ public sealed class ArgumentTests
     [InlineData("'--prompt'", "submit", "--promt", "rain")]
     [InlineData("'--json'", "cancel", "vid_1", "--jsno")]
     [InlineData("'subscriptions'", "subscription")]
+    [InlineData("'--status'", "list", "--stat", "failed")]
+    [InlineData("'completion'", "comp", "bash")]
     [InlineData("'--delete'", "subscriptions", "--delte", "sub_1")]
     public async Task Misspelt_word_is_answered_with_the_nearest_one(string meant, params string[] args)
     {

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using KlingFunctions.Local.Cli;
+using KlingFunctions.Pipeline.Jobs;
+using Spectre.Console;
 
 namespace KlingFunctions.Local.Tests.Cli;
 
@@ -102,9 +104,43 @@ public sealed class JobTextTests
         Assert.Contains("--key", called.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(80, "A fox walks through", 17)]
+    [InlineData(80, "雪の中を歩くキツネの長い物語の始まり", 6)]
+    [InlineData(120, "A fox walks through the snow at dawn", 30)]
+    public void List_fits_the_terminal_and_shows_each_prompt_on_one_line(int columns, string prompt, int shown)
+    {
+        var job = StubHost.Job("in_progress");
+        job["id"] = "vid_b154b66e5dea1e3aa1dfc862a176603e";
+        job["request"]!["prompt"] = $"{prompt} and much more of it, so that no line holds it all";
+        var resource = new Answer("", System.Text.Encoding.UTF8.GetBytes(job.ToJsonString())).As<VideoResource>();
+        using var text = new StringWriter();
+        JobText.List(AnsiConsole.Create(new AnsiConsoleSettings { Out = new Screen(text, columns), Ansi = AnsiSupport.No }), [resource, resource]);
+        var lines = text.ToString().Split('\n');
+        Assert.All(lines, line => Assert.InRange(line.TrimEnd().GetCellWidth(), 0, columns));
+        Assert.Equal(2, lines.Count(line => line.Contains(prompt[..shown], StringComparison.Ordinal)));
+        Assert.Equal(columns >= 100, text.ToString().Contains("2026-01-01 08:00:00Z", StringComparison.Ordinal));
+    }
+
     private static async Task<string> StatusAsync(JsonObject job)
     {
         await using var stub = await StubHost.StartAsync(job);
         return (await stub.CallAsync("status", "vid_1")).Out;
+    }
+}
+
+/// <summary>A terminal of this width.</summary>
+file sealed class Screen(TextWriter writer, int columns) : IAnsiConsoleOutput
+{
+    public TextWriter Writer => writer;
+
+    public bool IsTerminal => true;
+
+    public int Width => columns;
+
+    public int Height => 24;
+
+    public void SetEncoding(System.Text.Encoding encoding)
+    {
     }
 }

@@ -102,6 +102,14 @@ public sealed class ServeTests : IDisposable
     [InlineData("Storage:MaxVideoBytes", "2GB")]
     [InlineData("Webhooks:Secret", "short")]
     [InlineData("Local:ApiKey", "short")]
+    [InlineData("Local:ApiKey", "                    ")]
+    [InlineData("Local:ApiKey", "a-key-that-ends-with-a-blank ")]
+    [InlineData("Local:ApiKey", "schlüssel-mit-umlaut")]
+    [InlineData("Pipeline:MaxSpendPerDay", "10,50")]
+    [InlineData("RunComfy:PricePerSecond", "free")]
+    [InlineData("Logging:LogLevel:Default", "Verbose")]
+    [InlineData("Logging:Console:LogLevel:Default", "Loud")]
+    [InlineData("Logging:LogLevl:Default", "Debug")]
     public async Task Wrong_setting_is_named_in_one_sentence(string key, string value)
     {
         var called = await Called.WithAsync([.. Serve, $"--{key}", value]);
@@ -141,6 +149,50 @@ public sealed class ServeTests : IDisposable
         var called = await Called.WithAsync("serve", "--urls", url, "--data", _folder.FullName, "--RunComfy:ApiToken", "t0ken");
         Assert.Equal(exitCode, called.ExitCode);
         Assert.Single(called.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData("Kestrel:Certificates:Default:Path", "--urls", "https://127.0.0.1:0")]
+    [InlineData("Kestrel:Certificates:Default:Path", "--Kestrel:Endpoints:A:Url", "https://127.0.0.1:0")]
+    [InlineData("Kestrel:Endpoints", "--Kestrel:Endpoints:A:Ur", "http://127.0.0.1:0")]
+    [InlineData("Kestrel:Certificates", "--urls", "https://127.0.0.1:0", "--Kestrel:Certificates:Default:Path", "/there/is/no/such.pfx")]
+    public async Task Https_without_a_certificate_is_reported_with_the_setting_for_one(string key, params string[] given)
+    {
+        var called = await Called.WithAsync(["serve", "--data", _folder.FullName, "--RunComfy:ApiToken", "t0ken", .. given]);
+        Assert.Equal(ExitCodes.Configuration, called.ExitCode);
+        Assert.Contains(key, Assert.Single(called.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Address_of_another_machine_is_not_called_in_use()
+    {
+        var called = await Called.WithAsync("serve", "--urls", "http://192.0.2.1:7071", "--data", _folder.FullName, "--RunComfy:ApiToken", "t0ken", "--Local:ApiKey", "a-key-of-the-tests");
+        Assert.Equal(ExitCodes.Configuration, called.ExitCode);
+        Assert.DoesNotContain("Stop what listens there", called.Error, StringComparison.Ordinal);
+        Assert.Contains("192.0.2.1", called.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{\"Pipeline\": {\"MaxJobsPerDay\": 5}", "LineNumber")]
+    [InlineData("{\"Pipeline\": {\"MaxJobsPerDay\": 5, \"maxjobsperday\": 6}}", "Pipeline:maxjobsperday")]
+    [InlineData("[]", "object")]
+    public void Broken_file_of_settings_is_named_with_the_reason(string json, string reason)
+    {
+        var file = Path.Combine(_folder.FullName, "appsettings.json");
+        File.WriteAllText(file, json);
+        var sentence = Assert.Throws<SettingException>(() => LocalHost.CreateBuilder(_folder.FullName)).Message;
+        Assert.Contains(file, sentence, StringComparison.Ordinal);
+        Assert.Contains(reason, sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Own_file_of_settings_adds_to_the_defaults_of_the_log()
+    {
+        File.WriteAllText(Path.Combine(_folder.FullName, "appsettings.json"), "{\"Pipeline\": {\"MaxJobsPerDay\": 5}, \"Logging\": {\"LogLevel\": {\"Default\": \"Debug\"}}}");
+        var settings = LocalHost.CreateBuilder(_folder.FullName).Configuration;
+        Assert.Equal(
+            ("sentences", "Debug", "Warning", "5"),
+            (settings["Logging:Console:FormatterName"], settings["Logging:LogLevel:Default"], settings["Logging:LogLevel:Microsoft"], settings["Pipeline:MaxJobsPerDay"]));
     }
 
     [Fact]

@@ -48,6 +48,6 @@ public class BatchBodyTests
     {
         var (items, fault) = BatchBody.Split(Encoding.UTF8.GetBytes(body));
         Assert.Null(fault);
-        return items.Select(item => Encoding.UTF8.GetString(item.Span));
+        return items.Select(item => Encoding.UTF8.GetString(item.Bytes.Span));
     }
 }

@@ -63,7 +63,7 @@ public class BatchProperties
             _batches = new(_documents, _jobs, TimeProvider.System);
             _end = new(
                 _batches, new(new(_documents, NullLogger<Subscriptions>.Instance), _documents, new([]), NullLogger<FindReceiversStep>.Instance), _jobs, TimeProvider.System);
-            _intake = new(_batches, _end);
+            _intake = new(_batches, _end, _jobs);
             var options = Options.Create(new PipelineOptions());
             _quota = new(_documents, TimeProvider.System);
             var places = new StalePlaces(

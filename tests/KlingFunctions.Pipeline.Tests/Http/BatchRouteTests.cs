@@ -20,12 +20,58 @@ public class BatchRouteTests
         Assert.Equal(3, app.Jobs.Ids.Count());
     }
 
-    private static async Task<IEnumerable<int?>> BatchAsync(TestApp app)
+    [Fact]
+    public async Task Batch_sent_again_for_its_rest_starts_no_job_that_was_deleted_since()
+    {
+        await using var app = await TestApp.StartAsync(null, ("Pipeline:MaxJobsPerDay", "1"));
+        await BatchAsync(app);
+        var first = Assert.Single(app.Jobs.Ids);
+        await app.EndBatchItemAsync(first, app.Jobs[first].Job.Batch!);
+        await app.Jobs.ForgetAsync(app.Jobs[first], TestContext.Current.CancellationToken);
+
+        app.Time.Advance(TimeSpan.FromDays(1));
+        var items = await ItemsAsync(app);
+        Assert.DoesNotContain(first, app.Jobs.Ids);
+        Assert.Equal((first, "succeeded"), ((string?)items[0]!["id"], (string?)items[0]!["status"]));
+        // The day has room for one of the rest.
+        Assert.Single(app.Jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Failure_at_one_request_of_a_batch_is_answered_beside_the_jobs_of_the_others()
+    {
+        await using var app = await TestApp.StartAsync();
+        app.Jobs.Starting = job =>
+        {
+            if (job.Request.Input.GetProperty("prompt").GetString() == "a bear") throw new IOException("The store is away.");
+        };
+        var items = await ItemsAsync(app);
+        Assert.Equal([null, 503, null], items.Select(item => (int?)item!["problem"]?["status"]));
+
+        app.Jobs.Starting = null;
+        var again = await ItemsAsync(app);
+        Assert.All([0, 2], i => Assert.Equal((string?)items[i]!["id"], (string?)again[i]!["id"]));
+        Assert.Equal(3, app.Jobs.Ids.Count());
+    }
+
+    private static async Task<JsonArray> ItemsAsync(TestApp app)
+    {
+        using var answer = await SendAsync(app);
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["items"]!.AsArray();
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(TestApp app)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/videos/batch") { Content = new StringContent(Three, Encoding.UTF8, "application/json") };
         request.Headers.Add("Idempotency-Key", "orders");
-        using var answer = await app.Http.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = await app.Http.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        return answer;
+    }
+
+    private static async Task<IEnumerable<int?>> BatchAsync(TestApp app)
+    {
+        using var answer = await SendAsync(app);
         var items = JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["items"]!.AsArray();
         Assert.Equal(items.Any(item => item!["problem"] is not null), answer.Headers.RetryAfter is not null);
         return [.. items.Select(item => (int?)item!["problem"]?["status"])];

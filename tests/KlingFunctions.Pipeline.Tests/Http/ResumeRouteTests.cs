@@ -1,6 +1,7 @@
 using System.Net;
 using KlingFunctions.Pipeline.Errors;
 using KlingFunctions.Pipeline.Jobs;
+using KlingFunctions.Pipeline.Storing;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 
@@ -91,6 +92,81 @@ public class ResumeRouteTests
         app.Time.Advance(TimeSpan.FromMinutes(3));
         Assert.Equal(HttpStatusCode.Conflict, await ResumeAsync(app, """{"resubmit":true}"""));
         Assert.False(app.Jobs["vid_1"].IsRunning);
+    }
+
+    [Theory]
+    [InlineData(JobStatus.Failed, """{"status":"completed","output":{"video":"https://h/v.mp4"}}""", HttpStatusCode.Accepted)]
+    [InlineData(JobStatus.Cancelled, """{"status":"completed","output":{"video":"https://h/v.mp4"}}""", HttpStatusCode.Accepted)]
+    [InlineData(JobStatus.Failed, """{"status":"in_progress"}""", HttpStatusCode.Accepted)]
+    [InlineData(JobStatus.Failed, """{"status":"failed","error":"NSFW"}""", HttpStatusCode.Conflict)]
+    [InlineData(JobStatus.Failed, """{"error_code":404001}""", HttpStatusCode.Conflict)]
+    [InlineData(JobStatus.Cancelled, """{"status":"cancelled"}""", HttpStatusCode.Conflict)]
+    public async Task Job_that_failed_or_was_cancelled_at_the_provider_continues_if_the_provider_has_it_after_all(JobStatus status, string result, HttpStatusCode expected)
+    {
+        await using var app = await TestApp.StartAsync(StubHandler.Answering(200, result));
+        app.Jobs.Put(SampleJobs.Ended(
+            SampleJobs.New(), status, status is JobStatus.Failed ? new(ErrorCodes.ProviderFailed, "It did not work.") : null, new("req-1")));
+        Assert.Equal(expected, await ResumeAsync(app, null));
+        var stage = result.Contains("completed", StringComparison.Ordinal) ? Stage.Store : Stage.Watch;
+        if (expected is HttpStatusCode.Accepted) Assert.Equal((stage, "req-1"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+    }
+
+    [Fact]
+    public async Task Job_that_was_cancelled_before_its_submission_stays_cancelled()
+    {
+        await using var app = await TestApp.StartAsync();
+        app.Jobs.Put(SampleJobs.Ended(SampleJobs.New(), JobStatus.Cancelled));
+        Assert.Equal(HttpStatusCode.Conflict, await ResumeAsync(app, null));
+    }
+
+    [Theory]
+    [InlineData(ErrorCodes.ProviderExpired)]
+    [InlineData(ErrorCodes.ProviderFailed)]
+    [InlineData(ErrorCodes.ProviderTimeout)]
+    public async Task Wrong_request_id_of_an_earlier_resume_can_be_corrected(string code)
+    {
+        await using var app = await TestApp.StartAsync();
+        app.Jobs.Put(SampleJobs.Failed(code, new("req-mistyped")));
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        Assert.Equal((Stage.Watch, "req-9"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
+        Assert.Equal("req-9", app.Ledger.Entries["vid_1"].RequestId);
+    }
+
+    [Fact]
+    public async Task Request_of_another_account_is_refused()
+    {
+        await using var app = await InDoubtAsync(StubHandler.Answering(403, """{"error_code":403001,"error_message":"not yours"}"""));
+        Assert.Equal(HttpStatusCode.BadRequest, await ResumeAsync(app, """{"request_id":"req-9"}"""));
+        Assert.False(app.Jobs["vid_1"].IsRunning);
+    }
+
+    [Theory]
+    [InlineData(false, HttpStatusCode.Accepted)]
+    [InlineData(true, HttpStatusCode.Conflict)]
+    public async Task Video_that_is_missing_from_the_store_is_fetched_again(bool isStored, HttpStatusCode expected)
+    {
+        await using var app = await TestApp.StartAsync();
+        var video = new StoredFile("video", "video", "video/mp4", 3, new('a', 64), "req-1");
+        if (isStored) app.Videos.Put("vid_1", new(video, Link: null, app.FileOf([1, 2, 3]), SampleJobs.CreatedAt));
+        var job = SampleJobs.Ended(SampleJobs.New(), JobStatus.Succeeded, provider: new("req-1"));
+        app.Jobs.Put(job with { State = job.State with { Outputs = [video with { RequestId = null }] } });
+        Assert.Equal(expected, await ResumeAsync(app, null));
+        if (!isStored) Assert.Equal((Stage.Store, JobStatus.Storing), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].State.Status));
+    }
+
+    [Theory]
+    [InlineData("vid_1~2")]
+    [InlineData("vid_1~3")]
+    [InlineData("vid_1.1")]
+    [InlineData("vid_1.1~2")]
+    public async Task Late_answer_under_any_key_of_the_job_resolves_the_doubt(string key)
+    {
+        await using var app = await InDoubtAsync();
+        var failed = app.Jobs["vid_1"];
+        app.Jobs.Put(failed with { Job = failed.Job with { Run = 2, SubmissionKey = "vid_1.2" } });
+        await app.Ledger.RecordAsync(key, "req-late", SampleJobs.CreatedAt, Ct);
+        Assert.Equal(HttpStatusCode.Accepted, await ResumeAsync(app, """{"resubmit":true}"""));
+        Assert.Equal((Stage.Watch, "req-late"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
     }
 
     [Theory]

@@ -59,6 +59,10 @@ internal sealed class TestApp : IAsyncDisposable
         return new(app, app.GetTestClient()) { Jobs = jobs, Ledger = ledger, Videos = videos };
     }
 
+    /// <summary>Ends a job of a batch.</summary>
+    public Task EndBatchItemAsync(string jobId, BatchPlace place) =>
+        _app.Services.GetRequiredService<Batches>().EndAsync(jobId, place, 0, JobStatus.Succeeded, TestContext.Current.CancellationToken);
+
     /// <summary>A file with these bytes, which is deleted with this app.</summary>
     public string FileOf(byte[] bytes)
     {

@@ -74,7 +74,25 @@ public class ResumptionTests
         var job = Resumption.Of(SampleJobs.Failed(ErrorCodes.SubmissionInDoubt), new("req-9"), Deadline).Job!;
         Assert.Equal((Stage.Watch, new ProviderState("req-9"), Deadline), (job.From, job.State!.Provider, job.State.Deadline));
         Assert.Equal("vid_1", job.SubmissionKey);
-        Assert.NotNull(job.State.SubmittedAt);
+    }
+
+    [Fact]
+    public void Found_request_counts_from_its_submission_or_else_from_the_failure()
+    {
+        var failed = SampleJobs.Failed(ErrorCodes.SubmissionInDoubt);
+        var submitted = failed with { State = failed.State with { SubmittedAt = SampleJobs.CreatedAt.AddMinutes(1) } };
+        Assert.Equal(failed.State.UpdatedAt, Resumption.Of(failed, new("req-9"), Deadline).Job!.State!.SubmittedAt);
+        Assert.Equal(SampleJobs.CreatedAt.AddMinutes(1), Resumption.Of(submitted, new("req-9"), Deadline).Job!.State!.SubmittedAt);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("uploads/a.json")]
+    public void Resumed_job_of_an_old_version_gets_the_rules_of_today(string? upload)
+    {
+        var failed = SampleJobs.Failed(ErrorCodes.ProviderTimeout, Paid);
+        var job = Resumption.Of(failed with { Job = failed.Job with { Upload = upload } }, new(), Deadline).Job!;
+        Assert.Equal((true, true, upload is not null), (job.HasBoundIds, job.HasPlannedWaits, job.HasReport));
     }
 
     [Fact]
@@ -84,7 +102,7 @@ public class ResumptionTests
         var first = Resumption.Of(failed, new(Resubmit: true), Deadline).Job!;
         var second = Resumption.Of(failed with { Job = first }, new(Resubmit: true), Deadline).Job!;
         Assert.Equal(Stage.Queue, first.From);
-        Assert.Equal(3, new[] { failed.Job.SubmissionKey, first.SubmissionKey, second.SubmissionKey }.Distinct().Count());
+        Assert.Equal(("vid_1", "vid_1.1", "vid_1.2"), (failed.Job.SubmissionKey, first.SubmissionKey, second.SubmissionKey));
     }
 
     [Theory]
@@ -95,11 +113,17 @@ public class ResumptionTests
         Assert.Null(Resumption.Of(SampleJobs.Failed(code), new(requestId, resubmit), Deadline).Job);
 
     [Fact]
-    public void Only_a_failed_job_that_is_not_running_is_resumed()
-    {
+    public void Running_job_is_not_resumed() =>
         Assert.Null(Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true }, new(), Deadline).Job);
-        Assert.Null(Resumption.Of(SampleJobs.Ended(SampleJobs.New(), JobStatus.Succeeded), new(), Deadline).Job);
-        Assert.Null(Resumption.Of(SampleJobs.Ended(SampleJobs.New(), JobStatus.Cancelled), new(), Deadline).Job);
+
+    [Theory]
+    [InlineData(JobStatus.Succeeded, "has succeeded")]
+    [InlineData(JobStatus.Cancelled, "has been cancelled")]
+    public void Job_that_ended_otherwise_is_refused_with_its_end(JobStatus status, string end)
+    {
+        var (job, refusal) = Resumption.Of(SampleJobs.Ended(SampleJobs.New(), status), new(), Deadline);
+        Assert.Null(job);
+        Assert.Contains(end, refusal, StringComparison.Ordinal);
     }
 
     [Fact]

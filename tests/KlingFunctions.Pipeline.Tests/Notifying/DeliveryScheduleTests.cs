@@ -31,6 +31,9 @@ public class DeliveryScheduleTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
+    public void Negative_number_of_attempts_is_an_error() => Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.DelayAfter(-1));
+
+    [Fact]
     public void Configured_schedule_replaces_the_standard_one()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>

@@ -38,6 +38,7 @@ public class ImageHeaderTests
     [InlineData("<!DOCTYPE html><html><body>Please log in</body></html>", "no known kind")]
     [InlineData("{\"error\":\"not found\", \"code\": 404}", "no known kind")]
     [InlineData("%PDF-1.7 and so on and so forth", "no known kind")]
+    [InlineData("hello", "no known kind")]
     public void Other_content_is_not_an_image(string text, string says)
     {
         Assert.Null(ImageHeader.Read(System.Text.Encoding.UTF8.GetBytes(text), out var notAnImage));

@@ -93,6 +93,17 @@ public class SubmittingTests
     public async Task Answer_that_proves_no_refusal_is_in_doubt(int status, string body) =>
         Assert.IsType<SubmitAnswer.InDoubt>(await Submit(status, body));
 
+    [Theory]
+    [InlineData("""{"detail":"busy"}""", true)]
+    [InlineData("", false)]
+    public async Task Doubt_quotes_the_answer_if_it_has_a_sentence(string body, bool isQuoted)
+    {
+        var message = Assert.IsType<SubmitAnswer.InDoubt>(await Submit(409, body)).Message;
+        Assert.Contains("HTTP 409", message, StringComparison.Ordinal);
+        Assert.Equal(isQuoted, message.EndsWith(" It said: busy", StringComparison.Ordinal));
+        Assert.Equal(isQuoted, message.Contains("It said", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Rate_limit_is_a_temporary_refusal_with_its_Retry_After()
     {

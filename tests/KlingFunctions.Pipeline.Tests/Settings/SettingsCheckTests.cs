@@ -62,6 +62,36 @@ public sealed class SettingsCheckTests
         Assert.Contains("such as 0.5", Assert.Single(FaultsOf("Polling:SecondsPerPoll", "1,5")), StringComparison.Ordinal);
 
     [Theory]
+    [InlineData("Pipeline:MaxSpendPerDay", "lots")]
+    [InlineData("Pipeline:MaxSpendPerDay", "$10")]
+    [InlineData("Pipeline:MaxSpendPerDay", "10 USD")]
+    [InlineData("Pipeline:MaxSpendPerDay", "10,5")]
+    [InlineData("Pipeline:MaxSpendPerDay", "")]
+    [InlineData("RunComfy:PricePerSecond", "free")]
+    public void Amount_of_money_of_another_form_is_refused_with_the_form(string key, string value)
+    {
+        var sentence = Assert.Single(FaultsOf(key, value));
+        Assert.Contains(key, sentence, StringComparison.Ordinal);
+        Assert.Contains("such as 10.50", sentence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Pipeline_MaxSpendPerDay", "Pipeline:MaxSpendPerDay")]
+    [InlineData("PIPELINE_MAX_SPEND_PER_DAY", "Pipeline:MaxSpendPerDay")]
+    [InlineData("Pipeline.MaxJobsPerDay", "Pipeline:MaxJobsPerDay")]
+    [InlineData("Pipeline-MaxJobPerDay", "Pipeline:MaxJobsPerDay")]
+    [InlineData("Network_AllowLoopback", "Network:AllowLoopback")]
+    [InlineData("MAX_SPEND_PER_DAY", "Pipeline:MaxSpendPerDay")]
+    [InlineData("MaxInFlight", "Pipeline:MaxInFlight")]
+    public void Name_without_the_right_separator_is_refused_with_both_right_forms(string key, string meant)
+    {
+        var sentence = Assert.Single(FaultsOf(key, "5"));
+        Assert.StartsWith(key, sentence, StringComparison.Ordinal);
+        Assert.Contains(meant, sentence, StringComparison.Ordinal);
+        Assert.Contains(meant.Replace(":", "__", StringComparison.Ordinal), sentence, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("yes")]
     [InlineData("1")]
     [InlineData("")]
@@ -101,7 +131,14 @@ public sealed class SettingsCheckTests
     [InlineData("Webhooks:Schedule", "")]
     [InlineData("Webhooks:Schedule:0", "00:00:00")]
     [InlineData("Webhooks:Secret", "")]
+    [InlineData("Pipeline:MaxSpendPerDay", "10.50")]
     [InlineData("Public", @"C:\Users\Public")]
+    [InlineData("RUNCOMFY_API_TOKEN", "t0ken")]
+    [InlineData("STORAGE_ACCOUNT", "kling")]
+    [InlineData("DATA_DIRECTORY", "/data")]
+    [InlineData("HTTPS_PROXY", "http://proxy.example.com:3128")]
+    [InlineData("PUBLIC_URL", "https://example.com")]
+    [InlineData("URL", "https://example.com")]
     [InlineData("Logging:LogLevel:Default", "Warning")]
     [InlineData("AzureWebJobsStorage:accountName", "kling")]
     public void Valid_setting_and_settings_of_others_are_accepted(string key, string value) => Assert.Empty(FaultsOf(key, value));

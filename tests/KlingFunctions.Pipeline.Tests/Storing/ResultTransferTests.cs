@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using FsCheck;
 using FsCheck.Fluent;
@@ -278,6 +280,62 @@ public class ResultTransferTests
         var outcome = Assert.IsType<TransferOutcome.NotStored>(await NewTransfer().StoreAsync("job2", "req-1", [new("video", OutputKind.Video, host.Url + "/away")], Ct));
         Assert.Equal("video_host_refused", outcome.Code);
         Assert.DoesNotContain("SECRET", outcome.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Redirect_to_http_is_followed_over_https()
+    {
+        var resolved = new List<string>();
+        await using var host = await Serving(context =>
+        {
+            context.Response.Redirect("http://files.runcomfy.net/v.mp4");
+            return Task.CompletedTask;
+        });
+        var transfer = NewTransfer(resolve: (name, _) =>
+        {
+            resolved.Add(name);
+            throw new SocketException((int)SocketError.HostNotFound);
+        });
+        var outcome = await transfer.StoreAsync("job", "req-1", [new("video", OutputKind.Video, host.Url)], Ct);
+        Assert.Equal("video_unreachable", Assert.IsType<TransferOutcome.NotStored>(outcome).Code);
+        Assert.Contains("files.runcomfy.net", resolved);
+    }
+
+    [Theory]
+    [InlineData(206, "bytes 0-1999999/2000000")]
+    [InlineData(206, "bytes 0-1999999/*")]
+    [InlineData(206, "bytes 0-1199999/2000000")]
+    [InlineData(203, null)]
+    public async Task Whole_file_is_stored_under_an_odd_status(int status, string? range)
+    {
+        var video = Mp4(2_000_000);
+        var first = range?.Contains("1199999", StringComparison.Ordinal) is true ? 1_200_000 : video.Length;
+        var source = new Source(video) { ETag = "\"tag\"" };
+        await using var host = await Serving(async context =>
+        {
+            if (context.Request.Headers.Range.Count > 0)
+            {
+                await source.Answer(context);
+                return;
+            }
+            context.Response.StatusCode = status;
+            context.Response.Headers.ContentRange = range;
+            context.Response.Headers.ETag = "\"tag\"";
+            context.Response.ContentLength = first;
+            await context.Response.Body.WriteAsync(video.AsMemory(0, first), Ct);
+        });
+        Assert.Equal(Hash(video), (await KeepVideo(host)).Sha256);
+    }
+
+    [Fact]
+    public async Task Video_under_the_key_of_an_image_is_stored_by_the_last_try()
+    {
+        var video = Mp4(100);
+        await using var host = await Serving(context => context.Response.Body.WriteAsync(video, Ct).AsTask());
+        OutputFile[] files = [new("image", OutputKind.Image, host.Url + "/made")];
+        Assert.Equal("video_missing", Assert.IsType<TransferOutcome.NotStored>(await NewTransfer().StoreAsync("job", "req-1", files, Ct)).Code);
+        var stored = Assert.IsType<TransferOutcome.Stored>(await NewTransfer().StoreAsync("job", "req-1", files, Ct, isLastTry: true)).Files;
+        Assert.Equal(new("image", "video", "video/mp4", 100, Hash(video)), Assert.Single(stored));
     }
 
     [Theory]
@@ -666,7 +724,24 @@ public class ResultTransferTests
         { "video/webm; codecs=vp9", [0x1A, 0x45, 0xDF, 0xA3, 0x9F, 0x42, 0x82, 0x84, .. "webm"u8], true },
         { "binary/octet-stream", Mp4(24), true },
         { null, Mp4(24), true },
+        // Matroska, AVI, MPEG transport and program streams, Flash video, Ogg: no browser's format, but the video that was paid for.
+        { "video/x-matroska", [0x1A, 0x45, 0xDF, 0xA3, 0x9F, 0x42, 0x82, 0x88, .. "matroska"u8], true },
+        { "video/x-msvideo", [.. "RIFF\0\0\u0001\0AVI LIST"u8], true },
+        { "video/mp2t", TransportStream, true },
+        { "video/mpeg", [0, 0, 1, 0xBA, 0x44, 0, 4, 0, 4, 1], true },
+        { "video/x-flv", [.. "FLV\u0001\u0005\0\0\0\t"u8], true },
+        { "video/ogg", [.. "OggS\0\u0002"u8, .. new byte[60]], true },
     };
+
+    private static byte[] TransportStream
+    {
+        get
+        {
+            var packets = new byte[3 * 188];
+            for (var at = 0; at < packets.Length; at += 188) packets[at] = 0x47;
+            return packets;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(NotVideos))]
@@ -682,6 +757,10 @@ public class ResultTransferTests
         else
             await Refused("video_invalid", host, mayRetry: null);
     }
+
+    [Fact]
+    public void Media_data_of_more_than_268_MB_may_come_first() =>
+        Assert.Equal("video/quicktime", MediaFormat.Recognise([0x20, 0, 0, 0, .. "mdat"u8, .. new byte[56]])?.ContentType);
 
     [Fact]
     public async Task Failure_of_the_store_is_not_reported_as_one_of_the_network()
@@ -754,11 +833,11 @@ public class ResultTransferTests
         return bytes;
     }
 
-    private ResultTransfer NewTransfer(bool allowLoopback = true, long mostBytes = 10_000_000, TimeProvider? time = null)
+    private ResultTransfer NewTransfer(bool allowLoopback = true, long mostBytes = 10_000_000, TimeProvider? time = null, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         var network = Options.Create(new NetworkOptions { AllowLoopback = allowLoopback });
         return new ResultTransfer(
-            new GuardedClient(network), _store, Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions { MaxVideoBytes = mostBytes }), network,
+            new GuardedClient(network, resolve), _store, Options.Create(new RunComfyOptions()), Options.Create(new StorageOptions { MaxVideoBytes = mostBytes }), network,
             time ?? new Impatience(), NullLogger<ResultTransfer>.Instance);
     }
 

@@ -1,8 +1,15 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
 using KlingFunctions.ComplianceTests.Stores;
 using KlingFunctions.Pipeline.Errors;
+using KlingFunctions.Pipeline.Requests;
+using KlingFunctions.Pipeline.Requests.Models;
+using KlingFunctions.Pipeline.RunComfy;
 using KlingFunctions.Pipeline.Submitting;
+using KlingFunctions.Pipeline.Telemetry;
 using KlingFunctions.Pipeline.Tests.Fakes;
 using KlingFunctions.Pipeline.Tests.Polling;
+using KlingFunctions.Pipeline.Tests.Requests;
 using KlingFunctions.Pipeline.Tests.RunComfy;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -172,7 +179,7 @@ public class SubmitStepTests
     public async Task Submission_that_was_never_sent_may_be_sent_again()
     {
         var outcome = await Step(new Unreachable()).RunAsync(Input, Ct);
-        Assert.Equal(SubmitResult.Retryable, outcome.Result);
+        Assert.Equal((SubmitResult.Retryable, _time.GetUtcNow().AddHours(2)), (outcome.Result, outcome.Until));
         Assert.Empty(_ledger.Entries);
         Assert.Equal(SubmitResult.Accepted, (await Step(Accepting()).RunAsync(Input, Ct)).Result);
     }
@@ -203,6 +210,49 @@ public class SubmitStepTests
     }
 
     [Fact]
+    public async Task Refusal_of_a_resubmission_never_withdraws_the_intent_in_doubt()
+    {
+        await Step(StubHandler.Answering(500, "{}"), "resubmit").RunAsync(Input, Ct);
+        _ledger.FailsToWithdraw = true;
+        var outcome = await Step(StubHandler.Answering(429, "{}"), "resubmit").RunAsync(Input, Ct);
+        Assert.Equal((SubmitResult.Unknown, null), (outcome.Result, outcome.RefusedIntent));
+    }
+
+    [Fact]
+    public async Task Shortest_poll_above_the_longest_wait_does_not_lengthen_a_wait()
+    {
+        _options.PollMin = TimeSpan.FromMinutes(20);
+        Assert.Equal(TimeSpan.FromMinutes(10), (await Step(StubHandler.Answering(429, "{}")).RunAsync(Input, Ct)).Delay);
+    }
+
+    [Fact]
+    public async Task Accepted_submission_is_counted_with_its_price_and_a_refused_one_is_not()
+    {
+        // All tests of the process share the counter; the currency identifies this test.
+        var spent = 0.0;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument == KlingTelemetry.Spent) listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, amount, tags, _) =>
+        {
+            foreach (var tag in tags)
+            {
+                if (tag is { Key: "currency", Value: "XTS" }) spent += amount;
+            }
+        });
+        listener.Start();
+        var priced = Input with { Price = new Price(0.5m, "XTS", Price.PerVideo, "test") };
+        await Step(StubHandler.Answering(429, "{}")).RunAsync(priced, Ct);
+        Assert.Equal(0, spent);
+        await Step(Accepting()).RunAsync(priced, Ct);
+        Assert.Equal(0.5, spent);
+    }
+
+    [Fact]
     public async Task Resubmission_stops_after_three_and_a_person_decides()
     {
         var provider = StubHandler.Answering(500, "{}");
@@ -223,6 +273,20 @@ public class SubmitStepTests
         Assert.Empty(provider.Seen);
     }
 
+    [Theory]
+    [InlineData("vid_1")]
+    [InlineData("vid_1~3")]
+    [InlineData("vid_1.1~2")]
+    public async Task Late_answer_is_used_instead_of_a_resubmission_by_a_person(string key)
+    {
+        await _ledger.TryIntendAsync(Key, _time.GetUtcNow(), Ct);
+        await _ledger.RecordAsync(key, "req-late", _time.GetUtcNow(), Ct);
+        var provider = Accepting();
+        var outcome = await Step(provider).RunAsync(Input with { Key = "vid_1.2" }, Ct);
+        Assert.Equal((SubmitResult.Accepted, "req-late"), (outcome.Result, outcome.RequestId));
+        Assert.Empty(provider.Seen);
+    }
+
     [Fact]
     public async Task Paid_job_continues_though_the_ledger_can_not_be_written()
     {
@@ -240,6 +304,28 @@ public class SubmitStepTests
         Assert.Equal("image_unreachable", outcome.Error!.Code);
         Assert.Empty(_ledger.Entries);
         Assert.Empty(provider.Seen);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    public async Task Image_that_was_replaced_since_its_upload_is_not_paid_for(bool isKnown, bool isSame)
+    {
+        byte[] first = Picture.File("picture.png"), second = Picture.File("baseline.jpg");
+        var image = isKnown ? new UploadedImage("spin/one.png", Convert.ToHexStringLower(SHA256.HashData(first))) : null;
+        var stored = System.Text.Json.JsonElement.Parse("""{"prompt":"@Image1","elements":[],"image_urls":["asset:spin/one.png"]}""");
+        var provider = Accepting();
+        var step = Step(provider, delivery: new(KlingO1.Contract, new OneImage(isSame ? first : second), Options.Create(new AssetOptions())));
+        var outcome = await step.RunAsync(Input with { Input = stored, Image = image }, Ct);
+        if (image is null || isSame)
+        {
+            Assert.Equal(SubmitResult.Accepted, outcome.Result);
+            return;
+        }
+        Assert.Equal((SubmitResult.Failed, "image_unreachable"), (outcome.Result, outcome.Error!.Code));
+        Assert.Empty(provider.Seen);
+        Assert.Empty(_ledger.Entries);
     }
 
     [Fact]
@@ -337,9 +423,16 @@ public class SubmitStepTests
 
     private static StubHandler Accepting() => StubHandler.Answering(200, """{"request_id":"req-1"}""");
 
-    private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail") => new(
-        Clients.On(provider, _time), _ledger, Turns.Of(_options, _documents, _ledger, _time), NoUploads.Delivery, Plans.First(_time), Options.Create(_options),
+    private SubmitStep Step(HttpMessageHandler provider, string whenInDoubt = "fail", AssetDelivery? delivery = null) => new(
+        Clients.On(provider, _time), _ledger, Turns.Of(_options, _documents, _ledger, _time), delivery ?? NoUploads.Delivery, Plans.First(_time), Options.Create(_options),
         Options.Create(new SubmissionOptions { WhenInDoubt = whenInDoubt }), _time, NullLogger<SubmitStep>.Instance);
+
+    private sealed class OneImage(byte[] image) : IAssetLinks
+    {
+        public Task<AssetLink> LinkAsync(string path, CancellationToken cancellationToken) => Task.FromResult(new AssetLink(new("https://images.example.com/1"), null));
+
+        public Task<Stream?> OpenAsync(string path, CancellationToken cancellationToken) => Task.FromResult<Stream?>(new MemoryStream(image));
+    }
 
     private sealed class Unreachable : HttpMessageHandler
     {

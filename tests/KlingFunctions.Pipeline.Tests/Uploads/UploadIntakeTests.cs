@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using KlingFunctions.ComplianceTests.Hosts;
 using KlingFunctions.Pipeline.Jobs;
@@ -51,6 +52,24 @@ public class UploadIntakeTests
         Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/_recipe.json"));
         var job = Assert.Single(_jobs.Ids);
         Assert.Equal("spin/one.png", _jobs[job].Job.Upload);
+    }
+
+    [Fact]
+    public async Task Recipe_under_another_name_is_refused_with_the_right_name()
+    {
+        _folder.Put("spin/recipe.json", Recipe);
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("spin/recipe.json"));
+        Assert.Contains("_recipe.json", _folder.Text("spin/recipe.error.json"), StringComparison.Ordinal);
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Fact]
+    public async Task Report_beside_an_image_names_the_recipe_that_has_the_faults()
+    {
+        _folder.Put("spin/_recipe.json", """{"promt": "@Image1 turns", "image_urls": ["$asset"]}""");
+        _folder.Put("spin/one.png", Image);
+        Assert.Equal(UploadOutcome.Refused, await AcceptAsync("spin/one.png"));
+        Assert.Contains("spin/_recipe.json", _folder.Text("spin/one.png.error.json"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -186,7 +205,8 @@ public class UploadIntakeTests
         _folder.LoseRecords();
         Assert.Equal(UploadOutcome.Started, await AcceptAsync("walk.json"));
         Assert.Single(_jobs.Ids);
-        Assert.Equal("walk.json", Assert.Single(_folder.Taken).Upload);
+        Assert.All(_folder.Taken, record => Assert.Equal("walk.json", record.Upload));
+        Assert.NotEmpty(_folder.Taken);
     }
 
     public static TheoryData<string> Images => ["baseline.jpg", "picture.png", "lossy.webp", "lossless.webp", "extended.webp"];
@@ -208,6 +228,48 @@ public class UploadIntakeTests
         _folder.Put("spin/one.jpg", image);
         Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.jpg", mayGrow: true));
         Assert.Single(_jobs.Ids);
+    }
+
+    [Theory, MemberData(nameof(Images))]
+    public async Task Image_whose_data_behind_its_end_arrives_later_is_one_job(string name)
+    {
+        // A motion photo has its film behind the image, an HDR photo a second image.
+        var (image, film) = (Picture.File(name), Picture.File("baseline.jpg"));
+        _folder.Put("spin/_recipe.json", Recipe);
+        foreach (var part in new[] { 0, 1, film.Length / 2, film.Length })
+        {
+            _folder.Put("spin/one.jpg", [.. image, .. film[..part]]);
+            Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.jpg", mayGrow: true));
+        }
+        Assert.Equal(new("spin/one.jpg", Convert.ToHexStringLower(SHA256.HashData(image))), _jobs[Assert.Single(_jobs.Ids)].Job.Image);
+    }
+
+    [Fact]
+    public async Task Image_with_data_behind_its_end_on_record_of_an_older_version_starts_nothing()
+    {
+        byte[] image = [.. Image, 1, 2, 3];
+        _folder.Put("spin/_recipe.json", Recipe);
+        _folder.Put("spin/one.png", image);
+        await _folder.TryRecordAsync(new(Upload.JobId("spin/one.png", Convert.ToHexStringLower(SHA256.HashData(image))), "spin/one.png", "v1", default), Cancel);
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("spin/one.png"));
+        Assert.Empty(_jobs.Ids);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Request_saved_again_in_another_layout_is_the_same_upload(bool isJournalLost)
+    {
+        foreach (var (path, text) in new[]
+        {
+            ("walk.json", Request), ("walk.json", Request + "\n"), ("walk.json", "\uFEFF" + Request), ("walk.json", "{\r\n  \"prompt\" : \"A \\u0074ree\"\r\n}\r\n"),
+        })
+        {
+            _folder.Put(path, text);
+            Assert.Equal(UploadOutcome.Started, await AcceptAsync(path));
+            Assert.Equal(isJournalLost && text != Request ? 0 : 1, _jobs.Ids.Count());
+            if (isJournalLost) _jobs.Clear();
+        }
     }
 
     [Theory, MemberData(nameof(Images))]

@@ -62,6 +62,17 @@ public class UploadedBatchTests
     }
 
     [Fact]
+    public async Task Lines_in_another_layout_are_the_same_requests()
+    {
+        const string fox = """{ "prompt":"A fox" }""";
+        await AcceptAsync(Fox, Bear);
+        Assert.Equal(UploadOutcome.Started, await AcceptAsync("[", Bear, ",", fox, "]"));
+        Assert.Equal(2, _jobs.Ids.Count());
+        await AcceptAsync(Fox, fox);
+        Assert.Equal(3, _jobs.Ids.Count());
+    }
+
+    [Fact]
     public async Task Batch_killed_in_the_middle_continues_with_the_rest()
     {
         var starts = 0;

@@ -9,17 +9,20 @@ internal static class JsonBody
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>The JSON value of <paramref name="utf8"/>, or <see langword="null"/> and a sentence that says what is wrong.</summary>
-    public static JsonElement? Parse(ReadOnlySpan<byte> utf8, out string? fault)
+    /// <param name="utf8">The bytes.</param>
+    /// <param name="fault">The sentence.</param>
+    /// <param name="firstLine">The number of the first line in the caller's file.</param>
+    public static JsonElement? Parse(ReadOnlySpan<byte> utf8, out string? fault, int firstLine = 1)
     {
         if (utf8.StartsWith(ByteOrderMark)) utf8 = utf8[ByteOrderMark.Length..];
         if (utf8.IsEmpty)
         {
-            fault = "The body is empty: send a JSON object.";
+            fault = "The request is empty: it must be a JSON object.";
             return null;
         }
         if (!Utf8.IsValid(utf8))
         {
-            fault = "The body is not UTF-8: save or send it in that encoding.";
+            fault = "The request is not UTF-8: save or send it in that encoding.";
             return null;
         }
         try
@@ -33,12 +36,12 @@ internal static class JsonBody
         }
         catch (JsonException e)
         {
-            fault = $"The body is not valid JSON: look at line {e.LineNumber + 1}, near byte {e.BytePositionInLine + 1} of it.";
+            fault = $"The request is not valid JSON: look at line {e.LineNumber + firstLine}, near byte {e.BytePositionInLine + 1} of it.";
             return null;
         }
         catch (InvalidOperationException)
         {
-            fault = "The body is not valid JSON: a text holds one half of a \\uD8xx\\uDCxx pair without the other.";
+            fault = "The request is not valid JSON: a text holds one half of a \\uD8xx\\uDCxx pair without the other.";
             return null;
         }
     }
