@@ -252,6 +252,31 @@ public class SubmitStepTests
         Assert.Equal(0.5, spent);
     }
 
+    [Theory]
+    [InlineData(200, """{"request_id":"req-1"}""", 1, 0)]
+    [InlineData(500, "{}", 0, 1)]
+    [InlineData(429, "{}", 0, 0)]
+    public async Task Accepted_submissions_and_those_in_doubt_are_counted(int status, string body, int submitted, int inDoubt)
+    {
+        // All tests of the process share the counters; the test's own flow identifies its counts.
+        var flow = new AsyncLocal<bool> { Value = true };
+        var counted = new List<Instrument>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument == KlingTelemetry.Submitted || instrument == KlingTelemetry.InDoubt) listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, _, _, _) =>
+        {
+            if (flow.Value) counted.Add(instrument);
+        });
+        listener.Start();
+        await Step(StubHandler.Answering(status, body)).RunAsync(Input, Ct);
+        Assert.Equal((submitted, inDoubt), (counted.Count(c => c == KlingTelemetry.Submitted), counted.Count(c => c == KlingTelemetry.InDoubt)));
+    }
+
     [Fact]
     public async Task Resubmission_stops_after_three_and_a_person_decides()
     {
