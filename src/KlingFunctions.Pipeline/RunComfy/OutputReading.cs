@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace KlingFunctions.Pipeline.RunComfy;
@@ -142,7 +143,7 @@ internal static class OutputReading
             case JsonValueKind.Array:
                 foreach (var item in json.EnumerateArray()) Search(item, keys, siblingType, depth + 1, isLastSearch, found);
                 break;
-            case JsonValueKind.String when Text(json)?.Trim() is { Length: > 0 } text:
+            case JsonValueKind.String when MayName(json) && Text(json)?.Trim() is { Length: > 0 } text:
                 if (text[0] is '{' or '[' && Parse(text) is { } inner) Search(inner, keys, siblingType, depth + 1, isLastSearch, found);
                 else if (Judge(text, keys, siblingType) is { } candidate && (!isLastSearch || MayBeResult(candidate, keys))) found.Add(candidate);
                 break;
@@ -150,6 +151,9 @@ internal static class OutputReading
                 break;
         }
     }
+
+    // Checked on the bytes: strings of the thousands of other texts in a long answer would take too much memory.
+    private static bool MayName(JsonElement text) => JsonMarshal.GetRawUtf8Value(text).ContainsAny("/\\{["u8);
 
     private static bool MayBeResult(Candidate candidate, IReadOnlyList<string> keys) =>
         KindByExtension(candidate.Url) is OutputKind.Video || !keys.Any(Passed.Contains);
