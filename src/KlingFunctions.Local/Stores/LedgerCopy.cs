@@ -6,7 +6,7 @@ using KlingFunctions.Pipeline.Submitting;
 namespace KlingFunctions.Local.Stores;
 
 /// <summary>
-/// A copy of the ledger beside the journal, one small file for each submission: a journal restored from a backup has forgotten what was paid
+/// A copy of the ledger beside the journal, with a folder for each job and a small file for each submission: a journal restored from a backup has forgotten what was paid
 /// since, and its jobs continue. An entry belongs to one job, by the time of its start, because a lost journal makes job ids free again.
 /// </summary>
 internal sealed partial class LedgerCopy(JournalDatabase database)
@@ -16,6 +16,7 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
     /// <summary>The entry under this key, if it belongs to the job that the journal has now.</summary>
     public Submission? Find(string key)
     {
+        if (!File.Exists(PathOf(key))) return null;
         try
         {
             var entry = JsonSerializer.Deserialize(File.ReadAllBytes(PathOf(key)), EntryJson.Default.Entry);
@@ -33,7 +34,7 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
         if (JobStartedAt(submission.Key) is not { } startedAt) return;
         try
         {
-            Directory.CreateDirectory(_folder);
+            Directory.CreateDirectory(FolderOf(submission.Key));
             var written = PathOf(submission.Key) + ".tmp";
             File.WriteAllBytes(written, JsonSerializer.SerializeToUtf8Bytes(
                 new(startedAt, submission.IntendedAt, submission.RequestId, submission.SubmittedAt), EntryJson.Default.Entry));
@@ -45,13 +46,12 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
         }
     }
 
-    /// <summary>Deletes the entries whose keys begin with this text.</summary>
-    public void Delete(string beginning)
+    /// <summary>Deletes the entries of a job.</summary>
+    public void DeleteOf(string jobId)
     {
         try
         {
-            if (!Directory.Exists(_folder)) return;
-            foreach (var file in Directory.EnumerateFiles(_folder, $"{beginning}*.json")) File.Delete(file);
+            if (Directory.Exists(FolderOf(jobId))) Directory.Delete(FolderOf(jobId), recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -60,7 +60,7 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
     }
 
     /// <summary>Deletes one entry.</summary>
-    public void DeleteOne(string key)
+    public void Delete(string key)
     {
         try
         {
@@ -72,10 +72,14 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
         }
     }
 
-    private string PathOf(string key) => Path.Combine(_folder, $"{key}.json");
+    private string FolderOf(string key) => Path.Combine(_folder, JobIdOf(key));
+
+    private string PathOf(string key) => Path.Combine(FolderOf(key), $"{key}.json");
+
+    private static string JobIdOf(string key) => key.Split('.', '~')[0];
 
     private DateTimeOffset? JobStartedAt(string key) => database.Read(db => db.Query(
-        "SELECT created_at FROM instances WHERE id = $1", r => new DateTimeOffset(r.GetInt64(0), TimeSpan.Zero), key.Split('.', '~')[0])) is [var at] ? at : null;
+        "SELECT created_at FROM instances WHERE id = $1", r => new DateTimeOffset(r.GetInt64(0), TimeSpan.Zero), JobIdOf(key))) is [var at] ? at : null;
 
     internal sealed record Entry(DateTimeOffset JobStartedAt, DateTimeOffset IntendedAt, string? RequestId, DateTimeOffset? SubmittedAt);
 

@@ -53,13 +53,13 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
             db.Execute("DELETE FROM submissions WHERE key >= $1 AND key < $1 || char(127)", jobId)
             // Documents beside the submissions are deleted with them.
             + db.Execute("DELETE FROM documents WHERE name >= 'ledger/' || $1 AND name < 'ledger/' || $1 || char(127)", jobId));
-        _copy.Delete(jobId);
+        _copy.DeleteOf(jobId);
     }
 
     public async Task WithdrawAsync(string key, DateTimeOffset intendedAt, CancellationToken cancellationToken)
     {
         var isWithdrawn = await database.WriteAsync(db => db.Execute(
             "DELETE FROM submissions WHERE key = $1 AND intended_at = $2 AND request_id IS NULL", key, intendedAt.UtcTicks) > 0);
-        if (isWithdrawn) _copy.DeleteOne(key);
+        if (isWithdrawn) _copy.Delete(key);
     }
 }

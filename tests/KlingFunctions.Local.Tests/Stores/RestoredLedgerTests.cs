@@ -79,7 +79,7 @@ public sealed class RestoredLedgerTests : IDisposable
             await ledger.ForgetAsync(Job, Cancel);
             Assert.Null(await ledger.FindAsync(Job, Cancel));
         });
-        Assert.Empty(Directory.GetFiles(Path.Combine(_folder.FullName, "paid")));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_folder.FullName, "paid")));
     }
 
     private static Task<bool> StartAsync(JournalDatabase database, DateTimeOffset at) =>
