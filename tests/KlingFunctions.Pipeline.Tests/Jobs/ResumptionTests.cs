@@ -112,6 +112,30 @@ public class ResumptionTests
     public void Unfitting_decision_is_refused(string code, string? requestId, bool resubmit) =>
         Assert.Null(Resumption.Of(SampleJobs.Failed(code), new(requestId, resubmit), Deadline).Job);
 
+    [Theory]
+    [InlineData(true, Stage.Store)]
+    [InlineData(false, Stage.Watch)]
+    public void Job_reported_as_failed_continues_where_its_video_is_found(bool isFinished, Stage from)
+    {
+        var found = isFinished ? Found.Finished : Found.Running;
+        var job = Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderFailed, Paid), new(), Deadline, found).Job!;
+        Assert.Equal((from, Paid), (job.From, job.State!.Provider));
+    }
+
+    [Fact]
+    public void Found_video_is_not_submitted_anew() =>
+        Assert.Null(Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderFailed, Paid), new(Resubmit: true), Deadline, Found.Finished).Job);
+
+    [Theory]
+    [InlineData(ErrorCodes.ProviderExpired)]
+    [InlineData(ErrorCodes.ProviderFailed)]
+    [InlineData(ErrorCodes.ProviderTimeout)]
+    public void Wrong_request_id_is_replaced_by_another(string code)
+    {
+        var job = Resumption.Of(SampleJobs.Failed(code, Paid), new("req-2"), Deadline).Job!;
+        Assert.Equal((Stage.Watch, "req-2"), (job.From, job.State!.Provider!.RequestId));
+    }
+
     [Fact]
     public void Running_job_is_not_resumed() =>
         Assert.Null(Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true }, new(), Deadline).Job);

@@ -56,6 +56,15 @@ public class PollPlanTests
         Assert.InRange(older.TotalSeconds, 16 * 0.9, 16 * 1.1);
     }
 
+    [Theory]
+    [InlineData(RequestState.Queued, 5, 12)]
+    [InlineData(RequestState.Queued, 0, 2)]
+    [InlineData(RequestState.Queued, -3, 2)]
+    [InlineData(RequestState.Queued, null, 2)]
+    [InlineData(RequestState.Running, 5, 2)]
+    public void Each_job_ahead_in_the_queue_adds_the_shortest_delay(RequestState state, int? position, double seconds) =>
+        Assert.InRange(Plan.DelayAfter(new PollMoment(TimeSpan.Zero, state, position), "job").TotalSeconds, seconds * 0.9, seconds * 1.1);
+
     [Fact]
     public void Consecutive_faults_back_off_to_the_upper_bound()
     {
