@@ -22,6 +22,17 @@ namespace KlingFunctions.Local;
 /// <summary>The one-machine host: the pipeline on Kestrel, a journal and a folder.</summary>
 internal static class LocalHost
 {
+    /// <summary>The name under which .NET logs that a host could not start.</summary>
+    internal const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
+
+    // In code, so that a user's own appsettings.json adds to these settings instead of replacing a file that has them.
+    private static readonly Dictionary<string, string?> Defaults = new()
+    {
+        ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
+        ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
+        ["Logging:Console:FormatterName"] = LogLines.FormatterName,
+    };
+
     /// <summary>Builds the host. Its settings come from appsettings.json, the environment, and <paramref name="settings"/> over both.</summary>
     /// <exception cref="SettingException">A setting is wrong or missing: one sentence names it.</exception>
     /// <exception cref="OptionsValidationException">Settings are unknown, or have the wrong form: one sentence for each.</exception>
@@ -50,14 +61,6 @@ internal static class LocalHost
         app.MapMethods($"{SignedAssetLinks.Route}/{{**path}}", [HttpMethods.Get, HttpMethods.Head], (HttpContext http, string path, SignedAssetLinks links) => links.Serve(http, path));
         return app;
     }
-
-    // In code, so that a user's own appsettings.json adds to these settings instead of replacing a file that has them.
-    private static readonly Dictionary<string, string?> Defaults = new()
-    {
-        ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
-        ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
-        ["Logging:Console:FormatterName"] = LogLines.FormatterName,
-    };
 
     /// <summary>A builder with the settings of the environment, and of the file <c>appsettings.json</c> in a folder.</summary>
     /// <exception cref="SettingException">The file can't be read.</exception>

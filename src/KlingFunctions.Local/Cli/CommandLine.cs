@@ -23,7 +23,7 @@ internal static class CommandLine
         if (parsed.Action is HelpAction && parsed.CommandResult.Command == root && args[0] is [not ('-' or '['), ..])
         {
             // System.CommandLine would show the help of the program, as if the word were not there.
-            var meant = Suggestion.For(args[0], root.Subcommands.Select(sub => sub.Name));
+            var meant = Suggest(root, args);
             terminal.Error.Say($"There is no command '{args[0]}'. {(meant is null ? "--help lists them all." : $"Did you mean '{meant}'?")}");
             return ExitCodes.Usage;
         }

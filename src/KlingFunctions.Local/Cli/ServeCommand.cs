@@ -22,8 +22,6 @@ internal sealed class ServeCommand : Command
 
     private const string Kestrel = "Microsoft.AspNetCore.Server.Kestrel.Core";
 
-    private const string HostLog = "Microsoft.Extensions.Hosting.Internal.Host";
-
     // The sections of ASP.NET Core and .NET that are useful on one machine.
     private static readonly string[] Sections = [.. PipelineServices.Sections.Keys, LocalOptions.Section, Knobs.Section, "Kestrel", "Logging"];
 
@@ -87,7 +85,7 @@ internal sealed class ServeCommand : Command
             // The reason of a failed start is printed below, as one sentence.
             await using var app = LocalHost.Build(settings, builder =>
             {
-                builder.Logging.AddFilter(HostLog, level => isUp && level >= LogLevel.Warning);
+                builder.Logging.AddFilter(LocalHost.HostLog, level => isUp && level >= LogLevel.Warning);
                 // Has an effect only if Windows' service manager started this process.
                 builder.Services.AddWindowsService(service => service.ServiceName = ProgramName.Tool);
             });

@@ -81,7 +81,7 @@ internal sealed class DemoRun(Terminal terminal, string data)
             builder.Configuration.AddInMemoryCollection(settings);
             builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning).AddConsole(o => o.LogToStandardErrorThreshold = LogLevel.Trace)
                 // The reason of a failed start is printed by the command line, as one sentence.
-                .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+                .AddFilter(LocalHost.HostLog, LogLevel.None);
         });
     }
 

@@ -6,8 +6,9 @@ using KlingFunctions.Pipeline.Submitting;
 namespace KlingFunctions.Local.Stores;
 
 /// <summary>
-/// A copy of the ledger beside the journal, with a folder for each job and a small file for each submission: a journal restored from a backup has forgotten what was paid
-/// since, and its jobs continue. An entry belongs to one job, by the time of its start, because a lost journal makes job ids free again.
+/// A copy of the ledger beside the journal, with a folder for each job and a small file for each submission: a journal restored from a backup
+/// has forgotten what was paid since, and its jobs continue. An entry belongs to one job, by the time of its start, because a lost journal
+/// makes job ids free again.
 /// </summary>
 internal sealed partial class LedgerCopy(JournalDatabase database)
 {
@@ -72,14 +73,12 @@ internal sealed partial class LedgerCopy(JournalDatabase database)
         }
     }
 
-    private string FolderOf(string key) => Path.Combine(_folder, JobIdOf(key));
+    private string FolderOf(string key) => Path.Combine(_folder, SubmissionKeys.JobIdOf(key));
 
     private string PathOf(string key) => Path.Combine(FolderOf(key), $"{key}.json");
 
-    private static string JobIdOf(string key) => key.Split('.', '~')[0];
-
     private DateTimeOffset? JobStartedAt(string key) => database.Read(db => db.Query(
-        "SELECT created_at FROM instances WHERE id = $1", r => new DateTimeOffset(r.GetInt64(0), TimeSpan.Zero), JobIdOf(key))) is [var at] ? at : null;
+        "SELECT created_at FROM instances WHERE id = $1", r => new DateTimeOffset(r.GetInt64(0), TimeSpan.Zero), SubmissionKeys.JobIdOf(key))) is [var at] ? at : null;
 
     internal sealed record Entry(DateTimeOffset JobStartedAt, DateTimeOffset IntendedAt, string? RequestId, DateTimeOffset? SubmittedAt);
 

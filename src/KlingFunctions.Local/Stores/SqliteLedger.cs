@@ -13,9 +13,12 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
 
     private readonly LedgerCopy _copy = new(database);
 
-    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken) => Task.FromResult(
+    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        var known = Find(key);
         // The copy may have the id even if the journal could not be written.
-        Find(key) is { RequestId: not null } known ? known : _copy.Find(key) ?? Find(key));
+        return Task.FromResult(known is { RequestId: not null } ? known : _copy.Find(key) ?? known);
+    }
 
     private Submission? Find(string key) => database.Read(db => db.Query(
         "SELECT key, intended_at, request_id, submitted_at FROM submissions WHERE key = $1",

@@ -57,7 +57,7 @@ public sealed class BatchIntake(Batches batches, EndBatchItemStep endItem, IJobs
     {
         if (before is null) return null;
         var hasEnded = before.Ended.TryGetValue(index, out var status);
-        return (hasEnded || before.Batch.Accepted?.Contains(index) is true) && await jobs.GetAsync(item.JobId, cancellationToken) is null
+        return (hasEnded || before.Batch.Accepted?.Contains(index) is true) && await jobs.GetJobAsync(item.JobId, cancellationToken) is null
             ? new Intake.Deleted(hasEnded ? status : null)
             : null;
     }

@@ -54,7 +54,7 @@ public sealed class StalePlaces(
     private Task<int> SweepDayAsync(DateOnly day, CancellationToken cancellationToken) => quota.SweepDayAsync(
         day,
         // A job whose deletion has begun may have lost its ledger entries already.
-        async key => await ReadAsync(key.Split('.', '~')[0], cancellationToken) is (true, { IsRunning: false } job)
+        async key => await ReadAsync(SubmissionKeys.JobIdOf(key), cancellationToken) is (true, { IsRunning: false } job)
             && !retention.IsOver(job) && await ledger.FindAsync(key, cancellationToken) is null,
         cancellationToken);
 

@@ -53,27 +53,31 @@ public sealed partial class UploadedBatches(
     /// <summary>The requests. Equal lines are separate requests: a number distinguishes the second from the first.</summary>
     private List<BatchItem> ItemsOf(string path, IReadOnlyList<BatchEntry> entries)
     {
-        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. entries.Select(entry =>
+        return [.. entries.Zip(Numbered(entries, Hash), (entry, text) =>
         {
-            var line = entry.Bytes;
-            var hash = Hash(line.Span);
-            var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
-            var id = Upload.JobId(path, before == 0 ? hash : string.Create(CultureInfo.InvariantCulture, $"{hash}#{before}"));
-            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line, entry.Line) : TooLong);
+            var (line, number) = entry;
+            var id = Upload.JobId(path, text.Before == 0 ? text.Hash : string.Create(CultureInfo.InvariantCulture, $"{text.Hash}#{text.Before}"));
+            return new BatchItem(id, line, line.Length <= RequestReader.MaxBytes ? reader.ReadRequest(path, line, number) : TooLong);
         })];
     }
 
     /// <summary>The ids of the requests whatever their layout, numbered in the same way.</summary>
-    private static List<string> MeaningsOf(string path, IReadOnlyList<BatchEntry> entries)
+    private static List<string> MeaningsOf(string path, IReadOnlyList<BatchEntry> entries) =>
+    [
+        .. Numbered(entries, CanonicalJson.Fingerprint)
+            .Select(text => Upload.MeaningId(path, string.Create(CultureInfo.InvariantCulture, $"{text.Hash}#{text.Before}"))),
+    ];
+
+    /// <summary>The hash of each request, with the number of equal ones before it.</summary>
+    private static IEnumerable<(string Hash, int Before)> Numbered(IEnumerable<BatchEntry> entries, Func<ReadOnlySpan<byte>, string> hashOf)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. entries.Select(entry =>
+        foreach (var entry in entries)
         {
-            var meaning = CanonicalJson.Fingerprint(entry.Bytes.Span);
-            var before = seen[meaning] = seen.GetValueOrDefault(meaning, -1) + 1;
-            return Upload.MeaningId(path, string.Create(CultureInfo.InvariantCulture, $"{meaning}#{before}"));
-        })];
+            var hash = hashOf(entry.Bytes.Span);
+            var before = seen[hash] = seen.GetValueOrDefault(hash, -1) + 1;
+            yield return (hash, before);
+        }
     }
 
     private async Task<Intake?> AcceptItemAsync(string path, string baseUrl, BatchItem item, string meaning, BatchPlace place, CancellationToken cancellationToken)
