@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KlingFunctions.ComplianceTests.Hosts;
+using KlingFunctions.Pipeline.Notifying;
 using KlingFunctions.Simulator;
 
 namespace KlingFunctions.ComplianceTests;
@@ -432,7 +433,7 @@ public abstract partial class PipelineContract
     [Fact]
     public async Task Dead_letter_is_redelivered_after_a_restart_under_its_own_id()
     {
-        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"));
+        await using var scene = await StartAsync();
         scene.Receiver.Status = 503;
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
         await NotifiedAsync(scene, id, "dead_letter");
@@ -649,7 +650,7 @@ public abstract partial class PipelineContract
     [Fact]
     public async Task Webhook_is_retried_with_the_same_id_and_body_until_delivered()
     {
-        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"), ("Webhooks:Schedule:2", "00:00:01"));
+        await using var scene = await StartAsync();
         scene.Receiver.Answer(500);
         scene.Receiver.Answer(302);
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
@@ -663,11 +664,11 @@ public abstract partial class PipelineContract
     [Fact]
     public async Task Undelivered_webhook_becomes_a_dead_letter_and_can_be_redelivered()
     {
-        await using var scene = await StartAsync(null, ("Webhooks:Schedule:0", "00:00:00"), ("Webhooks:Schedule:1", "00:00:01"));
+        await using var scene = await StartAsync();
         scene.Receiver.Status = 503;
         var id = await scene.SubmitAsync(scene.Request(scene.Receiver.Url));
         await NotifiedAsync(scene, id, "dead_letter");
-        Assert.Equal(2, scene.Receiver.Received.Count);
+        Assert.Equal(DeliverySchedule.Standard.Count, scene.Receiver.Received.Count);
         var letter = Assert.Single(await DeadLettersAsync(scene));
         Assert.Equal((id, new Uri(scene.Receiver.Url).Authority), (letter.GetProperty("job").GetString(), letter.GetProperty("receiver").GetString()));
         Assert.Contains("503", letter.GetProperty("reason").GetString(), StringComparison.Ordinal);

@@ -5,10 +5,13 @@ using Microsoft.Playwright;
 
 namespace KlingFunctions.Page.Tests;
 
-/// <summary>The Chromium of this machine. If it is missing, Debian's is installed, which needs root, as in CI.</summary>
+/// <summary>
+/// The Chromium of this machine. If it is missing, Debian's is installed, which needs root, as in CI. A shell without windows is preferred:
+/// it takes half the CPU time.
+/// </summary>
 public sealed class Chromium : IAsyncLifetime
 {
-    private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "chrome.exe", "msedge.exe"];
+    private static readonly string[] Names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome.exe", "msedge.exe"];
 
     private IPlaywright _playwright = null!;
 
@@ -20,7 +23,7 @@ public sealed class Chromium : IAsyncLifetime
         if (program is null)
         {
             await RunAsync("apt-get", "update", "-q");
-            await RunAsync("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium");
+            await RunAsync("apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium-headless-shell");
             program = Find() ?? throw new FileNotFoundException("There is no Chromium on this machine, and apt-get has installed none: install it.");
         }
         // No test is about speed, and CI machines are slow.
@@ -41,8 +44,8 @@ public sealed class Chromium : IAsyncLifetime
     }
 
     private static string? Find() => (
-        from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         from name in Names
+        from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         let path = Path.Combine(folder, name)
         where File.Exists(path)
         select path).FirstOrDefault();

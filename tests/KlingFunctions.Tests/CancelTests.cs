@@ -13,7 +13,7 @@ public sealed class CancelTests(SharedAzurite azurite)
     [Fact]
     public async Task Job_that_has_not_started_yet_is_cancelled()
     {
-        await using var stage = await AppScene.StartAsync(azurite, new() { Slots = 0 });
+        await using var stage = await AppScene.RentAsync(azurite, new() { Slots = 0 });
         var started = await stage.Scene.SubmitAsync();
         var late = JobIntake.NewId();
         await ScheduleAsync(late, await InputOfAsync(stage, started), DateTime.UtcNow + TimeSpan.FromSeconds(5));

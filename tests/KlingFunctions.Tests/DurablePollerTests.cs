@@ -68,7 +68,7 @@ public sealed class DurablePollerTests(SharedAzurite azurite)
             var simulator = await SimulatorHost.StartAsync(Quick);
             return new(await LocalProcess.StartAsync(Scene.SettingsFor(simulator)), simulator, receiver);
         }
-        var app = azurite.Apps.Rent();
+        var app = await azurite.Apps.RentAsync();
         var runComfy = await app.StartRunComfyAsync(Quick);
         return new(await app.StartAsync(Scene.SettingsFor(runComfy)), runComfy, receiver);
     }

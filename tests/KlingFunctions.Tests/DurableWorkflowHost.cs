@@ -29,6 +29,9 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     // Long enough for the test's actions before the wait ends, on a busy machine too.
     public TimeSpan ShortWait => TimeSpan.FromSeconds(6);
 
+    // A start of the host takes seconds of CPU time.
+    public int Kills => 2;
+
     public DateTimeOffset Now => DateTimeOffset.UtcNow;
 
     private DurableTaskClient Client => _worker.Client;
@@ -36,6 +39,7 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     /// <summary>An idle host of an earlier test, or a new one.</summary>
     public static async Task<DurableWorkflowHost> RentAsync(WorkflowCatalog catalog, SharedAzurite azurite)
     {
+        await azurite.EnginePlaces.WaitAsync();
         if (azurite.Engines.TryTake(out var host))
         {
             host._worker.Catalog = host._catalog = catalog;
@@ -98,12 +102,10 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
         await _app.CallAsync(EngineWorker.ClientFunction, "{}");
     }
 
-    /// <summary>
-    /// Returns the host for reuse. A host with messages left is stopped: they are this test's timers, which the next test would see.
-    /// </summary>
+    /// <summary>Returns the host for reuse.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (await _app.CountMessagesAsync() == 0 && await _app.TryPurgeAsync())
+        if (await _app.TryEmptyAsync())
         {
             _timers = -_worker.Timers;
             _azurite.Engines.Add(this);
@@ -112,6 +114,7 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
         {
             await EndAsync();
         }
+        _azurite.EnginePlaces.Release();
     }
 
     public async ValueTask EndAsync()
@@ -122,7 +125,7 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
 
     private async Task UntilAsync(Func<Task<bool>> isSo)
     {
-        for (var since = TimeProvider.System.GetTimestamp(); !await isSo(); await Task.Delay(150))
+        for (var since = TimeProvider.System.GetTimestamp(); !await isSo(); await Task.Delay(400))
         {
             if (TimeProvider.System.GetElapsedTime(since) > Patience) throw new TimeoutException($"Not within {Patience}. {_app.LastLines}");
         }

@@ -13,10 +13,10 @@ public sealed class FunctionsHostileClients(SharedAzurite azurite) : HostileClie
 
     protected override bool FacesTheNetwork => false;
 
-    protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour)
+    protected override async Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour)
     {
-        _pooled = azurite.Apps.Rent();
-        return _pooled.StartRunComfyAsync(behaviour);
+        _pooled = await azurite.Apps.RentAsync();
+        return await _pooled.StartRunComfyAsync(behaviour);
     }
 
     protected override Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled!.StartAsync(settings);

@@ -11,10 +11,10 @@ public sealed class FunctionsPipelineContract(SharedAzurite azurite) : PipelineC
 
     protected override TimeProvider Time => TimeProvider.System;
 
-    protected override Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
+    protected override async Task<SimulatorHost> StartRunComfyAsync(Behaviour behaviour, bool hasOwnSettings)
     {
-        _pooled = hasOwnSettings ? null : azurite.Apps.Rent();
-        return _pooled?.StartRunComfyAsync(behaviour) ?? base.StartRunComfyAsync(behaviour, hasOwnSettings);
+        _pooled = hasOwnSettings ? null : await azurite.Apps.RentAsync();
+        return await (_pooled?.StartRunComfyAsync(behaviour) ?? base.StartRunComfyAsync(behaviour, hasOwnSettings));
     }
 
     protected override async Task<IHostUnderTest> StartHostAsync(IReadOnlyDictionary<string, string?> settings) => _pooled is not null

@@ -19,7 +19,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     [Fact]
     public async Task Worker_describes_the_HTTP_functions_and_every_workflow_and_step()
     {
-        await using var stage = await AppScene.StartAsync(azurite, new());
+        await using var stage = await AppScene.RentAsync(azurite, new());
         var functions = await stage.App.FunctionsAsync();
         EveryRouteNeedsAKeyButHealthAndSignedLinks(functions);
         WorkflowsAndStepsAreThoseOfTheCatalogue(functions);
@@ -30,7 +30,7 @@ public sealed class FunctionsTests(SharedAzurite azurite)
     [Fact]
     public async Task Page_and_its_files_need_no_key_and_jobs_do()
     {
-        await using var stage = await AppScene.StartAsync(azurite, new());
+        await using var stage = await AppScene.RentAsync(azurite, new());
         using var stranger = new HttpClient { BaseAddress = stage.Scene.Http.BaseAddress };
         var cancellationToken = TestContext.Current.CancellationToken;
         foreach (var (path, type) in new[] { ("/", "text/html"), ("/page/main.js", "text/javascript") })

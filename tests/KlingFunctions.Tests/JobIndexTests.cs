@@ -18,7 +18,7 @@ public sealed class JobIndexTests(SharedAzurite azurite)
     [Fact]
     public async Task Lists_and_counts_follow_ended_resumed_and_purged_jobs_and_a_lost_index()
     {
-        var pooled = azurite.Apps.Rent();
+        var pooled = await azurite.Apps.RentAsync();
         var runComfy = await pooled.StartRunComfyAsync(Quick);
         await using var scene = new Scene(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
         var request = scene.Request();

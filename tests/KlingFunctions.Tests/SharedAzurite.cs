@@ -17,6 +17,9 @@ public sealed class SharedAzurite : IAsyncLifetime
     /// <summary>Idle hosts for the engine's contract.</summary>
     internal ConcurrentBag<DurableWorkflowHost> Engines { get; } = [];
 
+    /// <summary>The number of hosts for the engine's contract: few, since a start costs more CPU time than most tests.</summary>
+    internal SemaphoreSlim EnginePlaces { get; } = new(3);
+
     public async ValueTask InitializeAsync()
     {
         _process = await AzuriteProcess.StartAsync();
@@ -26,6 +29,7 @@ public sealed class SharedAzurite : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         foreach (var engine in Engines) await engine.EndAsync();
+        EnginePlaces.Dispose();
         await Apps.DisposeAsync();
         await _process.DisposeAsync();
     }

@@ -15,7 +15,7 @@ public sealed class StartTests(SharedAzurite azurite)
     [Fact]
     public async Task Simultaneous_calls_with_one_key_are_one_job_or_are_refused()
     {
-        await using var stage = await AppScene.StartAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
+        await using var stage = await AppScene.RentAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
         var scene = stage.Scene;
         for (var round = 0; round < Rounds; round++)
         {

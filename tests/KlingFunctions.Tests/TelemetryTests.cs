@@ -16,7 +16,7 @@ public sealed class TelemetryTests(SharedAzurite azurite)
     [Fact]
     public async Task Log_lines_of_a_step_reach_the_host_without_an_exporter()
     {
-        await using var stage = await AppScene.StartAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
+        await using var stage = await AppScene.RentAsync(azurite, new() { QueueTime = TimeSpan.Zero, RunTime = TimeSpan.Zero });
         var id = await stage.Scene.SubmitAsync();
         await stage.Scene.UntilAsync(id, "succeeded");
         Assert.Contains(stage.App.Log, line => line.Contains(Line, StringComparison.Ordinal) && line.Contains(id, StringComparison.Ordinal));

@@ -21,7 +21,7 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var moment = TimeSpan.FromMilliseconds(300);
-        var pooled = azurite.Apps.Rent();
+        var pooled = await azurite.Apps.RentAsync();
         var runComfy = await pooled.StartRunComfyAsync(new() { QueueTime = moment, RunTime = moment });
         _scene = new(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
         (_app, _uploads) = (pooled.Process, new BlobServiceClient(pooled.Account).GetBlobContainerClient(Containers.Uploads));

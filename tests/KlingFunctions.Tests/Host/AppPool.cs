@@ -8,21 +8,35 @@ namespace KlingFunctions.Tests.Host;
 
 /// <summary>
 /// Apps with the shared suites' own settings, used by one test after another, since host and worker take longer to start than most tests.
-/// Between two tests an app is emptied: its instances are purged, its blobs deleted. An app with running jobs is killed instead.
+/// Between two tests an app is emptied: its instances are ended and purged, its blobs deleted. Few apps serve all tests, since a start
+/// costs more CPU time than the tests themselves.
 /// </summary>
 internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
 {
-    private readonly ConcurrentBag<PooledApp> _free = [];
+    private const int Most = 6;
 
-    /// <summary>An app that nobody else uses, and the address where it expects RunComfy. Dispose it to give it back.</summary>
-    public PooledApp Rent() => _free.TryTake(out var app) ? app : new(this, LoopbackPort.NextAddress(), azurite.NextAccount());
+    private readonly ConcurrentBag<PooledApp> _free = [];
+    private readonly SemaphoreSlim _places = new(Most);
+
+    /// <summary>An app that nobody else uses, and the address where it expects RunComfy. Dispose its host to give it back.</summary>
+    public async Task<PooledApp> RentAsync()
+    {
+        await _places.WaitAsync();
+        return _free.TryTake(out var app) ? app : new(this, LoopbackPort.NextAddress(), azurite.NextAccount());
+    }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var app in _free) await app.EndAsync();
+        _places.Dispose();
     }
 
-    internal void GiveBack(PooledApp app) => _free.Add(app);
+    /// <param name="app">The app; null if it can't be used again.</param>
+    internal void GiveBack(PooledApp? app)
+    {
+        if (app is not null) _free.Add(app);
+        _places.Release();
+    }
 }
 
 /// <summary>An app of the pool, started by the first test that needs it.</summary>
@@ -62,9 +76,10 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 
     private async ValueTask GiveBackAsync()
     {
-        if (!await _app!.TryPurgeAsync())
+        if (!await _app!.TryEmptyAsync())
         {
             await EndAsync();
+            pool.GiveBack(null);
             return;
         }
         var blobs = new BlobServiceClient(account);

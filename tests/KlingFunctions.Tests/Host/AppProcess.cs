@@ -34,6 +34,7 @@ internal sealed class AppProcess : IAsyncDisposable
     private const string Listens = "Listens on ";
     private const string WorkerIs = "Worker process ";
     private const string WorkerConnects = "Worker connects to ";
+    private const string Instances = "/runtime/webhooks/durabletask/instances";
 
     private readonly Dictionary<string, string?> _settings;
     private readonly string _account;
@@ -216,27 +217,48 @@ internal sealed class AppProcess : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Prepares the app for another test by purging its instances.</summary>
-    /// <returns>False if it can't be reused: an instance still runs, or it does not answer.</returns>
-    public async Task<bool> TryPurgeAsync()
+    /// <summary>
+    /// Prepares the app for another test: ends its instances, waits for their last work, and deletes their histories and messages.
+    /// </summary>
+    /// <returns>False if it can't be used again: it does not come to rest, or does not answer.</returns>
+    public async Task<bool> TryEmptyAsync()
     {
-        const string instances = "/runtime/webhooks/durabletask/instances";
         try
         {
-            using (var running = await Http.GetAsync($"{instances}?runtimeStatus=Pending,Running&top=1"))
-            {
-                if (running.StatusCode is not HttpStatusCode.OK || (await Scene.JsonOf(running)).GetArrayLength() > 0) return false;
-            }
-            using (await Http.DeleteAsync($"{instances}?createdTimeFrom=2000-01-01T00:00:00Z"))
+            if (!await TryEndAllAsync()) return false;
+            using (await Http.DeleteAsync($"{Instances}?createdTimeFrom=2000-01-01T00:00:00Z"))
             {
                 // 404 if there is nothing to purge.
             }
+            // Timers of the instances, which the next test would count as its own.
+            var queues = new QueueServiceClient(_account);
+            await foreach (var queue in queues.GetQueuesAsync()) await queues.GetQueueClient(queue.Name).ClearMessagesAsync();
+            return true;
         }
         catch (Exception e) when (e is HttpRequestException or JsonException)
         {
             return false;
         }
-        return true;
+    }
+
+    private async Task<bool> TryEndAllAsync()
+    {
+        for (var tries = 0; tries < 50; tries++)
+        {
+            using var answer = await Http.GetAsync($"{Instances}?runtimeStatus=Pending,Running&top=100");
+            if (answer.StatusCode is not HttpStatusCode.OK) return false;
+            var running = await Scene.JsonOf(answer);
+            if (running.GetArrayLength() == 0 && (await InvocationsAsync()).Values.All(i => i.Begun == i.Ended) && await HasNoVisibleMessageAsync()) return true;
+            foreach (var instance in running.EnumerateArray())
+            {
+                using (await Http.PostAsync($"{Instances}/{instance.GetProperty("instanceId").GetString()}/terminate?reason=over", null))
+                {
+                    // 410 if it has ended since.
+                }
+            }
+            await Task.Delay(200);
+        }
+        return false;
     }
 
     /// <summary>Delivers an Event Grid event about a created blob, and waits until the app has processed it.</summary>
@@ -277,7 +299,7 @@ internal sealed class AppProcess : IAsyncDisposable
     /// </summary>
     private static Dictionary<string, string?> Defaults => new()
     {
-        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:00.5",
+        ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:maxQueuePollingInterval"] = "00:00:01",
         ["AzureFunctionsJobHost:extensions:durableTask:storageProvider:partitionCount"] = "1",
         ["DOTNET_TC_CallCounting"] = "0",
     };

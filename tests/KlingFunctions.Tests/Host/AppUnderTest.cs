@@ -25,7 +25,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
                 if (wanted(resource)) return resource;
                 last = resource;
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(400), CancellationToken.None);
+            await Task.Delay(TimeSpan.FromMilliseconds(800), CancellationToken.None);
         }
         throw new TimeoutException($"Not within {Patience}. The job: {last?.GetRawText()} {app.LastLines}");
     }
@@ -37,7 +37,7 @@ internal sealed class AppUnderTest(AppProcess app) : IHostUnderTest
         var (seen, since) = ("", TimeProvider.System.GetTimestamp());
         while (TimeProvider.System.GetElapsedTime(since) < Quiet)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(250), limit.Token);
+            await Task.Delay(TimeSpan.FromMilliseconds(500), limit.Token);
             var counts = (await app.InvocationsAsync()).Where(i => i.Key is not ("Poll" or "GenerateVideo")).OrderBy(i => i.Key, StringComparer.Ordinal);
             var now = string.Join(' ', counts);
             if (now == seen && counts.All(i => i.Value.Begun == i.Value.Ended) && await app.HasNoVisibleMessageAsync()) continue;
