@@ -61,11 +61,18 @@ internal static class JobFilterQuery
             faults.Add(new($"/{MetadataPrefix}{name}", FaultCode.NotAllowedValue, "The name of a metadata property that is asked for must not be empty, and have no quotes or backslashes."));
         var batch = query[Batch].ToString() is { Length: > 0 } id ? id : null;
         if (batch is not null && !Batches.IsId(batch)) faults.Add(new("/batch", FaultCode.NotAllowedValue, "A batch's id is 'bat_' and 32 hex digits: take it from the answer to POST /api/videos/batch."));
+        var (after, before) = (Time(query, CreatedAfter, faults), Time(query, CreatedBefore, faults));
+        if (before < after)
+        {
+            faults.Add(new(
+                $"/{CreatedBefore}", FaultCode.NotAllowedValue,
+                $"{CreatedBefore} is earlier than {CreatedAfter}, and no job was created in such a window: exchange the two times."));
+        }
         return new()
         {
             Status = status,
-            CreatedAfter = Time(query, CreatedAfter, faults),
-            CreatedBefore = Time(query, CreatedBefore, faults),
+            CreatedAfter = after,
+            CreatedBefore = before,
             Batch = batch,
             Metadata = metadata,
         };

@@ -59,6 +59,25 @@ public class StrictnessTests
     }
 
     [Theory]
+    [InlineData("2026-03-02", "2026-03-01", "/created_before")]
+    [InlineData("2026-03-01T12:00:00+02:00", "2026-03-01T09:59:59Z", "/created_before")]
+    [InlineData("2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00Z", null)]
+    [InlineData("2026-03-01", "2026-03-02", null)]
+    public async Task Window_that_ends_before_it_begins_is_refused(string after, string before, string? pointer)
+    {
+        await using var app = await TestApp.StartAsync();
+        foreach (var route in new[] { "/api/videos", "/api/videos/counts" })
+        {
+            var query = $"?created_after={Uri.EscapeDataString(after)}&created_before={Uri.EscapeDataString(before)}";
+            using var answer = await app.Http.GetAsync(new Uri(route + query, UriKind.Relative), Ct);
+            Assert.Equal(pointer is null ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
+            if (pointer is null) continue;
+            var fault = Assert.Single(JsonNode.Parse(await answer.Content.ReadAsStringAsync(Ct))!["errors"]!.AsArray())!;
+            Assert.Equal((pointer, FaultCode.NotAllowedValue), ((string?)fault["pointer"], (string?)fault["code"]));
+        }
+    }
+
+    [Theory]
     [InlineData("/api/subscriptions", """{"url":"https://hooks.example.com/k","event":["video.failed"]}""")]
     [InlineData("/api/subscriptions", """{"url":"https://hooks.example.com/k","events":["video.failed"],"events":[]}""")]
     [InlineData("/api/subscriptions", """{"url":"https://hooks.example.com/k","header":{"name":"A","value":"b","vlaue":"c"}}""")]
