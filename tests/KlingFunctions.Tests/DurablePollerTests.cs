@@ -62,15 +62,9 @@ public sealed class DurablePollerTests(SharedAzurite azurite)
 
     private async Task<Scene> StartAsync(Polled polled)
     {
-        var receiver = await WebhookReceiver.StartAsync();
-        if (polled is Polled.Local)
-        {
-            var simulator = await SimulatorHost.StartAsync(Quick);
-            return new(await LocalProcess.StartAsync(Scene.SettingsFor(simulator)), simulator, receiver);
-        }
-        var app = await azurite.Apps.RentAsync();
-        var runComfy = await app.StartRunComfyAsync(Quick);
-        return new(await app.StartAsync(Scene.SettingsFor(runComfy)), runComfy, receiver);
+        if (polled is Polled.Functions) return (await AppScene.RentAsync(azurite, Quick)).Scene;
+        var simulator = await SimulatorHost.StartAsync(Quick);
+        return new(await LocalProcess.StartAsync(Scene.SettingsFor(simulator)), simulator, await WebhookReceiver.StartAsync());
     }
 
     private static async Task<(string Status, string Content)> CallAsync(

@@ -18,9 +18,8 @@ public sealed class JobIndexTests(SharedAzurite azurite)
     [Fact]
     public async Task Lists_and_counts_follow_ended_resumed_and_purged_jobs_and_a_lost_index()
     {
-        var pooled = await azurite.Apps.RentAsync();
-        var runComfy = await pooled.StartRunComfyAsync(Quick);
-        await using var scene = new Scene(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
+        await using var stage = await AppScene.RentAsync(azurite, Quick);
+        var (scene, runComfy) = (stage.Scene, stage.Scene.RunComfy);
         var request = scene.Request();
         request["metadata"] = JsonNode.Parse("""{"order": 7, "shop": "Süd"}""");
         var succeeded = await scene.SubmitAsync(request);
@@ -34,7 +33,7 @@ public sealed class JobIndexTests(SharedAzurite azurite)
         await CountedAsync(scene, "", "failed 1, in_queue 1, succeeded 1");
 
         // Only the index still knows this job.
-        using (var purged = await pooled.Process.Http.DeleteAsync(new Uri($"/runtime/webhooks/durabletask/instances/{succeeded}", UriKind.Relative), Cancel))
+        using (var purged = await stage.App.Http.DeleteAsync(new Uri($"/runtime/webhooks/durabletask/instances/{succeeded}", UriKind.Relative), Cancel))
             purged.EnsureSuccessStatusCode();
         await CountedAsync(scene, "", "failed 1, in_queue 1, succeeded 1");
         await CountedAsync(scene, "?metadata.order=7&metadata.shop=S%C3%BCd&status=succeeded", "succeeded 1");
@@ -50,10 +49,10 @@ public sealed class JobIndexTests(SharedAzurite azurite)
         await ListedAsync(scene, "?status=failed");
         await ListedAsync(scene, "?status=in_queue", running, resumed);
 
-        var jobs = new BlobServiceClient(pooled.Account).GetBlobContainerClient(Containers.Jobs);
+        var jobs = new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Jobs);
         await foreach (var entry in jobs.GetBlobsAsync(cancellationToken: Cancel)) await jobs.DeleteBlobAsync(entry.Name, cancellationToken: Cancel);
         await ListedAsync(scene, "");
-        await pooled.Process.CallAsync(nameof(RepairJobIndex), ForgettingTests.Timer);
+        await stage.App.CallAsync(nameof(RepairJobIndex), ForgettingTests.Timer);
         await ListedAsync(scene, "", running, resumed);
 
         foreach (var id in new[] { running, resumed })
@@ -61,8 +60,8 @@ public sealed class JobIndexTests(SharedAzurite azurite)
             using (var answer = await scene.PostAsync($"/api/videos/{id}/cancel")) answer.EnsureSuccessStatusCode();
             await scene.UntilAsync(id, "cancelled");
         }
-        await pooled.Process.CallAsync(nameof(RepairJobIndex), ForgettingTests.Timer);
-        var index = await new BlobJobIndex(new BlobServiceClient(pooled.Account)).ListAllAsync(Cancel).ToListAsync(Cancel);
+        await stage.App.CallAsync(nameof(RepairJobIndex), ForgettingTests.Timer);
+        var index = await new BlobJobIndex(new BlobServiceClient(stage.Account)).ListAllAsync(Cancel).ToListAsync(Cancel);
         Assert.Equal([(running, 0), (resumed, 1)], index.Where(entry => entry.Ended is not null).Select(entry => (entry.JobId, entry.Run)));
     }
 

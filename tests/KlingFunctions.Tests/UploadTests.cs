@@ -21,10 +21,9 @@ public sealed class UploadTests(SharedAzurite azurite) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var moment = TimeSpan.FromMilliseconds(300);
-        var pooled = await azurite.Apps.RentAsync();
-        var runComfy = await pooled.StartRunComfyAsync(new() { QueueTime = moment, RunTime = moment });
-        _scene = new(await pooled.StartAsync(Scene.SettingsFor(runComfy)), runComfy, await WebhookReceiver.StartAsync());
-        (_app, _uploads) = (pooled.Process, new BlobServiceClient(pooled.Account).GetBlobContainerClient(Containers.Uploads));
+        var stage = await AppScene.RentAsync(azurite, new() { QueueTime = moment, RunTime = moment });
+        (_app, _scene) = (stage.App, stage.Scene);
+        _uploads = new BlobServiceClient(stage.Account).GetBlobContainerClient(Containers.Uploads);
     }
 
     public ValueTask DisposeAsync() => _scene.DisposeAsync();
