@@ -13,9 +13,6 @@ public interface IWorkflowHost : IAsyncDisposable
     /// <summary>The length of a short wait in a test: seconds where time is faked, less where it is real.</summary>
     TimeSpan ShortWait { get; }
 
-    /// <summary>The number of kills in a test that repeats them: fewer where a start is slow.</summary>
-    int Kills { get; }
-
     /// <summary>The engine's clock.</summary>
     DateTimeOffset Now { get; }
 

@@ -74,26 +74,26 @@ public abstract class WorkflowContextContract
                 runs.Add(n);
                 return Task.FromResult(n);
             })
-            .Add<int, int>("W", async (context, kills) =>
+            .Add<int, int>("W", async (context, _) =>
             {
                 var sum = 0;
-                for (var i = 1; i <= kills; i++)
+                for (var i = 1; i <= 5; i++)
                 {
                     sum += await context.CallAsync(Count, i);
                     await context.WaitForEventAsync("next");
                 }
                 return sum;
             }));
-        await host.StartAsync("W", "a", JsonSerializer.Serialize(host.Kills));
-        for (var i = 1; i <= host.Kills; i++)
+        await host.StartAsync("W", "a", "0");
+        for (var i = 1; i <= 5; i++)
         {
             await host.RunToRestAsync("a");
             await host.KillAsync();
             await host.RunToRestAsync("a");
             await host.RaiseAsync("a", "next");
         }
-        Assert.Equal(Enumerable.Range(1, host.Kills).Sum(), Output<int>(await host.RunToEndAsync("a")));
-        Assert.Equal(Enumerable.Range(1, host.Kills), runs.Order());
+        Assert.Equal("15", (await host.RunToEndAsync("a")).Output);
+        Assert.Equal([1, 2, 3, 4, 5], runs.Order());
     }
 
     [Fact]
@@ -516,7 +516,7 @@ public abstract class WorkflowContextContract
                 return n;
             }));
         await host.StartAsync("W", "a", JsonSerializer.Serialize(host.ShortWait.TotalSeconds));
-        for (var i = 0; i < host.Kills; i++)
+        for (var i = 0; i < 5; i++)
         {
             await host.RunToRestAsync("a");
             await host.KillAsync();

@@ -29,9 +29,6 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     // Long enough for the test's actions before the wait ends, on a busy machine too.
     public TimeSpan ShortWait => TimeSpan.FromSeconds(6);
 
-    // A start of the host takes seconds of CPU time.
-    public int Kills => 2;
-
     public DateTimeOffset Now => DateTimeOffset.UtcNow;
 
     private DurableTaskClient Client => _worker.Client;
@@ -39,13 +36,14 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     /// <summary>An idle host of an earlier test, or a new one.</summary>
     public static async Task<DurableWorkflowHost> RentAsync(WorkflowCatalog catalog, SharedAzurite azurite)
     {
-        await azurite.EnginePlaces.WaitAsync();
-        if (azurite.Engines.TryTake(out var host))
-        {
-            host._worker.Catalog = host._catalog = catalog;
-            return host;
-        }
-        host = new(azurite) { _catalog = catalog };
+        var host = await azurite.Engines.RentAsync(() => StartAsync(catalog, azurite));
+        host._worker.Catalog = host._catalog = catalog;
+        return host;
+    }
+
+    private static async Task<DurableWorkflowHost> StartAsync(WorkflowCatalog catalog, SharedAzurite azurite)
+    {
+        var host = new DurableWorkflowHost(azurite) { _catalog = catalog };
         host._app = await AppProcess.StartAsync(new Dictionary<string, string?> { ["AzureWebJobsStorage"] = azurite.NextAccount() }, host.ConnectAsync);
         await host._app.CallAsync(EngineWorker.ClientFunction, "{}");
         return host;
@@ -105,16 +103,17 @@ internal sealed class DurableWorkflowHost : IWorkflowHost
     /// <summary>Returns the host for reuse.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (await _app.TryEmptyAsync())
+        var isEmpty = false;
+        try
         {
-            _timers = -_worker.Timers;
-            _azurite.Engines.Add(this);
+            isEmpty = await _app.TryEmptyAsync();
+            if (isEmpty) _timers = -_worker.Timers;
+            else await EndAsync();
         }
-        else
+        finally
         {
-            await EndAsync();
+            _azurite.Engines.GiveBack(isEmpty ? this : null);
         }
-        _azurite.EnginePlaces.Release();
     }
 
     public async ValueTask EndAsync()

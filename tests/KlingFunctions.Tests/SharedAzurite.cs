@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using KlingFunctions.ComplianceTests.Azurite;
 using KlingFunctions.Tests;
 using KlingFunctions.Tests.Host;
@@ -14,11 +13,8 @@ public sealed class SharedAzurite : IAsyncLifetime
 
     internal AppPool Apps { get; private set; } = null!;
 
-    /// <summary>Idle hosts for the engine's contract.</summary>
-    internal ConcurrentBag<DurableWorkflowHost> Engines { get; } = [];
-
-    /// <summary>The number of hosts for the engine's contract: few, since a start costs more CPU time than most tests.</summary>
-    internal SemaphoreSlim EnginePlaces { get; } = new(3);
+    /// <summary>Hosts for the engine's contract.</summary>
+    internal Pool<DurableWorkflowHost> Engines { get; } = new(3);
 
     public async ValueTask InitializeAsync()
     {
@@ -28,8 +24,8 @@ public sealed class SharedAzurite : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var engine in Engines) await engine.EndAsync();
-        EnginePlaces.Dispose();
+        foreach (var engine in Engines.Free) await engine.EndAsync();
+        Engines.Dispose();
         await Apps.DisposeAsync();
         await _process.DisposeAsync();
     }

@@ -22,8 +22,6 @@ internal sealed class JournalHost : IWorkflowHost
 
     public TimeSpan ShortWait => TimeSpan.FromMinutes(1);
 
-    public int Kills => 5;
-
     public DateTimeOffset Now => _time.GetUtcNow();
 
     public FakeTimeProvider Time => _time;

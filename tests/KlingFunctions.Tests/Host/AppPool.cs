@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using KlingFunctions.ComplianceTests.Hosts;
@@ -8,39 +7,24 @@ namespace KlingFunctions.Tests.Host;
 
 /// <summary>
 /// Apps with the shared suites' own settings, used by one test after another, since host and worker take longer to start than most tests.
-/// Between two tests an app is emptied: its instances are ended and purged, its blobs deleted. Few apps serve all tests, since a start
-/// costs more CPU time than the tests themselves.
+/// Between two tests an app is emptied: its instances are ended and purged, its blobs deleted.
 /// </summary>
 internal sealed class AppPool(SharedAzurite azurite) : IAsyncDisposable
 {
-    private const int Most = 6;
-
-    private readonly ConcurrentBag<PooledApp> _free = [];
-    private readonly SemaphoreSlim _places = new(Most);
+    private readonly Pool<PooledApp> _apps = new(6);
 
     /// <summary>An app that nobody else uses, and the address where it expects RunComfy. Dispose its host to give it back.</summary>
-    public async Task<PooledApp> RentAsync()
-    {
-        await _places.WaitAsync();
-        return _free.TryTake(out var app) ? app : new(this, LoopbackPort.NextAddress(), azurite.NextAccount());
-    }
+    public Task<PooledApp> RentAsync() => _apps.RentAsync(() => Task.FromResult(new PooledApp(_apps, LoopbackPort.NextAddress(), azurite.NextAccount())));
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var app in _free) await app.EndAsync();
-        _places.Dispose();
-    }
-
-    /// <param name="app">The app; null if it can't be used again.</param>
-    internal void GiveBack(PooledApp? app)
-    {
-        if (app is not null) _free.Add(app);
-        _places.Release();
+        foreach (var app in _apps.Free) await app.EndAsync();
+        _apps.Dispose();
     }
 }
 
 /// <summary>An app of the pool, started by the first test that needs it.</summary>
-internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
+internal sealed class PooledApp(Pool<PooledApp> pool, Uri runComfy, string account)
 {
     private AppProcess? _app;
 
@@ -68,7 +52,15 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 
     public async Task<IHostUnderTest> StartAsync(IReadOnlyDictionary<string, string?> settings)
     {
-        _app ??= await AppProcess.StartAsync(AppSettings.Of(settings, account, timersAtMost: TimeSpan.FromSeconds(2)));
+        try
+        {
+            _app ??= await AppProcess.StartAsync(AppSettings.Of(settings, account, timersAtMost: TimeSpan.FromSeconds(2)));
+        }
+        catch
+        {
+            pool.GiveBack(null);
+            throw;
+        }
         return new Rented(this, new AppUnderTest(_app));
     }
 
@@ -76,12 +68,21 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
 
     private async ValueTask GiveBackAsync()
     {
-        if (!await _app!.TryEmptyAsync())
+        var isEmpty = false;
+        try
         {
-            await EndAsync();
-            pool.GiveBack(null);
-            return;
+            isEmpty = await TryEmptyAsync();
+            if (!isEmpty) await EndAsync();
         }
+        finally
+        {
+            pool.GiveBack(isEmpty ? this : null);
+        }
+    }
+
+    private async Task<bool> TryEmptyAsync()
+    {
+        if (!await _app!.TryEmptyAsync()) return false;
         var blobs = new BlobServiceClient(account);
         // The key of signed links stays, because the app caches it.
         foreach (var name in AzureStorage.Containers.All.Except([AzureStorage.Containers.Keys]))
@@ -89,7 +90,7 @@ internal sealed class PooledApp(AppPool pool, Uri runComfy, string account)
             var container = blobs.GetBlobContainerClient(name);
             await foreach (var blob in container.GetBlobsAsync()) await container.DeleteBlobIfExistsAsync(blob.Name);
         }
-        pool.GiveBack(this);
+        return true;
     }
 
     private sealed class Rented(PooledApp app, AppUnderTest host) : IHostUnderTest

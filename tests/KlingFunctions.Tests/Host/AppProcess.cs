@@ -200,21 +200,25 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <param name="prefix">The prefix of the queues' names.</param>
     public async Task<int> CountMessagesAsync(string prefix = "")
     {
-        var (queues, count) = (new QueueServiceClient(_account), 0);
-        await foreach (var queue in queues.GetQueuesAsync(prefix: prefix))
-            count += (await queues.GetQueueClient(queue.Name).GetPropertiesAsync()).Value.ApproximateMessagesCount;
+        var count = 0;
+        await foreach (var queue in QueuesAsync(prefix)) count += (await queue.GetPropertiesAsync()).Value.ApproximateMessagesCount;
         return count;
     }
 
     /// <summary>Whether every message is being processed, or is a timer that is not due.</summary>
     public async Task<bool> HasNoVisibleMessageAsync()
     {
-        var queues = new QueueServiceClient(_account);
-        await foreach (var queue in queues.GetQueuesAsync())
+        await foreach (var queue in QueuesAsync())
         {
-            if ((await queues.GetQueueClient(queue.Name).PeekMessagesAsync(1)).Value.Length > 0) return false;
+            if ((await queue.PeekMessagesAsync(1)).Value.Length > 0) return false;
         }
         return true;
+    }
+
+    private async IAsyncEnumerable<QueueClient> QueuesAsync(string prefix = "")
+    {
+        var queues = new QueueServiceClient(_account);
+        await foreach (var queue in queues.GetQueuesAsync(prefix: prefix)) yield return queues.GetQueueClient(queue.Name);
     }
 
     /// <summary>
@@ -231,8 +235,7 @@ internal sealed class AppProcess : IAsyncDisposable
                 // 404 if there is nothing to purge.
             }
             // Timers of the instances, which the next test would count as its own.
-            var queues = new QueueServiceClient(_account);
-            await foreach (var queue in queues.GetQueuesAsync()) await queues.GetQueueClient(queue.Name).ClearMessagesAsync();
+            await foreach (var queue in QueuesAsync()) await queue.ClearMessagesAsync();
             return true;
         }
         catch (Exception e) when (e is HttpRequestException or JsonException)
