@@ -301,8 +301,7 @@ public sealed class GenerateVideo
     }
 
     /// <summary>
-    /// Starts one notification for each receiver, and cleans up. The outcome of the job is final by now, whatever fails here. The end is
-    /// reported afterwards, together with the return.
+    /// Starts one notification for each receiver, and cleans up. The outcome of the job is final by now, whatever fails here.
     /// </summary>
     private async Task TellAsync()
     {
@@ -311,9 +310,13 @@ public sealed class GenerateVideo
             await AfterTheEndAsync(Steps.ReportUpload, new UploadFailure(upload, _state.Error, _job.Id, _job.Batch?.Index + 1));
         var end = Notify.EndOf(_job, _state.Provider?.RequestId);
         var input = ReceiversInput.Of(_job, _state);
-        IReadOnlyList<Receiver> found = await AfterTheEndAsync(Steps.FindReceivers, input) ?? (FindReceiversStep.OwnOf(input) is { } own ? [own] : []);
+        var known = FindReceiversStep.OwnOf(input) is { } own ? With([own], _state.Receivers) : _state.Receivers;
+        Change(s => s with { Receivers = known });
+        // A receiver may ask for the job at once, so it must show its end before. A step lies between this report and the notifications,
+        // because Durable on Azure Storage sends the messages of a turn before it stores the turn's status.
+        _context.ReportStatus(_state);
         // Known receivers stay listed, even if their subscription has been deleted.
-        IReadOnlyList<Receiver> receivers = [.. found, .. _state.Receivers.ExceptBy(found.Select(r => r.NotificationId), r => r.NotificationId)];
+        var receivers = With(await AfterTheEndAsync(Steps.FindReceivers, input) ?? [], known);
         Change(s => s with { Receivers = receivers });
         foreach (var receiver in receivers)
         {
@@ -332,6 +335,9 @@ public sealed class GenerateVideo
         }
         if (_job.Batch is { } batch) await AfterTheEndAsync(Steps.EndBatchItem, new BatchItemEnd(_job.Id, batch, _job.Run, _state.Status, _job.BaseUrl));
     }
+
+    private static IReadOnlyList<Receiver> With(IReadOnlyList<Receiver> found, IReadOnlyList<Receiver> known) =>
+        [.. found, .. known.ExceptBy(found.Select(r => r.NotificationId), r => r.NotificationId)];
 
     private async Task<TOut?> AfterTheEndAsync<TIn, TOut>(Step<TIn, TOut> step, TIn input)
     {

@@ -162,6 +162,8 @@ public sealed class BlobCostTests(TestStorage storage)
         public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
             Task.FromResult(_jobs.TryGetValue(id, out var job) ? new JobSnapshot(job, JobState.Initial(job), IsRunning: true, []) : null);
 
+        public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken) => GetAsync(id, cancellationToken);
+
         public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id));
 
         public Task<bool> ResumeAsync(VideoJob job, CancellationToken cancellationToken) => throw new NotSupportedException();

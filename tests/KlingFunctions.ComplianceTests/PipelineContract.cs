@@ -38,6 +38,9 @@ public abstract partial class PipelineContract
     public async Task Request_becomes_a_stored_video_paid_once_and_notified()
     {
         await using var scene = await StartAsync();
+        byte[]? fetchedAtOnce = null;
+        scene.Receiver.Receiving = async webhook => fetchedAtOnce = await scene.Http.GetByteArrayAsync(
+            new Uri(webhook.Json.GetProperty("data").GetProperty("links").GetProperty("content").GetString()!));
         using var answer = await scene.PostAsync("/api/videos", scene.Request(scene.Receiver.Url));
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
         var accepted = await Scene.JsonOf(answer);
@@ -57,6 +60,7 @@ public abstract partial class PipelineContract
         Assert.Equal(bytes.Length, video.GetProperty("size_bytes").GetInt64());
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), video.GetProperty("sha256").GetString());
         Assert.Equal("ftyp"u8, bytes.AsSpan(4, 4));
+        Assert.Equal(bytes, fetchedAtOnce);
 
         Assert.Equal(1, scene.RunComfy.Account.AcceptedCount);
         var webhook = Assert.Single(scene.Receiver.Received);

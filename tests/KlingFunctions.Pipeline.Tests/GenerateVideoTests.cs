@@ -69,6 +69,18 @@ public class GenerateVideoTests
     }
 
     [Fact]
+    public void Receiver_that_asks_for_the_job_at_once_finds_its_end()
+    {
+        var engine = Engine().On(Steps.Poll, _ => Done);
+        engine.Run(GenerateVideo.RunAsync, "vid_1", SampleJobs.New(webhookUrl: "https://own.example.com/?k=s"));
+        // An engine may start what a workflow asks for before it stores the status of the same turn, so a step must lie between them.
+        var turnsBefore = engine.Calls.TakeWhile(call => call is not RecordedCall.Started).Reverse().SkipWhile(call => call is not RecordedCall.Called);
+        var shown = State(turnsBefore.OfType<RecordedCall.Reported>().First());
+        Assert.Equal((JobStatus.Succeeded, "own.example.com"), (shown.Status, Assert.Single(shown.Receivers).Host));
+        Assert.Equal([Video], shown.Outputs);
+    }
+
+    [Fact]
     public void Run_that_only_finds_receivers_changes_nothing_else()
     {
         var known = new Receiver("sub_old", "old.example.com", "ntf_vid_1_0_sub_old");

@@ -60,7 +60,7 @@ public sealed class OldJobsTests : IDisposable
     [InlineData(true)]
     public async Task Batch_is_deleted_with_its_first_job_once_all_have_ended(bool hasEnded)
     {
-        var (batches, id) = (new Batches(_documents, _jobs, _time), Batches.NewId());
+        var (batches, id) = (new Batches(_documents, _time), Batches.NewId());
         await batches.OpenAsync(id, "f", 2, Cancel);
         await batches.CloseAsync(id, [0, 1], Cancel);
         await batches.EndAsync("vid_a", new(id, 0), 0, JobStatus.Succeeded, Cancel);
@@ -75,7 +75,7 @@ public sealed class OldJobsTests : IDisposable
     [Fact]
     public async Task Batch_stays_until_its_last_job_may_be_deleted()
     {
-        var (batches, id) = (new Batches(_documents, _jobs, _time), Batches.NewId());
+        var (batches, id) = (new Batches(_documents, _time), Batches.NewId());
         await batches.OpenAsync(id, "f", 2, Cancel);
         await batches.CloseAsync(id, [0, 1], Cancel);
         await batches.EndAsync("vid_a", new(id, 0), 0, JobStatus.Succeeded, Cancel);
@@ -166,6 +166,6 @@ public sealed class OldJobsTests : IDisposable
     {
         var options = Options.Create(_options);
         var places = new StalePlaces(_quota, new(_quota, _jobs, options, NullLogger<HandOver>.Instance), _jobs, _ledger, new(options, _time), options, _time);
-        return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new InMemoryAssets(_time), new(_documents, _jobs, _time), new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+        return new OldJobs(_jobs, _ledger, places, Letters, _uploads, new InMemoryAssets(_time), new(_documents, _time), new(options, _time), _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
     }
 }

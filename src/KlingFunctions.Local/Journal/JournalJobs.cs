@@ -11,8 +11,10 @@ using KlingFunctions.Pipeline.Workflow;
 namespace KlingFunctions.Local.Journal;
 
 /// <summary>Jobs as instances in the journal.</summary>
-internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore store, ILogger<JournalJobs> logger) : IJobs
+internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore store, TimeProvider time, ILogger<JournalJobs> logger) : IJobs
 {
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
+
     public Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken) =>
         engine.StartAsync(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, PipelineJson.Default.VideoJob));
 
@@ -21,6 +23,14 @@ internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore s
 
     public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(store.Find(id) is { Workflow: GenerateVideo.Name } instance ? Snapshot(instance) : null);
+
+    public async Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken)
+    {
+        var job = await GetAsync(id, cancellationToken);
+        if (job is not { IsEnding: true }) return job;
+        await Task.WhenAny(engine.EndOfRunAsync(id), Task.Delay(SettlesWithin, time, cancellationToken));
+        return await GetAsync(id, cancellationToken);
+    }
 
     public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) =>
         Task.FromResult(store.Find(id) is { Workflow: GenerateVideo.Name } instance ? JobOf(instance) : null);

@@ -57,6 +57,9 @@ internal sealed partial class WorkflowEngine(WorkflowCatalog catalog, InstanceSt
         return raised;
     }
 
+    /// <summary>Completes when the run of an instance has ended: it waits then, or has ended too.</summary>
+    public Task EndOfRunAsync(string id) => _running.TryGetValue(id, out var run) ? run.Ended : Task.CompletedTask;
+
     /// <inheritdoc />
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

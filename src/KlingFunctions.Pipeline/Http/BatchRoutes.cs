@@ -50,7 +50,7 @@ internal sealed partial class BatchRoutes(
             if (!outcomes.Any(outcome => outcome is Intake.Accepted)) ExceptionDispatchInfo.Throw(cause);
             LogNotAccepted(logger, cause, id);
         }
-        if (outcomes is null || await batches.FindSettledAsync(id, http.RequestAborted) is not { } batch)
+        if (outcomes is null || await batches.FindAsync(id, http.RequestAborted) is not { } batch)
         {
             return Problem.Result(
                 StatusCodes.Status422UnprocessableEntity, ProblemCode.IdempotencyKeyReused,
@@ -65,7 +65,7 @@ internal sealed partial class BatchRoutes(
     }
 
     /// <summary><c>GET /api/batches/{id}</c>: the number of its jobs in each status.</summary>
-    public async Task<IResult> GetAsync(HttpContext http, string id) => await batches.FindSettledAsync(id, http.RequestAborted) is { } batch
+    public async Task<IResult> GetAsync(HttpContext http, string id) => await batches.FindAsync(id, http.RequestAborted) is { } batch
         ? Tagged.Json(batch.Resource(AppBaseUrl.Of(http.Request)), PipelineJson.Default.BatchResource)
         : Problem.Result(StatusCodes.Status404NotFound, ProblemCode.NotFound, $"There is no batch '{id}' here: check the id. A batch is forgotten with its jobs.");
 

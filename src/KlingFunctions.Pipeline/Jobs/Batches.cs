@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using KlingFunctions.Pipeline.Documents;
 
@@ -8,11 +7,8 @@ namespace KlingFunctions.Pipeline.Jobs;
 /// The store of batches. Each is a document, with an empty one beside it for each ended job, whose name contains place and outcome: jobs
 /// that end at the same moment never conflict, a repeat changes no count, and one listing counts them all.
 /// </summary>
-public sealed class Batches(IDocuments documents, IJobs jobs, TimeProvider time)
+public sealed class Batches(IDocuments documents, TimeProvider time)
 {
-    // A job counts its end shortly before its workflow ends, and can't be resumed in between.
-    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
-
     private const string IdPrefix = "bat_";
     private const string Prefix = "batches/";
 
@@ -66,19 +62,6 @@ public sealed class Batches(IDocuments documents, IJobs jobs, TimeProvider time)
             ? new(id, batch, ended.ToDictionary(mark => mark.Index, mark => mark.Status!.Value), ended.Count > 0 ? ended.Max(mark => mark.At) : null)
             : null;
 
-    /// <summary>The batch for clients: a job that has counted its end still runs until its workflow has ended.</summary>
-    public async Task<BatchSnapshot?> FindSettledAsync(string id, CancellationToken cancellationToken)
-    {
-        if (await MarksAsync(id, cancellationToken) is not var (batch, ended)) return null;
-        var settled = new ConcurrentDictionary<int, JobStatus>();
-        var since = time.GetUtcNow() - EndsWithin;
-        await Parallel.ForEachAsync(ended, cancellationToken, async (mark, cancellationToken) =>
-        {
-            if (mark.At < since || await jobs.GetAsync(mark.JobId, cancellationToken) is not { IsRunning: true }) settled[mark.Index] = mark.Status!.Value;
-        });
-        return new(id, batch, settled);
-    }
-
     /// <summary>The filter narrowed to the time since its batch was received: older jobs need not be read.</summary>
     public async Task<JobFilter> NarrowAsync(JobFilter filter, CancellationToken cancellationToken) =>
         filter.Batch is { } id && await ReadAsync(id, cancellationToken) is { Value.CreatedAt: var from } && !(filter.CreatedAfter > from)
@@ -122,15 +105,14 @@ public sealed class Batches(IDocuments documents, IJobs jobs, TimeProvider time)
     /// <param name="Run">The number of its run.</param>
     /// <param name="Status">The outcome of the run; null: it was resumed.</param>
     /// <param name="At">When this was written (UTC).</param>
-    /// <param name="JobId">The job.</param>
-    private sealed record Mark(int Index, int Run, JobStatus? Status, DateTimeOffset At, string JobId)
+    private sealed record Mark(int Index, int Run, JobStatus? Status, DateTimeOffset At)
     {
         public static Mark Of(string name)
         {
             var parts = name[(name.LastIndexOf('/') + 1)..].Split('.');
             var numbers = new[] { parts[0], parts[1], parts[3] }.Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToList();
             JobStatus? status = parts[2] is Resumed ? null : Enum.GetValues<JobStatus>().Single(status => JsonWord.Of(status) == parts[2]);
-            return new((int)numbers[0], (int)numbers[1], status, DateTimeOffset.FromUnixTimeMilliseconds(numbers[2]), parts[4]);
+            return new((int)numbers[0], (int)numbers[1], status, DateTimeOffset.FromUnixTimeMilliseconds(numbers[2]));
         }
     }
 }

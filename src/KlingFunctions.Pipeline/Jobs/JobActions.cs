@@ -46,7 +46,7 @@ internal sealed class JobActions(
             return Refused(
                 ProblemCode.NotCancellable, "The video is made and paid for, and is being stored: it can't be cancelled any more.");
         }
-        if (!await jobs.CancelAsync(id, cancellationToken))
+        if (snapshot.State.HasEnded() || !await jobs.CancelAsync(id, cancellationToken))
             return Refused(ProblemCode.NotCancellable, $"The job is {JsonWord.Of(snapshot.State.Status)}: there is nothing to cancel.");
         return new JobActionOutcome.Accepted(snapshot);
     }
@@ -54,7 +54,7 @@ internal sealed class JobActions(
     /// <summary>Resumes a failed job; and one that ended otherwise, if its paid video can be had after all.</summary>
     public async Task<JobActionOutcome> ResumeAsync(string id, ResumeRequest request, CancellationToken cancellationToken)
     {
-        if (await jobs.GetAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
+        if (await jobs.GetSettledAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
         if (retention.IsOver(snapshot))
         {
             return Refused(

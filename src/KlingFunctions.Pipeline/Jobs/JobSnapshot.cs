@@ -10,6 +10,9 @@ namespace KlingFunctions.Pipeline.Jobs;
 /// <param name="Notifications">The state of each delivery.</param>
 public sealed record JobSnapshot(VideoJob Job, JobState State, bool IsRunning, IReadOnlyList<NotificationState> Notifications)
 {
+    /// <summary>Whether the job has ended, but its workflow still starts the notifications: it can't be resumed before that has ended too.</summary>
+    public bool IsEnding => IsRunning && State.HasEnded();
+
     /// <summary>The snapshot for an engine's record of a job.</summary>
     /// <param name="job">The input of its present run.</param>
     /// <param name="reported">The state that it last reported or returned; null if none yet.</param>

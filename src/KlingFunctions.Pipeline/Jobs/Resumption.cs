@@ -38,6 +38,7 @@ internal sealed record Resumption(VideoJob? Job, string? Refusal)
     public static Resumption Of(JobSnapshot snapshot, ResumeRequest request, DateTimeOffset deadline, Found found = Found.Nothing)
     {
         var (job, state) = (snapshot.Job, snapshot.State);
+        if (snapshot.IsEnding) return Refuse("The job has just ended, and its receivers are still being notified: resume it again in a minute.");
         if (snapshot.IsRunning) return Refuse("The job is running: there is nothing to resume.");
         if (MayCorrect(state) && request is { RequestId: { } corrected, Resubmit: false })
             return Go(Stage.Watch, JobStatus.InQueue, s => s with { Provider = new(corrected) });

@@ -13,7 +13,7 @@ internal sealed class Redelivery(IJobs jobs, FindReceiversStep receivers)
     /// </summary>
     public async Task<JobActionOutcome> RedeliverAsync(string id, CancellationToken cancellationToken)
     {
-        if (await jobs.GetAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
+        if (await jobs.GetSettledAsync(id, cancellationToken) is not { } snapshot) return new JobActionOutcome.NotFound();
         if (!snapshot.State.HasEnded()) return Refused("The job has not ended yet: its receivers are notified when it does.");
 
         using var span = JobTrace.Rejoin("redeliver", id, snapshot.Job.TraceParent);

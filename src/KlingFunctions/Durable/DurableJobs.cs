@@ -13,7 +13,7 @@ namespace KlingFunctions.Durable;
 /// Jobs as orchestrations: the instance id is the job's id. Durable finds instances by id alone, so an index beside it has their order, and
 /// the summaries of ended jobs that lists and counts need.
 /// </summary>
-internal sealed class DurableJobs(DurableClientSource durable, JobReader reader, BlobJobIndex index, ResumeClaims claims) : IJobs
+internal sealed class DurableJobs(DurableClientSource durable, JobReader reader, BlobJobIndex index, ResumeClaims claims, TimeProvider time) : IJobs
 {
     // Limits the index entries and the instances read for one page: a filter for a rare status would otherwise read every job.
     private const int MostEntries = 20_000;
@@ -22,6 +22,9 @@ internal sealed class DurableJobs(DurableClientSource durable, JobReader reader,
 
     // The platform's load balancer ends a call after 230 s.
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SettlingInterval = TimeSpan.FromMilliseconds(250);
 
     // Only ended instances may be started again.
     private static readonly OrchestrationRuntimeStatus[] WhileRunning =
@@ -64,6 +67,17 @@ internal sealed class DurableJobs(DurableClientSource durable, JobReader reader,
 
     public async Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) =>
         JobIntake.IsId(id) ? await reader.FindAsync(id, cancellationToken) : null;
+
+    public async Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken)
+    {
+        var begun = time.GetTimestamp();
+        while (await GetAsync(id, cancellationToken) is { } job)
+        {
+            if (!job.IsEnding || time.GetElapsedTime(begun) > SettlesWithin) return job;
+            await Task.Delay(SettlingInterval, time, cancellationToken);
+        }
+        return null;
+    }
 
     public async Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) =>
         JobIntake.IsId(id) ? await reader.FindInputAsync(id, cancellationToken) : null;

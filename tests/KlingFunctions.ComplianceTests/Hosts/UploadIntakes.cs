@@ -29,7 +29,7 @@ public static class UploadIntakes
 
     public static BatchIntake BatchIntakeOver(IDocuments documents, IJobs jobs, TimeProvider time)
     {
-        var batches = new Batches(documents, jobs, time);
+        var batches = new Batches(documents, time);
         var receivers = new FindReceiversStep(
             new Subscriptions(documents, NullLogger<Subscriptions>.Instance), documents, new DeliverySchedule([]), NullLogger<FindReceiversStep>.Instance);
         return new(batches, new EndBatchItemStep(batches, receivers, jobs, time), jobs);

@@ -47,6 +47,9 @@ public sealed class WebhookReceiver : IAsyncDisposable
     /// <summary>The status of its answers, after the queued ones are used up.</summary>
     public int Status { get; set; } = 204;
 
+    /// <summary>What the receiver does with a webhook before it answers.</summary>
+    public Func<ReceivedWebhook, Task> Receiving { get; set; } = _ => Task.CompletedTask;
+
     public static async Task<WebhookReceiver> StartAsync()
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -67,11 +70,13 @@ public sealed class WebhookReceiver : IAsyncDisposable
         var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         var headers = http.Request.Headers;
-        _received.Enqueue(new(headers["webhook-id"]!, headers["webhook-timestamp"]!, headers["webhook-signature"], body.ToArray())
+        var webhook = new ReceivedWebhook(headers["webhook-id"]!, headers["webhook-timestamp"]!, headers["webhook-signature"], body.ToArray())
         {
             Authorization = headers.Authorization,
             TraceParent = headers["traceparent"],
-        });
+        };
+        await Receiving(webhook);
+        _received.Enqueue(webhook);
         var (status, retryAfter) = _answers.TryDequeue(out var answer) ? answer : (Status, null);
         http.Response.StatusCode = status;
         if (retryAfter is not null) http.Response.Headers.RetryAfter = retryAfter;

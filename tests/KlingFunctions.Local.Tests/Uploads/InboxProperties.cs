@@ -200,7 +200,7 @@ public sealed class InboxProperties
             using var quota = new Quota(documents, _time);
             var places = new StalePlaces(quota, new(quota, _jobs, _options, NullLogger<HandOver>.Instance), _jobs, ledger, retention, _options, _time);
             var letters = new DeadLetters(documents, NullLogger<DeadLetters>.Instance);
-            await new OldJobs(_jobs, ledger, places, letters, _inbox, new InMemoryAssets(_time), new(documents, _jobs, _time), retention, _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
+            await new OldJobs(_jobs, ledger, places, letters, _inbox, new InMemoryAssets(_time), new(documents, _time), retention, _time, NullLogger<OldJobs>.Instance).ForgetAsync(Cancel);
         }
 
         private void Moved(string from, string to) => EverWhole.Add(IdOf(to, File.ReadAllBytes(Full(from))));

@@ -39,6 +39,8 @@ internal sealed class RecordedJobs : IJobs
         return Task.FromResult(_jobs.TryGetValue(id, out var job) ? Ended(job) : null);
     }
 
+    public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken) => GetAsync(id, cancellationToken);
+
     public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken)
     {
         Getting?.Invoke();

@@ -60,7 +60,7 @@ public class BatchProperties
             _story = story;
             _documents.Before = (kind, _) => Live(kind is "write");
             _jobs.Starting = _ => Live(counts: true);
-            _batches = new(_documents, _jobs, TimeProvider.System);
+            _batches = new(_documents, TimeProvider.System);
             _end = new(
                 _batches, new(new(_documents, NullLogger<Subscriptions>.Instance), _documents, new([]), NullLogger<FindReceiversStep>.Instance), _jobs, TimeProvider.System);
             _intake = new(_batches, _end, _jobs);

@@ -13,7 +13,7 @@ public class BatchesTests
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public BatchesTests() => _batches = new(_documents, _jobs, TimeProvider.System);
+    public BatchesTests() => _batches = new(_documents, TimeProvider.System);
 
     [Fact]
     public async Task Batch_is_accepting_then_running_then_finished()
@@ -39,19 +39,6 @@ public class BatchesTests
         await _batches.EndAsync("vid_0", new(_id, 0), 10, JobStatus.Succeeded, Ct);
         await _batches.ResumeAsync("vid_0", new(_id, 0), 10, Ct);
         Assert.Equal((BatchStatus.Finished, 1), await StatusAsync(batch => batch.Succeeded));
-    }
-
-    [Fact]
-    public async Task Batch_is_shown_as_finished_once_its_last_job_can_be_resumed()
-    {
-        await _batches.OpenAsync(_id, "f", 1, Ct);
-        await _batches.CloseAsync(_id, [0], Ct);
-        _jobs.Put(new(SampleJobs.New(), JobState.Initial(SampleJobs.New()), IsRunning: true, []));
-        await _batches.EndAsync("vid_1", new(_id, 0), 0, JobStatus.Failed, Ct);
-        Assert.False((await _batches.FindSettledAsync(_id, Ct))!.IsFinished);
-        Assert.True((await _batches.FindAsync(_id, Ct))!.IsFinished);
-        _jobs.Put(SampleJobs.Ended(SampleJobs.New(), JobStatus.Failed));
-        Assert.True((await _batches.FindSettledAsync(_id, Ct))!.IsFinished);
     }
 
     [Fact]

@@ -51,6 +51,8 @@ internal sealed class FakeJobs : IJobs
 
     public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id));
 
+    public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken) => GetAsync(id, cancellationToken);
+
     public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id)?.Job);
 
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken)

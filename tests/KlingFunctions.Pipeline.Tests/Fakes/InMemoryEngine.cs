@@ -65,6 +65,8 @@ internal sealed class InMemoryEngine(StageClock clock, Func<WorkflowCatalog> cat
 
     public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) => Task.FromResult<JobSnapshot?>(Get(id));
 
+    public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken) => GetAsync(id, cancellationToken);
+
     public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) => Task.FromResult<VideoJob?>(Get(id).Job);
 
     public JobSnapshot Get(string id)
