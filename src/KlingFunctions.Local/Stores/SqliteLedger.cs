@@ -13,11 +13,22 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
 
     private readonly LedgerCopy _copy = new(database);
 
-    public Task<Submission?> FindAsync(string key, CancellationToken cancellationToken)
+    public async Task<Submission?> FindAsync(string key, CancellationToken cancellationToken)
     {
         var known = Find(key);
-        // The copy may have the id even if the journal could not be written.
-        return Task.FromResult(known is { RequestId: not null } ? known : _copy.Find(key) ?? known);
+        if (known is { RequestId: not null }) return known;
+        // The host may have died between the copy and the journal, or the journal may be a restored backup.
+        if (_copy.Find(key) is not { } kept) return known;
+        if (kept is not { RequestId: { } requestId, SubmittedAt: { } at }) return kept;
+        try
+        {
+            await WriteIdAsync(key, requestId, at);
+        }
+        catch (JournalException)
+        {
+            // The copy still has it for the next call.
+        }
+        return kept;
     }
 
     private Submission? Find(string key) => database.Read(db => db.Query(
@@ -42,13 +53,15 @@ internal sealed class SqliteLedger(JournalDatabase database) : ISubmissionLedger
     {
         // First the copy: the id is paid for, even if the journal can't be written now.
         _copy.Write(new(key, now, requestId, now, MayBeUnderWay));
-        await database.WriteAsync(db => db.Execute(
-            """
-            INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
-            ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
-            """,
-            key, requestId, now.UtcTicks));
+        await WriteIdAsync(key, requestId, now);
     }
+
+    private async Task WriteIdAsync(string key, string requestId, DateTimeOffset at) => await database.WriteAsync(db => db.Execute(
+        """
+        INSERT INTO submissions (key, intended_at, request_id, submitted_at) VALUES ($1, $3, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET request_id = $2, submitted_at = $3 WHERE request_id IS NOT $2
+        """,
+        key, requestId, at.UtcTicks));
 
     public async Task ForgetAsync(string jobId, CancellationToken cancellationToken)
     {

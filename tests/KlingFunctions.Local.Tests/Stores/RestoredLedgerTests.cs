@@ -38,6 +38,13 @@ public sealed class RestoredLedgerTests : IDisposable
             var paid = await new SqliteLedger(database).FindAsync(key, Cancel);
             Assert.Equal(("req-1", Start.AddSeconds(6)), (paid?.RequestId, paid?.SubmittedAt));
         });
+        // From then on the journal has it too.
+        Directory.Delete(Path.Combine(_folder.FullName, "paid"), recursive: true);
+        await WithAsync(async database =>
+        {
+            var paid = await new SqliteLedger(database).FindAsync(key, Cancel);
+            Assert.Equal(("req-1", Start.AddSeconds(6)), (paid?.RequestId, paid?.SubmittedAt));
+        });
     }
 
     [Fact]
