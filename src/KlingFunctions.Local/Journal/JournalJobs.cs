@@ -13,7 +13,7 @@ namespace KlingFunctions.Local.Journal;
 /// <summary>Jobs as instances in the journal.</summary>
 internal sealed partial class JournalJobs(WorkflowEngine engine, InstanceStore store, TimeProvider time, ILogger<JournalJobs> logger) : IJobs
 {
-    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(90);
 
     public Task<bool> StartAsync(VideoJob job, CancellationToken cancellationToken) =>
         engine.StartAsync(GenerateVideo.Name, job.Id, JsonSerializer.Serialize(job, PipelineJson.Default.VideoJob));

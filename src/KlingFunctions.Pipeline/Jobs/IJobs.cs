@@ -25,7 +25,7 @@ public interface IJobs
     /// <summary>The current state of a job; null if there is none of this id.</summary>
     Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>The current state of a job; of one that <see cref="JobSnapshot.IsEnding"/>, after its workflow has ended, or after half a minute.</summary>
+    /// <summary>The current state of a job; of one that <see cref="JobSnapshot.IsEnding"/>, after its workflow has ended, or after 90 s.</summary>
     Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>A job without its state and notifications, in one read; null if there is none of this id.</summary>

@@ -23,7 +23,8 @@ internal sealed class DurableJobs(DurableClientSource durable, JobReader reader,
     // The platform's load balancer ends a call after 230 s.
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(60);
 
-    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
+    // A step that a crash interrupted runs again after a minute: see docs/reliability.md.
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan SettlingInterval = TimeSpan.FromMilliseconds(250);
 
     // Only ended instances may be started again.

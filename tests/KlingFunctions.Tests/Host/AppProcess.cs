@@ -36,6 +36,11 @@ internal sealed class AppProcess : IAsyncDisposable
     private const string WorkerConnects = "Worker connects to ";
     private const string Instances = "/runtime/webhooks/durabletask/instances";
 
+    // All tests run at once and wait here, and in the pools, not for xunit's threads: a test that only waits for a time limit then keeps no
+    // other from running. A start uses two processors.
+    private static readonly SemaphoreSlim Alive = new(12);
+    private static readonly SemaphoreSlim Starting = new(2);
+
     private readonly Dictionary<string, string?> _settings;
     private readonly string _account;
     private readonly ConcurrentQueue<string> _log = [];
@@ -76,9 +81,8 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <exception cref="AppRefusedException">The app ended before it listened.</exception>
     public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, string? directory = null)
     {
-        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Directory = directory ?? PublishedApp };
-        await app.StartAsync();
-        return app;
+        await Alive.WaitAsync();
+        return await StartFirstAsync(new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Directory = directory ?? PublishedApp });
     }
 
     /// <summary>Starts a host without a worker process; the worker is in the test's own process.</summary>
@@ -86,9 +90,22 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <param name="connect">Connects the worker; called after each start, with the address to connect to.</param>
     public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, Func<Uri, Task> connect)
     {
-        var app = new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Connect = connect };
-        await app.StartAsync();
-        return app;
+        await Alive.WaitAsync();
+        return await StartFirstAsync(new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Connect = connect });
+    }
+
+    private static async Task<AppProcess> StartFirstAsync(AppProcess app)
+    {
+        try
+        {
+            await app.StartAsync();
+            return app;
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
     }
 
     private Func<Uri, Task>? Connect { get; init; }
@@ -120,6 +137,7 @@ internal sealed class AppProcess : IAsyncDisposable
     {
         for (var tries = 1; ; tries++)
         {
+            await Starting.WaitAsync();
             try
             {
                 await StartOnceAsync();
@@ -128,6 +146,10 @@ internal sealed class AppProcess : IAsyncDisposable
             catch (AppRefusedException e) when (tries < 5 && e.Message.Contains("address already in use", StringComparison.Ordinal))
             {
                 // The worker picks a free port and binds it a moment later. After a conflict the Functions host starts another worker.
+            }
+            finally
+            {
+                Starting.Release();
             }
         }
     }
@@ -294,6 +316,7 @@ internal sealed class AppProcess : IAsyncDisposable
     {
         await KillAsync();
         Http.Dispose();
+        Alive.Release();
     }
 
     /// <summary>
