@@ -51,7 +51,14 @@ internal sealed class FakeJobs : IJobs
 
     public Task<JobSnapshot?> GetAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id));
 
-    public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken) => GetAsync(id, cancellationToken);
+    /// <summary>Whether the workflow of an ended job ends while a caller waits for it.</summary>
+    public bool Settles { get; set; }
+
+    public Task<JobSnapshot?> GetSettledAsync(string id, CancellationToken cancellationToken)
+    {
+        if (Settles && _jobs.GetValueOrDefault(id) is { IsEnding: true } ending) Put(ending with { IsRunning = false });
+        return GetAsync(id, cancellationToken);
+    }
 
     public Task<VideoJob?> GetJobAsync(string id, CancellationToken cancellationToken) => Task.FromResult(_jobs.GetValueOrDefault(id)?.Job);
 

@@ -111,6 +111,18 @@ public class ResumeRouteTests
         if (expected is HttpStatusCode.Accepted) Assert.Equal((stage, "req-1"), (app.Jobs["vid_1"].Job.From, app.Jobs["vid_1"].Job.State!.Provider!.RequestId));
     }
 
+    [Theory]
+    [InlineData(true, HttpStatusCode.Accepted)]
+    [InlineData(false, HttpStatusCode.Conflict)]
+    public async Task Resume_of_a_job_that_has_just_ended_waits_for_its_workflow(bool settles, HttpStatusCode expected)
+    {
+        await using var app = await TestApp.StartAsync();
+        app.Jobs.Settles = settles;
+        app.Jobs.Put(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true });
+        Assert.Equal(expected, await ResumeAsync(app, null));
+        Assert.Equal(settles ? JobStatus.Accepted : JobStatus.Failed, app.Jobs["vid_1"].State.Status);
+    }
+
     [Fact]
     public async Task Job_that_was_cancelled_before_its_submission_stays_cancelled()
     {

@@ -182,6 +182,9 @@ internal sealed class Scenario(HttpMethod method, string route, HttpStatusCode s
 
         yield return Post(one + "/cancel", HttpStatusCode.Accepted, "for a job that runs", app => PostAsync(app, Running(app, JobStatus.InQueue) + "/cancel"));
         yield return Post(one + "/cancel", HttpStatusCode.Conflict, "for a job that has ended", app => PostAsync(app, Put(app, Ended()) + "/cancel"));
+        yield return Post(
+            one + "/cancel", HttpStatusCode.Conflict, "for a job that ends and still starts its notifications",
+            app => PostAsync(app, Put(app, Ended() with { IsRunning = true }) + "/cancel"));
         yield return Post(one + "/cancel", HttpStatusCode.Conflict, "for a job that is being stored", app => PostAsync(app, Running(app, JobStatus.Storing) + "/cancel"));
         yield return Post(one + "/cancel", HttpStatusCode.NotFound, "for none", app => PostAsync(app, "/api/videos/x/cancel"));
 

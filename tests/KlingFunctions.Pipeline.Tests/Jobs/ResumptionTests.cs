@@ -138,7 +138,13 @@ public class ResumptionTests
 
     [Fact]
     public void Running_job_is_not_resumed() =>
-        Assert.Null(Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true }, new(), Deadline).Job);
+        Assert.Contains(
+            "is running", Resumption.Of(new(SampleJobs.New(), JobState.Initial(SampleJobs.New()), IsRunning: true, []), new(), Deadline).Refusal!, StringComparison.Ordinal);
+
+    [Fact]
+    public void Job_that_still_starts_its_notifications_is_resumed_later() =>
+        Assert.Contains(
+            "in a minute", Resumption.Of(SampleJobs.Failed(ErrorCodes.ProviderAuth) with { IsRunning = true }, new(), Deadline).Refusal!, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(JobStatus.Succeeded, "has succeeded")]
