@@ -48,9 +48,9 @@ internal sealed class AppProcess : IAsyncDisposable
     private int _workerId;
     private TaskCompletionSource<Uri> _workerConnects = new();
 
-    private AppProcess(IReadOnlyDictionary<string, string?> settings, string account)
+    private AppProcess(IReadOnlyDictionary<string, string?> settings)
     {
-        (_settings, _account, Address) = (new(settings), account, LoopbackPort.NextAddress());
+        (_settings, _account, Address) = (new(settings), settings["AzureWebJobsStorage"]!, LoopbackPort.NextAddress());
         Http = new HttpClient { BaseAddress = Address, DefaultRequestHeaders = { { "x-functions-key", HttpFront.Key } } };
     }
 
@@ -79,23 +79,20 @@ internal sealed class AppProcess : IAsyncDisposable
     /// <param name="settings">App settings; null removes one. They name the storage account as AzureWebJobsStorage.</param>
     /// <param name="directory">The app's folder; null for the published app.</param>
     /// <exception cref="AppRefusedException">The app ended before it listened.</exception>
-    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, string? directory = null)
-    {
-        await Alive.WaitAsync();
-        return await StartFirstAsync(new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Directory = directory ?? PublishedApp });
-    }
+    public static Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, string? directory = null) =>
+        StartFirstAsync(() => new(settings) { Directory = directory ?? PublishedApp });
 
     /// <summary>Starts a host without a worker process; the worker is in the test's own process.</summary>
     /// <param name="settings">App settings.</param>
     /// <param name="connect">Connects the worker; called after each start, with the address to connect to.</param>
-    public static async Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, Func<Uri, Task> connect)
+    public static Task<AppProcess> StartAsync(IReadOnlyDictionary<string, string?> settings, Func<Uri, Task> connect) =>
+        StartFirstAsync(() => new(settings) { Connect = connect });
+
+    // Created after the wait: its port is free at that moment.
+    private static async Task<AppProcess> StartFirstAsync(Func<AppProcess> create)
     {
         await Alive.WaitAsync();
-        return await StartFirstAsync(new AppProcess(settings, settings["AzureWebJobsStorage"]!) { Connect = connect });
-    }
-
-    private static async Task<AppProcess> StartFirstAsync(AppProcess app)
-    {
+        var app = create();
         try
         {
             await app.StartAsync();
